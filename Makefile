@@ -17,7 +17,7 @@ export GOFLAGS := $(strip $(filter-out -ldflags=-w,$(shell go env GOFLAGS)) -ldf
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm test-go test-race test-without-race test-allocations test-clock test-browser fuzz bench bench-emulator bench-fanout bench-coldstart sim sim-mutants bench-jitter tools
+.PHONY: help chat test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm test-go test-race test-without-race test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-fanout bench-coldstart sim sim-mutants bench-jitter client-sim client-sim-mutants tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ chat: ## Run the chat locally; ADDR=host:port, OPEN=1 skips sign-in, STORE=dynam
 # The tests under the race detector often wait for a server; the other steps run meanwhile.
 test: dynamodb sqs npm check-tidy ## Run everything that CI runs
 	@scripts/need cc >/dev/null
-	@scripts/side-by-side 'test-race=$(MAKE) test-race' 'the rest=$(MAKE) lint build check-deps test-without-race test-allocations test-clock test-browser'
+	@scripts/side-by-side 'test-race=$(MAKE) test-race' 'the rest=$(MAKE) lint build check-deps test-without-race test-allocations test-clock test-js test-browser'
 
 test-quick: ## Vet and test the packages that differ from BASE (main) and those that import them, in under a minute
 	@scripts/test-quick $(BASE) $(MODULES)
@@ -64,8 +64,9 @@ dynamodb: ## Install DynamoDB Local, so that no test waits for the download
 sqs: ## Install the tests' SQS server, so that no test waits for the download
 	scripts/sqs-local --prepare
 
-npm: ## Install the npm tools of the tests, so that no test waits for the download
+npm: ## Install the npm tools of the tests, and build clients/js, so that no test waits for the download
 	scripts/npm-tools --prepare
+	scripts/js-test --prepare
 
 test-go: test-race test-without-race test-allocations ## Run the Go tests of all modules
 
@@ -85,7 +86,10 @@ test-allocations: dynamodb ## Run the tests that bound allocations, without the 
 test-clock: dynamodb ## Test what touches DynamoDB with all clocks moved ahead; DAYS="40 1826" for all tests, PACKAGES, TESTFLAGS
 	scripts/test-clock $(DAYS)
 
-test-browser: ## Test the chat in headless Chromium, and tickets across two origins in Firefox too
+test-js: ## Test the client for JavaScript, its types, its package and its size
+	scripts/js-test
+
+test-browser: ## Test the client for JavaScript and the chat in headless Chromium, and the main paths in Firefox
 	scripts/browser-test
 
 fuzz: ## Fuzz every target for FUZZTIME (10s)
@@ -111,6 +115,12 @@ sim: ## Let SEEDS (20000) worlds of topics live in the simulator, from the seed 
 
 sim-mutants: ## Check that the simulator finds each mutant of the library; MUTANTS=part of the names
 	go test ./internal/sim -timeout 0 -v -run '^TestMutants$$' -mutants '$(or $(MUTANTS),all)'
+
+client-sim: ## Let SEEDS (10000) worlds live with each client, or with CLIENT=go or js, from the seed FROM (1)
+	go test ./internal/clienttest -timeout 0 -v -run '^TestSeeds$$' -seeds $(or $(SEEDS),10000) -from $(or $(FROM),1) -client '$(CLIENT)'
+
+client-sim-mutants: ## Check that scenarios or seeds find each mutant of the clients; MUTANTS=part of the names
+	go test ./internal/clienttest -timeout 0 -v -run '^TestMutants$$' -mutants '$(or $(MUTANTS),all)'
 
 tools: ## Build the pinned tools into .cache/bin, for editors
 	go build -C tools -o $(CURDIR)/.cache/bin/ tool

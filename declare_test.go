@@ -177,6 +177,23 @@ func TestDescriptionsShareNothing(t *testing.T) {
 	require.Equal(t, `{"action":"keepalive","data":null}`, frame(t, r, message("keepalive", `{"action":"keepalive"}`)))
 }
 
+func TestIdempotentRoutesAreDescribed(t *testing.T) {
+	t.Parallel()
+	r := gatesock.New(quiet())
+	gatesock.Handle(r, "list", func(context.Context, *gatesock.Request, struct{}) error { return nil }, gatesock.Idempotent())
+	route[say](r)
+	routes := r.Describe().Routes
+	require.Equal(t, []bool{false, false, false, true, false}, []bool{
+		routes[0].Idempotent, routes[1].Idempotent, routes[2].Idempotent, routes[3].Idempotent, routes[4].Idempotent,
+	})
+	doc, err := json.Marshal(r.Describe())
+	require.NoError(t, err)
+	require.Contains(t, string(doc), `{"key":"list","answer":"ack","idempotent":true,"codec":"json"`)
+	require.Equal(t, 1, strings.Count(string(doc), "idempotent"))
+	// It changes nothing else.
+	require.JSONEq(t, `{"id":"1","action":"list","data":null}`, frame(t, r, message("list", `{"action":"list","id":"1"}`)))
+}
+
 func TestPushesOfAnotherCodecHaveNoSchema(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New(gatesock.WithCodec(upperCodec{}))

@@ -53,6 +53,6 @@ func (rt *route) describe(to *Route) {
 	for _, g := range rt.guards {
 		to.Guards = append(to.Guards, Guard{g.Name, append([]string(nil), g.Scopes...)})
 	}
-	to.In, to.Out = rt.in, rt.out
+	to.In, to.Out, to.Idempotent = rt.in, rt.out, rt.idempotent
 	to.Raw, to.Strict, to.JSON = rt.raw, rt.strict && rt.in != nil, isJSON && rt.in != nil
 }

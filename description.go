@@ -51,8 +51,9 @@ type Route struct {
 	// In and Out are the types of a typed handler: Out is nil for one of [Handle], both are nil for an
 	// untyped handler.
 	In, Out reflect.Type
-	// Raw and Strict report whether the route has the options [Raw] and [StrictDecoding].
-	Raw, Strict bool
+	// Raw, Strict and Idempotent report whether the route has the options [Raw], [StrictDecoding] and
+	// [Idempotent].
+	Raw, Strict, Idempotent bool
 	// JSON reports whether In and Out are encoded as encoding/json encodes them. It is false for a
 	// route with a [Codec] of the application.
 	JSON bool

@@ -26,14 +26,15 @@ type document struct {
 }
 
 type documentRoute struct {
-	Key    string          `json:"key"`
-	Answer string          `json:"answer"`
-	Mock   string          `json:"mock,omitempty"`
-	Raw    bool            `json:"raw,omitempty"`
-	Codec  string          `json:"codec,omitempty"`
-	Input  json.RawMessage `json:"input,omitempty"`
-	Output json.RawMessage `json:"output,omitempty"`
-	Guards []Guard         `json:"guards,omitempty"`
+	Key        string          `json:"key"`
+	Answer     string          `json:"answer"`
+	Mock       string          `json:"mock,omitempty"`
+	Raw        bool            `json:"raw,omitempty"`
+	Idempotent bool            `json:"idempotent,omitempty"`
+	Codec      string          `json:"codec,omitempty"`
+	Input      json.RawMessage `json:"input,omitempty"`
+	Output     json.RawMessage `json:"output,omitempty"`
+	Guards     []Guard         `json:"guards,omitempty"`
 }
 
 type documentPush struct {
@@ -82,6 +83,7 @@ func (d Description) MarshalJSON() ([]byte, error) {
 // document sets the JSON of a route. Its types are added to types, if their encoding is known.
 func (r *Route) document(to *documentRoute, types *jsonschema.Generator) {
 	to.Key, to.Answer, to.Mock, to.Raw, to.Guards = r.Key, r.answer(), string(r.Mock), r.Raw, r.Guards
+	to.Idempotent = r.Idempotent
 	switch {
 	case r.In == nil:
 	case r.JSON:

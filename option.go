@@ -123,6 +123,12 @@ func WithOptionsOf(r *Router) Option {
 // serverless#6816).
 func OneWay() RouteOption { return routeOption(func(rt *route) { rt.oneWay = true }) }
 
+// Idempotent declares that a message of the route may arrive twice: carried out twice it has the
+// effect of once, as one that reads, one that sets a value, or one that the handler recognizes by a
+// key in it. It changes nothing in the router. Clients repeat such a message if the connection is
+// lost before the answer, in place of an error: "gatesock types" writes the list for them.
+func Idempotent() RouteOption { return routeOption(func(rt *route) { rt.idempotent = true }) }
+
 // Raw removes a message route from the wire format, for other protocols such as graphql-ws,
 // JSON-RPC and OCPP. It is most useful on [Router.OnDefault]. On a raw route
 //

@@ -77,6 +77,7 @@ type route struct {
 	strict     bool
 	oneWay     bool
 	raw        bool
+	idempotent bool
 	wire       *wire
 	errorFrame func(*Request, *Error) []byte
 	guards     []Guard

@@ -68,6 +68,8 @@ type Route struct {
 	Mock string `json:"mock,omitempty"`
 	// Raw reports whether messages and replies are outside the wire format.
 	Raw bool `json:"raw,omitempty"`
+	// Idempotent reports whether a client may send a message twice: see gatesock.Idempotent.
+	Idempotent bool `json:"idempotent,omitempty"`
 	// Codec is "json", or "custom" for a route whose types have an encoding of their own. It is empty
 	// for a route without types.
 	Codec string `json:"codec,omitempty"`

@@ -31,6 +31,10 @@ func (d *differ) route(path string, a, b Route) {
 	if a.Raw != b.Raw {
 		d.add(path, true, "was %s the wire format and is %s it", side(a.Raw), side(b.Raw))
 	}
+	if a.Idempotent != b.Idempotent {
+		// Clients repeat messages of a route that was idempotent when they were built.
+		d.add(path, a.Idempotent, "%s idempotent", map[bool]string{true: "is not", false: "is"}[a.Idempotent])
+	}
 	if a.Codec != b.Codec && (a.Codec == "custom" || b.Codec == "custom") {
 		d.add(path, true, "has another encoding")
 	}

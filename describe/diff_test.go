@@ -183,6 +183,10 @@ func TestDiff(t *testing.T) {
 			[]string{`breaking: route "a": was outside the wire format and is in it`, `breaking: route "a": has another encoding`},
 		},
 		{
+			`"routes":[{"key":"a","answer":"ack"}]`, `"routes":[{"key":"a","answer":"ack","idempotent":true}]`,
+			[]string{`route "a": is idempotent`}, []string{`breaking: route "a": is not idempotent`},
+		},
+		{
 			`"routes":[{"key":"a","answer":"ack"}]`, `"routes":[{"key":"a","answer":"ack","input":{"type":"object"},"codec":"json"}]`,
 			[]string{`breaking: route "a", input: was anything and is object`},
 			[]string{`route "a", input: was object and is anything`},

@@ -11,7 +11,7 @@
 // connect for 2 seconds; when, is spread over the round and the same in each run. The server and
 // the clients are a process each:
 //
-//   - topics: package topic with topic.Memory behind the emulator, and internal/topicclient over
+//   - topics: package topic with topic.Memory behind the emulator, and internal/clientcore over
 //     coder/websocket. With -dynamodb URL the log is a table in DynamoDB Local.
 //   - socket.io recovery: Socket.IO from npm with connectionStateRecovery, server and clients in
 //     Node.js. Its client connects again after 2 seconds, without jitter.

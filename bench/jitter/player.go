@@ -10,15 +10,15 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/gatesock/gatesock/internal/topicclient"
+	"github.com/gatesock/gatesock/internal/clientcore"
 )
 
-// player is one client: a topicclient.Client, its connections, and its bad network. Except for the
+// player is one client: a clientcore.Client, its connections, and its bad network. Except for the
 // channels it belongs to the goroutine of run.
 type player struct {
 	order  order
 	number int
-	client *topicclient.Client
+	client *clientcore.Client
 	conns  map[int]*websocket.Conn
 
 	start      chan time.Time // the beginning of the rounds
@@ -47,7 +47,7 @@ type input struct {
 func newPlayer(o order, number int) *player {
 	return &player{
 		order: o, number: number, conns: map[int]*websocket.Conn{},
-		client:     topicclient.New(topicclient.Config{Random: rand.New(rand.NewPCG(1, uint64(number)))}),
+		client:     clientcore.New(clientcore.Config{Random: rand.New(rand.NewPCG(1, uint64(number)))}),
 		start:      make(chan time.Time, 1),
 		inbox:      make(chan input),
 		questions:  make(chan chan outcome),
@@ -65,7 +65,7 @@ func (p *player) run(ctx context.Context) error {
 	defer stop()
 	defer p.closeAll()
 	p.client.Start(time.Now())
-	p.client.Subscribe(time.Now(), topicName, topicclient.Options{})
+	p.client.Subscribe(time.Now(), topicName, clientcore.Options{})
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -167,27 +167,27 @@ func (p *player) receive(ctx context.Context, in input) {
 func (p *player) act(ctx context.Context) error {
 	for a, ok := p.client.Next(); ok; a, ok = p.client.Next() {
 		switch a.Kind {
-		case topicclient.Dial:
+		case clientcore.Dial:
 			wait := time.Until(p.offlineUntil)
 			p.goroutines.Go(func() { p.dial(ctx, a.Conn, wait) })
-		case topicclient.Send:
+		case clientcore.Send:
 			p.send(ctx, a)
-		case topicclient.Close:
+		case clientcore.Close:
 			if c := p.conns[a.Conn]; c != nil {
 				_ = c.CloseNow()
 			}
-		case topicclient.Subscribed:
+		case clientcore.Subscribed:
 			p.counts.Recovered += min(1, p.counts.Drops)
 			if p.counts.Drops == 0 {
 				close(p.subscribed)
 			}
-		case topicclient.Event:
+		case clientcore.Event:
 			if err := p.count(a.Data); err != nil {
 				return err
 			}
-		case topicclient.Failed:
+		case clientcore.Failed:
 			return fmt.Errorf("client %d: %s: %s", p.number, a.Code, a.Text)
-		case topicclient.Lost:
+		case clientcore.Lost:
 			p.counts.Recovered--
 		default:
 		}
@@ -195,7 +195,7 @@ func (p *player) act(ctx context.Context) error {
 	return nil
 }
 
-func (p *player) send(ctx context.Context, a topicclient.Action) {
+func (p *player) send(ctx context.Context, a clientcore.Action) {
 	if c := p.conns[a.Conn]; c != nil {
 		_ = c.Write(ctx, websocket.MessageText, a.Frame) // after an error the connection ends
 	}

@@ -9,14 +9,14 @@ import (
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 
-	"github.com/gatesock/gatesock/internal/topicclient"
+	"github.com/gatesock/gatesock/internal/clientcore"
 )
 
 // subscriber is a client of topics on a real connection, with a clock that the test moves.
 type subscriber struct {
 	t      *testing.T
 	url    string
-	client *topicclient.Client
+	client *clientcore.Client
 	now    time.Time
 	conn   *websocket.Conn
 	number int
@@ -31,10 +31,10 @@ func (w *served) subscriber(t *testing.T) *subscriber {
 	t.Helper()
 	s := &subscriber{
 		t: t, url: w.URL, now: time.Now(),
-		client: topicclient.New(topicclient.Config{Random: rand.New(rand.NewPCG(1, 2))}),
+		client: clientcore.New(clientcore.Config{Random: rand.New(rand.NewPCG(1, 2))}),
 	}
 	s.client.Start(s.now)
-	s.client.Subscribe(s.now, victimTopic, topicclient.Options{})
+	s.client.Subscribe(s.now, victimTopic, clientcore.Options{})
 	s.act()
 	t.Cleanup(func() { _ = s.conn.CloseNow() })
 	for !s.subscribed {
@@ -70,7 +70,7 @@ func (s *subscriber) act() {
 	s.t.Helper()
 	for a, ok := s.client.Next(); ok; a, ok = s.client.Next() {
 		switch a.Kind {
-		case topicclient.Dial:
+		case clientcore.Dial:
 			require.Nil(s.t, s.conn, "the connection has ended")
 			var err error
 			s.conn, _, err = websocket.Dial(s.t.Context(), s.url, nil)
@@ -78,16 +78,16 @@ func (s *subscriber) act() {
 			s.conn.SetReadLimit(-1)
 			s.number = a.Conn
 			s.client.Connected(s.now, a.Conn)
-		case topicclient.Send:
+		case clientcore.Send:
 			if isSync(a.Frame) {
 				s.syncs++
 			}
 			require.NoError(s.t, s.conn.Write(s.t.Context(), websocket.MessageText, a.Frame))
-		case topicclient.Subscribed:
+		case clientcore.Subscribed:
 			s.subscribed = true
-		case topicclient.Event:
+		case clientcore.Event:
 			s.events = append(s.events, fmt.Sprintf("%s %s", a.Name, a.Data))
-		case topicclient.Failed, topicclient.Lost, topicclient.Close:
+		case clientcore.Failed, clientcore.Lost, clientcore.Close:
 			s.t.Fatalf("the client says: %+v", a)
 		default:
 		}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock/emulator"
-	"github.com/gatesock/gatesock/internal/topicclient"
+	"github.com/gatesock/gatesock/internal/clientcore"
 	"github.com/gatesock/gatesock/internal/topicwire"
 )
 
@@ -18,7 +18,7 @@ import (
 type agent struct {
 	w      *world
 	name   string
-	client *topicclient.Client
+	client *clientcore.Client
 	links  []*link
 
 	rights  map[string]bool
@@ -73,7 +73,7 @@ func (w *world) newAgent(i int) *agent {
 		journal: map[string]*journal{}, revoked: map[string]time.Time{}, pushed: map[string]place{},
 		came: map[string]bool{}, values: map[string]value{}, sees: map[string]bool{}, denied: map[string]bool{},
 	}
-	a.client = topicclient.New(topicclient.Config{
+	a.client = clientcore.New(clientcore.Config{
 		Random:     rand.New(rand.NewPCG(w.seed, 1000+uint64(i))), //nolint:gosec // it is small
 		MaxWaiting: w.plan.maxWaiting,
 	})
@@ -154,19 +154,20 @@ func (a *agent) drain() {
 	}
 }
 
-func (a *agent) act(act topicclient.Action) {
+func (a *agent) act(act clientcore.Action) {
 	switch act.Kind {
-	case topicclient.Dial:
+	case clientcore.Dial:
 		l := &link{agent: a, number: act.Conn, name: fmt.Sprintf("%s.%d", a.name, act.Conn), dialing: true}
 		a.links = append(a.links, l)
-	case topicclient.Send:
+	case clientcore.Send:
 		if l := a.link(act.Conn); l != nil && !l.left {
 			l.out = append(l.out, append([]byte(nil), act.Frame...))
 		}
-	case topicclient.Close:
+	case clientcore.Close:
 		if l := a.link(act.Conn); l != nil {
 			l.leave()
 		}
+	case clientcore.Changed, clientcore.Problem:
 	default:
 		a.record(act)
 	}

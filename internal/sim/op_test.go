@@ -8,7 +8,7 @@ import (
 
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/dynamo"
-	"github.com/gatesock/gatesock/internal/topicclient"
+	"github.com/gatesock/gatesock/internal/clientcore"
 	"github.com/gatesock/gatesock/topic"
 )
 
@@ -319,7 +319,7 @@ func (w *world) anyTopic() string { return w.plan.topics[w.choose.below(len(w.pl
 func (a *agent) subscribe(name string) {
 	a.wanted[name] = true
 	a.w.trace.add(a.name, "", "wants "+name)
-	a.client.Subscribe(time.Now(), name, topicclient.Options{
+	a.client.Subscribe(time.Now(), name, clientcore.Options{
 		Last: []int{0, 2}[a.w.choose.below(2)], Presence: a.w.plan.presence && name == presentTopic,
 	})
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gatesock/gatesock/internal/topicclient"
+	"github.com/gatesock/gatesock/internal/clientcore"
 	"github.com/gatesock/gatesock/topic"
 )
 
@@ -73,11 +73,11 @@ func (w *world) setAgain() {
 }
 
 // recordState notes a value that a client passes to its user.
-func (a *agent) recordState(act topicclient.Action) {
+func (a *agent) recordState(act clientcore.Action) {
 	switch act.Kind {
-	case topicclient.Set, topicclient.Deleted:
+	case clientcore.Set, clientcore.Deleted:
 		v := value{version: act.Version}
-		if act.Kind == topicclient.Set {
+		if act.Kind == clientcore.Set {
 			v.data = string(act.Data)
 		}
 		a.w.trace.add(a.name, "", fmt.Sprintf("has %s = %s", act.Key, v.data))
@@ -119,10 +119,10 @@ func (w *world) checkState() {
 const presentTopic = "a"
 
 // recordPresence notes who is there, as the user of a client learns it.
-func (a *agent) recordPresence(act topicclient.Action) {
+func (a *agent) recordPresence(act clientcore.Action) {
 	a.w.count["presence"]++
-	a.w.trace.add(a.name, "", fmt.Sprintf("sees %s: %t", act.User, act.Kind == topicclient.Joined))
-	a.sees[act.User] = act.Kind == topicclient.Joined
+	a.w.trace.add(a.name, "", fmt.Sprintf("sees %s: %t", act.User, act.Kind == clientcore.Joined))
+	a.sees[act.User] = act.Kind == clientcore.Joined
 }
 
 // isThere reports whether a client is subscribed to the topic that shows who is there.

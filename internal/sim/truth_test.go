@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatesock/gatesock/internal/topicclient"
+	"github.com/gatesock/gatesock/internal/clientcore"
 	"github.com/gatesock/gatesock/internal/topicwire"
 	"github.com/gatesock/gatesock/topic"
 )
@@ -215,31 +215,31 @@ func (j *journal) close() {
 }
 
 // record notes what the user of a client learns.
-func (a *agent) record(act topicclient.Action) {
+func (a *agent) record(act clientcore.Action) {
 	w := a.w
 	switch {
 	case act.Topic == stateTopic:
 		a.recordState(act)
 		return
-	case act.Kind == topicclient.Joined, act.Kind == topicclient.Left:
+	case act.Kind == clientcore.Joined, act.Kind == clientcore.Left:
 		a.recordPresence(act)
 		return
 	}
 	j := a.journalOf(act.Topic)
 	switch act.Kind {
-	case topicclient.Subscribed:
+	case clientcore.Subscribed:
 		p := j.current()
 		if !p.begun {
 			p.begun = true
 			p.skip(place{}, placeOf(act.Position.Epoch, act.Position.Offset))
 		}
 		w.trace.add(a.name, "", fmt.Sprintf("is subscribed to %s at %s", act.Topic, at(act.Position.Epoch, act.Position.Offset)))
-	case topicclient.Failed:
+	case clientcore.Failed:
 		a.closeJournal(act.Topic)
 		w.trace.add(a.name, "", fmt.Sprintf("is not subscribed to %s: %s", act.Topic, act.Code))
 		a.denied[act.Topic] = true
 		a.askAgain(act.Topic)
-	case topicclient.Lost:
+	case clientcore.Lost:
 		p := j.current()
 		to := placeOf(act.Position.Epoch, act.Position.Offset)
 		w.trace.add(a.name, "", fmt.Sprintf("has lost what is between %s and %s of %s: %s", p.at, to, act.Topic, act.Reason))
@@ -249,13 +249,13 @@ func (a *agent) record(act topicclient.Action) {
 		if to.compare(a.pushed[act.Topic]) < 0 {
 			delete(a.pushed, act.Topic) // no entry of the epoch is left
 		}
-	case topicclient.Event:
+	case clientcore.Event:
 		a.got(act)
 	default:
 	}
 }
 
-func (a *agent) got(act topicclient.Action) {
+func (a *agent) got(act clientcore.Action) {
 	w, p := a.w, a.journalOf(act.Topic).current()
 	to := placeOf(act.Position.Epoch, act.Position.Offset)
 	w.trace.add(a.name, "", fmt.Sprintf("gets %s of %s", to, act.Topic))
@@ -283,7 +283,7 @@ func (a *agent) got(act topicclient.Action) {
 	w.mayRead(a, act.Topic, numbersOf(act))
 }
 
-func numbersOf(act topicclient.Action) (numbers []int) {
+func numbersOf(act clientcore.Action) (numbers []int) {
 	data := []json.RawMessage{act.Data}
 	if len(act.Items) > 0 {
 		data = nil

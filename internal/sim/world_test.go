@@ -15,7 +15,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
-	"github.com/gatesock/gatesock/internal/topicclient"
+	"github.com/gatesock/gatesock/internal/clientcore"
 	"github.com/gatesock/gatesock/topic"
 )
 
@@ -170,7 +170,7 @@ func (w *world) live() (failure string) {
 		a.subscribe(w.plan.topics[0])
 		if w.plan.state {
 			a.rights[stateTopic] = true
-			a.client.Subscribe(time.Now(), stateTopic, topicclient.Options{})
+			a.client.Subscribe(time.Now(), stateTopic, clientcore.Options{})
 		}
 		a.drain()
 	}

@@ -1,11 +1,11 @@
-// The page's client of topics, without a browser: the scenarios that internal/topicclient follows too.
+// The page's client of topics, without a browser: the scenarios that internal/clientcore follows too.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { Topics } from "../web/topics/topics.js";
 
-const scenarios = JSON.parse(await readFile(new URL("../../../internal/topicclient/testdata/scenarios.json", import.meta.url)));
+const scenarios = JSON.parse(await readFile(new URL("../../../internal/clientcore/testdata/scenarios.json", import.meta.url)));
 
 // What a scenario with "member" begins with.
 const member = [

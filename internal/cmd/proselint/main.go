@@ -77,6 +77,6 @@ func run(out io.Writer, roots []string) (found int, err error) {
 }
 
 func skippedFolder(name string) bool {
-	return name == "testdata" || name == "node_modules" || name == "bin" ||
+	return name == "testdata" || name == "node_modules" || name == "bin" || name == "dist" ||
 		strings.HasPrefix(name, ".") && name != ".github" && name != ".ci"
 }

@@ -75,6 +75,16 @@ func TestPlaces(t *testing.T) {
 		"a long paragraph":                  {"a.md", long + "\n", []string{":1:"}},
 		"a script":                          {"a.sh", "# It BAD\nBAD=1\n", []string{":1:"}},
 		"a script for Node":                 {"a.mjs", "// It BAD\nlet BAD\n", []string{":1:"}},
+		"TypeScript, a comment":             {"a.ts", "// It\n// BAD\nlet BAD\n", []string{":2:"}},
+		"TypeScript, words of two lines":    {"a.ts", "/**\n * It is of\n * who came.\n */\nlet BAD\n", []string{":2:"}},
+		"TypeScript, a comment of one line": {"a.ts", "/** It BAD */\nlet BAD\n/** A */\nlet BAD\n", []string{":1:"}},
+		"TypeScript, paragraphs":            {"a.ts", "/**\n * Not of\n *\n * who\n */\n/** of */\n/** who */\n", nil},
+		"TypeScript, a string":              {"a.ts", "let a = \"it BAD\" + BAD\nlet b = `it BAD`\n", []string{":1:", ":2:"}},
+		"TypeScript, after code":            {"a.ts", "let BAD // it BAD\nlet BAD\n", []string{":1:"}},
+		"TypeScript, code in a comment":     {"a.ts", "// Calls `BAD`.\n/* `BAD` */\n", nil},
+		"TypeScript, a long comment":        {"a.ts", "/**\n * " + long + "\n */\n", []string{":2:"}},
+		"TypeScript, a long line":           {"a.ts", "let x = " + strings.Repeat("1 + ", 30) + "1\n", []string{":1:"}},
+		"TypeScript, a long string":         {"a.ts", "let x = \"" + long + "\"\n", nil},
 		"a file without prose":              {"a.json", `{"a": "BAD"}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

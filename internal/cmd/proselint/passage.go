@@ -76,6 +76,7 @@ const (
 
 var (
 	goComment = regexp.MustCompile(`^\s*//`)
+	tsComment = regexp.MustCompile(`^\s*(//|/\*|\*)`)
 	literal   = regexp.MustCompile(`"(\\.|[^"\\])*"|` + "`[^`]*`")
 	link      = regexp.MustCompile(`https?://`)
 )
@@ -83,16 +84,9 @@ var (
 func lengthLimits(path string) limits {
 	switch filepath.Ext(path) {
 	case ".go":
-		return func(line string) (width, limit int) {
-			switch {
-			case link.MatchString(line) || strings.HasPrefix(line, "//go:"):
-				return 0, 0
-			case goComment.MatchString(line):
-				return utf8.RuneCountInString(line), proseColumns
-			}
-			// A text is in one piece, so that grep finds it.
-			return utf8.RuneCountInString(literal.ReplaceAllString(line, `""`)), codeColumns
-		}
+		return codeLimits(goComment)
+	case ".ts":
+		return codeLimits(tsComment)
 	case ".md":
 		fenced := false
 		return func(line string) (width, limit int) {
@@ -110,6 +104,20 @@ func lengthLimits(path string) limits {
 	}
 }
 
+// codeLimits are those of a language, in which comment matches the lines of comments.
+func codeLimits(comment *regexp.Regexp) limits {
+	return func(line string) (width, limit int) {
+		switch {
+		case link.MatchString(line) || strings.HasPrefix(line, "//go:"):
+			return 0, 0
+		case comment.MatchString(line):
+			return utf8.RuneCountInString(line), proseColumns
+		}
+		// A text is in one piece, so that grep finds it.
+		return utf8.RuneCountInString(literal.ReplaceAllString(line, `""`)), codeColumns
+	}
+}
+
 // splitter returns the function that takes the passages from a file, or nil for a file without
 // prose.
 func splitter(path string) func(path, src string) ([]passage, error) {
@@ -120,6 +128,8 @@ func splitter(path string) func(path, src string) ([]passage, error) {
 		return splitText
 	case ".js", ".mjs", ".css":
 		return func(_, src string) ([]passage, error) { return splitComments("//", src), nil }
+	case ".ts":
+		return splitTypeScript
 	case ".yml", ".yaml", ".sh", "":
 		return func(_, src string) ([]passage, error) { return splitComments("#", src), nil }
 	default:
@@ -211,4 +221,48 @@ func splitComments(mark, src string) (all []passage) {
 		p.add(comment)
 	}
 	return append(all, p)
+}
+
+// splitTypeScript takes the comments of both kinds, and the strings that begin and end in one line.
+func splitTypeScript(_, src string) (all []passage, err error) {
+	var p passage
+	end := func() {
+		if len(p.starts) > 0 {
+			all, p = append(all, p), passage{}
+		}
+	}
+	block := false
+	for i, line := range strings.Split(src, "\n") {
+		text := strings.TrimSpace(line)
+		comment := block || tsComment.MatchString(line)
+		if !comment {
+			end()
+			for _, s := range literal.FindAllString(line, -1) {
+				all = append(all, passage{text: strings.Trim(s, "\"`"), starts: []int{0}, line: i + 1})
+			}
+			if _, text, comment = strings.Cut(line, " // "); !comment {
+				continue
+			}
+		}
+		if strings.HasPrefix(text, "/*") {
+			end()
+			block = true
+		}
+		if block && strings.Contains(text, "*/") {
+			block = false
+		}
+		if text = strings.Trim(text, "/* "); text == "" {
+			end()
+			continue
+		}
+		if len(p.starts) == 0 {
+			p.line = i + 1
+		}
+		p.add(inlineCode.ReplaceAllString(text, "``"))
+		if !block && !strings.HasPrefix(strings.TrimSpace(line), "//") {
+			end()
+		}
+	}
+	end()
+	return all, nil
 }

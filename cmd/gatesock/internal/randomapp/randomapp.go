@@ -79,6 +79,7 @@ func (d *drawer) route(key string) describe.Route {
 		describe.AnswerNone, describe.AnswerAck, describe.AnswerData, describe.AnswerAny, describe.AnswerMock,
 	}
 	r := describe.Route{Key: key, Answer: rapid.SampledFrom(answers).Draw(d.t, "answer"), Raw: d.maybe("raw")}
+	r.Idempotent = d.maybe("idempotent")
 	if d.maybe("typed") {
 		r.Codec, r.Input = "json", d.schema(2)
 	}

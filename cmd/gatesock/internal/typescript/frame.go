@@ -137,6 +137,34 @@ func (f *file) constants() {
 		"export const keepAlive = " + keepAlive + ";\n")
 }
 
+// protocolNames are the names of the wire format, the only ones that the client knows.
+var protocolNames = describe.Envelope{ //nolint:gochecknoglobals // a constant
+	Action: "action", ID: "id", Data: "data", Error: "error", Event: "event", Topic: "topic",
+}
+
+// client writes what the npm package gatesock has to know. Interfaces have no index signature; a type
+// that is mapped from one does.
+func (f *file) client() {
+	f.print("\n/** The application, for the client of the npm package gatesock: connect<Api>({ url, ...api }). */\n" +
+		"export interface Api {\n  routes: { [K in keyof Routes]: Routes[K] };\n  pushes: { [K in keyof Pushes]: Pushes[K] };\n}\n")
+	var idempotent []string
+	keepAlive := ""
+	for _, r := range f.app.Routes {
+		if isCalled(r) && r.Idempotent {
+			idempotent = append(idempotent, quote(r.Key))
+		}
+		if r.Answer == describe.AnswerMock && keepAlive == "" {
+			keepAlive = step + "keepAliveAction: " + quote(r.Key) + ",\n"
+		}
+	}
+	f.printf("\n/** The options of the client that belong to the application. */\nexport const api = {\n%sidempotent: [%s],\n%s",
+		step, strings.Join(idempotent, ", "), keepAlive)
+	if f.app.Envelope != protocolNames {
+		f.print(step + "envelope,\n") // the client refuses it, when it is compiled and when it runs
+	}
+	f.print("} as const;\n")
+}
+
 func (f *file) keepAlive(r describe.Route) string {
 	message, err := json.Marshal(map[string]string{f.app.Envelope.Action: r.Key})
 	if err != nil {

@@ -14,8 +14,8 @@ const reserved = " any arguments as async await bigint boolean break case catch 
 	" type typeof undefined unknown var void while with yield "
 
 // own are the names that every file exports.
-const own = " ApiError ErrorCode ErrorFrame Frame GatewayFrame PushFrame Pushes RawRoutes ReplyFrame RequestFrame ResultFrame Routes" +
-	" envelope keepAlive oneWay "
+const own = " Api ApiError ErrorCode ErrorFrame Frame GatewayFrame PushFrame Pushes RawRoutes ReplyFrame RequestFrame ResultFrame Routes" +
+	" api envelope keepAlive oneWay "
 
 func isWord(words, name string) bool { return strings.Contains(words, " "+name+" ") }
 

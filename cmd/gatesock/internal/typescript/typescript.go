@@ -24,6 +24,7 @@ func File(app *describe.App) ([]byte, error) {
 	f.errors()
 	f.frames()
 	f.constants()
+	f.client()
 	if err := errors.Join(f.failures...); err != nil {
 		return nil, fmt.Errorf("typescript: %w", err)
 	}

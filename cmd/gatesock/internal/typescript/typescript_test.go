@@ -65,7 +65,9 @@ func TestChat(t *testing.T) {
 	}
 	require.Equal(t, string(readFile(t, "testdata/chat.ts")), string(got),
 		"if it is right: go test ./cmd/gatesock/internal/typescript -update")
-	compile(t, map[string][]byte{"chat": got, "usage": readFile(t, "testdata/usage.ts")})
+	compile(t, map[string][]byte{
+		"chat": got, "usage": readFile(t, "testdata/usage.ts"), "client": readFile(t, clientTypes),
+	})
 }
 
 const protocol = `"version":1,"envelope":{"action":"action","id":"id","data":"data","error":"error","event":"event","topic":"topic"}`
@@ -165,6 +167,45 @@ export const all = [failed, done, other, wrong];
 `)})
 	require.NotContains(t, string(readFile(t, "testdata/chat.ts")), "ResultFrame")
 }
+
+// TestClient: what the npm package gatesock has to know is declared at the routes.
+func TestClient(t *testing.T) {
+	t.Parallel()
+	got, err := typescript.File(parse(t, `{`+protocol+`,"routes":[{"key":"$default","answer":"any","idempotent":true},
+		{"key":"get","answer":"data","idempotent":true},{"key":"it's","answer":"ack","idempotent":true},{"key":"ping","answer":"mock","mock":"x"},
+		{"key":"pong","answer":"mock","mock":"y"},{"key":"raw","answer":"data","raw":true,"idempotent":true},{"key":"say","answer":"ack"}]}`))
+	require.NoError(t, err)
+	require.Contains(t, string(got), "export const api = {\n  idempotent: [\"get\", \"it's\"],\n  keepAliveAction: \"ping\",\n} as const;\n")
+	compile(t, map[string][]byte{"app": got, "client": readFile(t, clientTypes), "usage": []byte(connectFunction + `
+import { api, type Api } from "./app";
+
+const client = connect<Api>({ url: "wss://example.com", ...api });
+export const got: Promise<unknown> = client.call("get");
+// @ts-expect-error: raw routes are outside the wire format
+export const raw: Promise<unknown> = client.call("raw");
+`)})
+
+	// The client does not know other names.
+	got, err = typescript.File(parse(t, `{"version":1,"envelope":{"action":"type","id":"id","data":"data","error":"error",
+		"event":"event","topic":"topic"},"routes":[]}`))
+	require.NoError(t, err)
+	require.Contains(t, string(got), "export const api = {\n  idempotent: [],\n  envelope,\n} as const;\n")
+	compile(t, map[string][]byte{"app": got, "client": readFile(t, clientTypes), "usage": []byte(connectFunction + `
+import { api, type Api } from "./app";
+
+// @ts-expect-error: the envelope
+export const client = connect<Api>({ url: "wss://example.com", ...api });
+`)})
+}
+
+// clientTypes are the types of the npm package. Its tests compile what uses the package itself.
+const (
+	clientTypes     = "../../../../clients/js/src/types.ts"
+	connectFunction = `import type { Api as AnyApi, Client, Options } from "./client";
+
+declare function connect<A extends AnyApi>(options: Options): Client<A>;
+`
+)
 
 func TestMistakesOfDescriptions(t *testing.T) {
 	t.Parallel()

@@ -187,3 +187,15 @@ export const oneWay = ["typing"] as const;
 
 /** The message that keeps a connection open at no cost, and its answer, both as they are sent; undefined if there is none. */
 export const keepAlive = { message: "{\"action\":\"keepalive\"}", answer: "{\"action\":\"keepalive\",\"data\":null}" } as const;
+
+/** The application, for the client of the npm package gatesock: connect<Api>({ url, ...api }). */
+export interface Api {
+  routes: { [K in keyof Routes]: Routes[K] };
+  pushes: { [K in keyof Pushes]: Pushes[K] };
+}
+
+/** The options of the client that belong to the application. */
+export const api = {
+  idempotent: [],
+  keepAliveAction: "keepalive",
+} as const;

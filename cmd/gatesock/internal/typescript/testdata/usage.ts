@@ -1,10 +1,11 @@
 // How a client uses the types of the chat. This file must compile: a line after @ts-expect-error must
 // not.
 import {
-  envelope, keepAlive, oneWay,
-  type ApiError, type ErrorCode, type ErrorFrame, type Frame, type Joined, type Message,
+  api, envelope, keepAlive, oneWay,
+  type Api, type ApiError, type ErrorCode, type ErrorFrame, type Frame, type Joined, type Message,
   type PushFrame, type Pushes, type ReplyFrame, type RequestFrame, type Routes,
 } from "./chat";
+import type { Api as AnyApi, Client, Options } from "./client";
 
 declare function call<K extends keyof Routes>(route: K, input: Routes[K]["input"]): Promise<Routes[K]["output"]>;
 declare function on<K extends keyof Pushes>(event: K, listener: (data: Pushes[K], topic?: string) => void): void;
@@ -100,4 +101,25 @@ export function constants(): void {
   // @ts-expect-error The names do not change.
   envelope.action = "type";
   void [action, input, message, silent, first];
+}
+
+// connect is that of the npm package gatesock.
+declare function connect<A extends AnyApi = AnyApi>(options: Options): Client<A>;
+
+export async function client(): Promise<void> {
+  const chat = connect<Api>({ url: "wss://example.com", ...api });
+  const said: Message = await chat.call("say", { room: "lobby", text: "hello", key: "k" }, { idempotent: true });
+  const joined: Joined = await chat.call("join", { room: "lobby" });
+  const left: null = await chat.call("leave", { room: "lobby" });
+  const sent: boolean = chat.send("typing", { room: "lobby" });
+  const end: () => void = chat.onPush("message", (m, push) => { m.text.trim(); push.topic?.trim(); });
+  // @ts-expect-error There is no such route.
+  await chat.call("shout", { room: "lobby" });
+  // @ts-expect-error The key is required.
+  await chat.call("say", { room: "lobby", text: "hello" });
+  // @ts-expect-error The answer to join is not a message.
+  const wrong: Message = await chat.call("join", { room: "lobby" });
+  // @ts-expect-error There is no such event.
+  chat.onPush("shouted", () => {});
+  void [said, joined, left, sent, end, wrong];
 }

@@ -1,0 +1,238 @@
+// What a user of a topic's events has in hand.
+
+import { GatesockError, isLasting } from "./error.js";
+import type { Host } from "./extension.js";
+import { isBelow, isPosition, Log, type Entry } from "./log.js";
+import { entriesOf, type Handle, type Topics } from "./topics.js";
+import type { Established, Page, SubscribeOptions, Subscription, TopicEvent } from "./types.js";
+
+/** The listeners of a handle. */
+export function listeners(host: Host) {
+  const all = new Map<string, Set<(...args: any[]) => void>>();
+  return {
+    on(type: string, listener: (...args: any[]) => void): () => void {
+      const own = (...args: any[]) => listener(...args); // the same function may listen twice
+      if (!all.has(type)) all.set(type, new Set());
+      all.get(type)!.add(own);
+      return () => all.get(type)!.delete(own);
+    },
+    emit(type: string, ...args: unknown[]): void {
+      for (const listener of [...(all.get(type) ?? [])]) host.run(listener, ...args);
+    },
+    has: (type: string) => !!all.get(type)?.size,
+  };
+}
+
+/** A promise that nobody has to wait for. */
+export function promise<T>() {
+  let resolve!: (value: T) => void;
+  let reject!: (error: unknown) => void;
+  const settled = new Promise<T>((yes, no) => ([resolve, reject] = [yes, no]));
+  settled.catch(() => {});
+  return { settled, resolve, reject };
+}
+
+/** Throws if a subscription cannot be sent. */
+export function check(name: unknown, more?: unknown): void {
+  if (typeof name !== "string" || !name || JSON.stringify([name, more]).length > 8_192) {
+    throw new GatesockError("invalid_argument", "The topic is not a name, or its options are too large.");
+  }
+}
+
+export const closed = () => new GatesockError("closed", "It was closed.");
+
+const eventsOf = (topic: string, { epoch, offset, events, event, data }: Entry): TopicEvent[] =>
+  (events ?? [{ event, data }]).map((e) => ({ topic, event: e?.event as string, data: e?.data, position: { epoch, offset } }));
+
+// An iterator, with the events that it has not taken.
+function reader(limit: number, done: () => void) {
+  type Next = IteratorResult<TopicEvent, undefined>;
+  const events: TopicEvent[] = [];
+  const waiting: { resolve(r: Next): void; reject(error: unknown): void }[] = [];
+  let isOver = false;
+  let error: GatesockError | undefined;
+
+  function end(reason?: GatesockError): void {
+    if (isOver) return;
+    isOver = true;
+    error = reason;
+    if (!error) events.length = 0;
+    for (const w of waiting.splice(0)) next().then(w.resolve, w.reject);
+    done();
+  }
+
+  function next(): Promise<Next> {
+    if (events.length) return Promise.resolve({ value: events.shift()!, done: false });
+    if (!isOver) return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+    const reason = error;
+    error = undefined;
+    return reason ? Promise.reject(reason) : Promise.resolve({ value: undefined, done: true });
+  }
+
+  return {
+    events,
+    end,
+    push(e: TopicEvent): void {
+      const first = waiting.shift();
+      if (first) first.resolve({ value: e, done: false });
+      else if (events.length < limit) events.push(e);
+      else end(new GatesockError("slow_consumer", `The iterator is more than ${limit} events behind.`));
+    },
+    iterator: {
+      next,
+      return() {
+        end();
+        return next();
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    },
+  };
+}
+
+/** Subscribes to the events of a topic. */
+export function subscribe(topics: Topics, name: string, { since, last, buffer = 1024 }: SubscribeOptions = {}): Subscription {
+  check(name);
+  if (since && !isPosition(since)) throw new GatesockError("invalid_argument", "since is not a position.");
+  const { on, emit, has } = listeners(topics.host);
+  const own = { timers: {} };
+  const established = promise<Established>();
+  const readers = new Set<ReturnType<typeof reader>>();
+  let position = since && { epoch: since.epoch, offset: since.offset };
+  let held: Entry[] | undefined; // those that have to wait for what was before
+  let tries = 0;
+  let over: { reason?: GatesockError | undefined } | undefined;
+  // What comes before there is a listener or an iterator.
+  let early: ReturnType<typeof reader> | undefined = newReader();
+
+  function newReader() {
+    const r = reader(buffer, () => {
+      readers.delete(r);
+      if (!readers.size && !has("event") && r !== early) close();
+    });
+    readers.add(r);
+    return r;
+  }
+
+  const handle: Handle = {
+    isState: false,
+    established(e) {
+      if (!held) confirm(e);
+    },
+    entry(entry) {
+      if (!held) take(entry);
+      else if (held.length < buffer) held.push(entry);
+      else fail(new GatesockError("slow_consumer", "More events came than fit the buffer, before those that precede them."));
+    },
+    ended(error) {
+      const isFailure = error.code !== "closed";
+      finish(error, isFailure ? error : undefined);
+      if (isFailure) emit("error", error);
+    },
+  };
+
+  function confirm(e: Established): void {
+    if (over) return;
+    if (!position || !e.recovered) position = e.position;
+    established.resolve(e);
+    emit("established", e);
+  }
+
+  function take(entry: Entry): void {
+    if (over || (position && isBelow(entry, position))) return;
+    position = { epoch: entry.epoch, offset: entry.offset };
+    for (const e of eventsOf(name, entry)) {
+      if (over) return;
+      for (const r of [...readers]) r.push(e);
+      emit("event", e);
+    }
+  }
+
+  function finish(error: GatesockError, reason?: GatesockError): void {
+    if (over) return;
+    over = { reason };
+    topics.stop(own, "retry");
+    established.reject(error);
+    for (const r of [...readers]) r.end(reason);
+  }
+
+  function close(): void {
+    if (over) return;
+    const error = closed();
+    finish(error);
+    topics.detach(t, handle, error);
+  }
+
+  const fail = (error: GatesockError) => topics.step(() => topics.fail(t, error, [handle]));
+
+  // Gets what the topic had before this handle came.
+  async function catchUp(isFirst: boolean): Promise<void> {
+    try {
+      for (let more = true; more && !over; isFirst = false) {
+        const result = await topics.history(t, handle, position ? { since: position, last } : { last });
+        const entries = entriesOf(result, 0);
+        const from = { epoch: result.epoch, offset: entries[0] ? entries[0].offset - 1 : result.offset };
+        const recovered = !position || result.recovered === true;
+        const e = recovered ? { position: position ?? from, recovered } : { position: from, recovered, reason: result.reason };
+        if (isFirst || !recovered) confirm(e);
+        entries.forEach(take);
+        more = result.more === true && entries.length > 0;
+      }
+      const all = held!;
+      held = undefined;
+      all.forEach(take);
+    } catch (error) {
+      const { code, retryAfterMs } = error as GatesockError;
+      if (over) return;
+      if (isLasting(code)) fail(error as GatesockError);
+      else topics.start(own, "retry", topics.delay(tries++, retryAfterMs), () => void catchUp(isFirst));
+    }
+  }
+
+  const t = topics.attach(name, handle, (t, isFirst) => {
+    const { log } = t;
+    if (isFirst) {
+      t.log = new Log(since);
+      t.last = last;
+    } else if (since || (last && (log.position || last !== t.last))) held = [];
+    else if (topics.isHere(t) && log.position) confirm({ position: log.position, recovered: true });
+  });
+  if (held) void catchUp(true);
+
+  return {
+    topic: name,
+    established: established.settled,
+    get position() {
+      return position;
+    },
+    on(type: string, listener: (value: any) => void) {
+      const off = on(type, listener);
+      if (type === "event" && early) {
+        readers.delete(early);
+        for (const e of early.events) topics.host.run(listener, e);
+        early = undefined;
+      }
+      return off;
+    },
+    async history({ before, limit } = {}): Promise<Page> {
+      await established.settled;
+      const { epoch, offset } = position!;
+      if (over) throw closed();
+      const result = await topics.history(t, handle, { before: before ?? { epoch, offset: offset + 1 }, limit });
+      return {
+        events: entriesOf(result, 0).flatMap((e) => eventsOf(name, e)),
+        more: result.more === true,
+        position: { epoch: result.epoch, offset: result.offset },
+      };
+    },
+    close,
+    [Symbol.asyncIterator]() {
+      const r = early ?? newReader();
+      early = undefined;
+      if (over) r.end(over.reason);
+      else if (!readers.has(r)) close(); // it was full before it began
+      return r.iterator;
+    },
+  };
+}

@@ -1,0 +1,45 @@
+// What a page pays for the client: an app's bundle of an import, by esbuild, minified, and compressed
+// by gzip -9. The limits are those of README.md.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const dist = fileURLToPath(new URL("../dist", import.meta.url));
+
+/** Returns how many bytes a bundle has, compressed. */
+async function size(code) {
+  const { outputFiles } = await build({
+    stdin: { contents: code, resolveDir: dist },
+    bundle: true, minify: true, write: false, format: "esm", target: "es2022", external: ["react", "vue"],
+  });
+  const gzip = spawnSync("gzip", ["-9c"], { input: outputFiles[0].contents });
+  assert.ifError(gzip.error);
+  assert.equal(gzip.status, 0, String(gzip.stderr));
+  return gzip.stdout.length;
+}
+
+const all = (entry) => `export * from "./${entry}.js";`;
+const connect = (entry) =>
+  `import { connect as ${entry} } from "./${entry}.js"; globalThis.client = ${entry}({ url: "wss://example.com" });`;
+
+// What is imported, the limit in bytes, and what the page has already.
+const imports = [
+  ["gatesock/core", connect("core"), 5000],
+  ["gatesock", connect("index"), 7000],
+  ["gatesock/values", `import { values } from "./values.js"; globalThis.prices = values(globalThis.client, "prices");`, 1250, connect("index")],
+  ["gatesock/tabs", connect("tabs"), 3830, connect("index")],
+  ["gatesock/react", all("react"), 1000],
+  ["gatesock/svelte", all("svelte"), 1000],
+  ["gatesock/vue", all("vue"), 1000],
+];
+
+for (const [name, code, limit, base = ""] of imports) {
+  test(`${name} has at most ${limit} bytes${base && " more than gatesock"}`, async (t) => {
+    const bytes = await size(base + code) - (base ? await size(base) : 0);
+    t.diagnostic(`${name}: ${bytes} bytes, the limit is ${limit}`);
+    assert.ok(bytes > 100, `${bytes} bytes are too few: is the import there?`);
+    assert.ok(bytes <= limit, `${bytes} bytes, ${bytes - limit} too many`);
+  });
+}
