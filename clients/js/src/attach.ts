@@ -23,7 +23,8 @@ export function addTopics<A extends Api>(create: (newExtension: (host: Host) => 
   machines.set(client, topics);
   // Not a copy: the state of a client is a getter.
   return Object.assign(client, {
-    subscribe: (name: string, options?: SubscribeOptions) => subscribe(topics, name, options),
+    // Which events a topic has is a promise of the server.
+    subscribe: ((name: string, options?: SubscribeOptions) => subscribe(topics, name, options)) as Client<A>["subscribe"],
     presence: (name: string, options?: { as?: unknown }) => presence(topics, name, options),
   });
 }

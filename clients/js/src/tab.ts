@@ -341,11 +341,13 @@ export function join<A extends Api>(options: TabsOptions, env: TabsEnvironment, 
     };
 
     const stepDown = (old: Hub, then: () => void): void => {
+      hub = undefined;
       old.end(() => {
-        channel.postMessage({ t: "gone", leader: old.name });
+        const gone = { t: "gone", leader: old.name } as const;
+        channel.postMessage(gone);
+        receive(gone);
         then();
       });
-      hub = undefined;
     };
 
     const watch = (ms: number): void => {

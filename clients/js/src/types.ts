@@ -67,6 +67,11 @@ export interface CallOptions {
   result?: boolean;
 }
 
+/** What follows the action of a call: the input may be absent if it has no member that is required. */
+export type CallArguments<Input> = {} extends Input
+  ? [input?: Input, options?: CallOptions]
+  : [input: Input, options?: CallOptions];
+
 /** Where a topic is, see section 9.1 of docs/protocol.md. Treat it as opaque, and keep both together. */
 export interface Position {
   readonly epoch: string;
@@ -80,6 +85,11 @@ export interface TopicEvent<Name extends string = string, Data = unknown> {
   readonly data: Data;
   readonly position: Position;
 }
+
+/** The events of an application's topics: its pushes, each with the data of its name. */
+export type EventOf<A extends Api> = {
+  [Name in keyof A["pushes"] & string]: TopicEvent<Name, A["pushes"][Name]>;
+}[keyof A["pushes"] & string];
 
 /** What a subscription learns when the server has confirmed it, at first and after each reconnection. */
 export interface Established {
@@ -156,11 +166,16 @@ export interface Push<Data = unknown> {
 /** The core of a client. */
 export interface CoreClient<A extends Api = Api> {
   readonly state: State;
+  /** Calls an action and returns the data of the result that follows the answer. */
+  call<K extends keyof A["routes"] & keyof A["pushes"] & string>(
+    action: K,
+    input: A["routes"][K]["input"],
+    options: CallOptions & { result: true },
+  ): Promise<A["pushes"][K]>;
   /** Calls an action and returns the data of its answer. */
   call<K extends keyof A["routes"] & string>(
     action: K,
-    input?: A["routes"][K]["input"],
-    options?: CallOptions,
+    ...rest: CallArguments<A["routes"][K]["input"]>
   ): Promise<A["routes"][K]["output"]>;
   /** Sends a message without an answer, now or never. Reports whether there was a connection. */
   send<K extends keyof A["routes"] & string>(action: K, input?: A["routes"][K]["input"]): boolean;
@@ -178,6 +193,6 @@ export interface CoreClient<A extends Api = Api> {
 
 /** A client with topics. */
 export interface Client<A extends Api = Api> extends CoreClient<A> {
-  subscribe(topic: string, options?: SubscribeOptions): Subscription;
+  subscribe<E extends TopicEvent = EventOf<A>>(topic: string, options?: SubscribeOptions): Subscription<E>;
   presence(topic: string, options?: { as?: unknown }): Presence;
 }
