@@ -309,7 +309,11 @@ func (c *Client) gatewayAnswered(l *link, text string) {
 		c.callFailed(call, gatewayError(text))
 	case own != nil:
 		c.requests = slices.DeleteFunc(c.requests, func(r *request) bool { return r == own })
-		c.refused(own, gatewayError(text).topical())
+		e := gatewayError(text)
+		if own.kind == unsubscribe { // a part of it may have been carried out
+			e.Code = late
+		}
+		c.refused(own, e.topical())
 	default:
 		l.kept, l.past = time.Time{}, time.Time{}
 	}
