@@ -28,7 +28,8 @@ const (
 	// docs/protocol.md.
 	Problem
 	// Settled is the end of the call with the number Request. Without a Code it has succeeded, and
-	// Data is the data of its answer. Else Code, Text, RetryAfter and Details are the error's.
+	// Data is the data of its answer. Else Code, Text, RetryAfter and Details are the error's. Sent
+	// means that a call that its user has ended was sent, and may be carried out.
 	Settled
 	// Pushed is a push that is not about a topic to which the user is subscribed: Name, Data, and
 	// Topic if it has one.
@@ -96,6 +97,7 @@ type Action struct {
 	Text       string
 	RetryAfter time.Duration
 	Details    json.RawMessage
+	Sent       bool
 }
 
 // Next returns the next action, and false if there is none.

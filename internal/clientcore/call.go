@@ -186,7 +186,10 @@ func (c *Client) Cancel(now time.Time, number int64) {
 		c.calls = slices.Delete(c.calls, i, i+1)
 	}
 	c.busy = true
-	c.settled(number, failure{Code: "aborted", Message: "the call was ended by its user"})
+	c.act(Action{
+		Kind: Settled, Request: number, Code: "aborted", Text: "the call was ended by its user",
+		Sent: k.link != nil || k.unsure,
+	})
 	c.finish()
 }
 

@@ -12,7 +12,7 @@ const machines = new WeakMap<object, Topics>();
 /** Returns the topics of a client, for package values. */
 export function topicsOf(client: object): Topics {
   const topics = machines.get(client);
-  if (!topics) throw new GatesockError("invalid_argument", 'The client has no topics: it is not one of the entry "gatesock".');
+  if (!topics) throw new GatesockError("invalid_argument", "The client has no topics: connect with gatesock itself.");
   return topics;
 }
 
@@ -23,7 +23,9 @@ export function addTopics<A extends Api>(create: (newExtension: (host: Host) => 
   machines.set(client, topics);
   // Not a copy: the state of a client is a getter.
   return Object.assign(client, {
-    subscribe: (name: string, options?: SubscribeOptions) => subscribe(topics, name, options),
+    // Which events a topic has is a promise of the server.
+    subscribe: ((name: string, options?: SubscribeOptions) =>
+      subscribe(topics, name, options)) as Client<A>["subscribe"],
     presence: (name: string, options?: { as?: unknown }) => presence(topics, name, options),
   });
 }

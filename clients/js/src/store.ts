@@ -117,9 +117,15 @@ export const topicStore = <E extends TopicEvent>(
   store({ events: [] as readonly E[] } as TopicView<E>, topic == null ? nothing : (put) => {
     const subscription = client.subscribe(topic, options);
     let events: readonly E[] = [];
+    let first = true;
+    const confirm = (established: Established) => {
+      first = false;
+      put(established.recovered ? { established } : { established, events: events = [] });
+    };
     subscription.on("event", (event) => put({ events: events = [...events, event].slice(-keep) }));
-    subscription.on("established", (established) =>
-      put(established.recovered ? { established } : { established, events: events = [] }));
+    subscription.on("established", confirm);
+    // A topic that the page has already is confirmed before anyone can listen.
+    subscription.established.then((e) => first && confirm(e), () => {});
     subscription.on("error", (error) => put({ error }));
     return () => subscription.close();
   });

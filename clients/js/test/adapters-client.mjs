@@ -24,6 +24,7 @@ class Subscription extends Emitter {
     super();
     Object.assign(this, { topic, options, log, members: undefined, count: 0 });
     log.push(`open ${topic}`);
+    this.established = new Promise((resolve) => this.on("established", resolve));
   }
 
   event(offset, data) {

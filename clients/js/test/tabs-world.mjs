@@ -244,6 +244,8 @@ export class Server {
   done = []; // the calls that were carried out: {k, key}
   answers = true;
   busy = false; // refuses calls of do
+  refuses = new Set(); // topics
+  late = {}; // for how many ms an action is carried out late
   opens = true;
   opened = 0; // connections so far
   frames = []; // all that were received, if a test sets log
@@ -326,7 +328,13 @@ export class Server {
     };
   }
 
-  #receive(socket, { action, id, ...input }) {
+  #receive(socket, frame) {
+    const ms = this.late[frame.action];
+    if (ms) this.#world.clock.after(ms, () => this.#serve(socket, frame));
+    else this.#serve(socket, frame);
+  }
+
+  #serve(socket, { action, id, ...input }) {
     if (this.log) this.frames.push({ action, id, ...input });
     if (!this.answers) return;
     const answer = (data) => socket.push({ id, action, data });
@@ -336,6 +344,10 @@ export class Server {
         break;
       case "subscribe": {
         const all = input.topics ?? [input];
+        if (all.some(({ topic }) => this.refuses.has(topic))) {
+          socket.push({ id, action, error: { code: "permission_denied", message: "No." } });
+          break;
+        }
         for (const { topic } of all) socket.members.add(topic);
         const results = all.map(({ topic, since, last }) => this.#result(topic, since, last));
         answer(input.topics ? { topics: results } : results[0]);

@@ -208,8 +208,19 @@ test("A frozen leader is replaced, and follows when it wakes up", async () => {
     await world.clock.advance(1000);
     assert.deepEqual(once, { value: { k: 2 } });
     assert.equal(world.server.done.filter(({ k }) => k === 2).length, 1);
+    // The others do not care that it wakes up.
+    const states = [];
+    for (const tab of others) tab.client.on("state", (state) => states.push(state.name));
+    world.server.late.do = 1000;
+    const meanwhile = outcome(others[1].client.call("do", { k: 4 }));
+    await world.clock.advance(100);
     leader.thaw();
+    await world.clock.advance(100);
+    assert.equal(leader.client.state.name, "online", "it follows at once");
     await world.clock.advance(MINUTE);
+    world.server.late = {};
+    assert.deepEqual(states, []);
+    assert.deepEqual(meanwhile, { value: { k: 4 } });
     assert.equal(world.server.connections.size, 1, "connections");
     for (const tab of world.tabs) assert.equal(tab.client.state.name, "online");
     const again = outcome(leader.client.call("do", { k: 3 }));
@@ -480,6 +491,75 @@ test("The connection is replaced before the gateway ends it, and no tab notices"
     assert.deepEqual(events, said);
     assert.deepEqual(established.map(({ recovered }) => recovered), established.map(() => true));
   }
+  await finish(world);
+});
+
+test("The connection that is replaced stays until the topics of all tabs are subscribed on the new one", async () => {
+  const world = await start(35, 3);
+  const all = world.tabs.map((tab) => listen(tab, "a"));
+  await world.clock.advance(MINUTE);
+  world.server.late.subscribe = 5000;
+  assert.ok(await world.clock.advance(120 * MINUTE, () => world.server.connections.size === 2), "another connection");
+  await world.clock.advance(3000);
+  world.server.publish("a", 1);
+  await world.clock.advance(100);
+  for (const { events } of all) assert.deepEqual(events, [1], "at once");
+  assert.equal(world.server.connections.size, 2);
+  // One tab is subscribed after the other.
+  await world.clock.advance(15_000);
+  assert.equal(world.server.connections.size, 1, "and no longer");
+  for (const { events } of all) assert.deepEqual(events, [1]);
+  await finish(world);
+});
+
+test("After an unsubscribe without an answer the topic is subscribed on another connection", async () => {
+  const world = await start(36, 2);
+  const [one, other] = world.tabs;
+  const before = listen(one, "a");
+  listen(one, "b");
+  await world.clock.advance(1000);
+  world.server.late.unsubscribe = 40_000;
+  before.subscription.close();
+  await world.clock.advance(1000);
+  const after = listen(other, "a");
+  for (let i = 0; i < 60; i++) {
+    world.server.publish("b", i); // the connection is well
+    await world.clock.advance(1000);
+  }
+  assert.deepEqual([...world.server.members()].sort(), ["a", "b"]);
+  world.server.publish("a", "last");
+  await world.clock.advance(1000);
+  assert.deepEqual(after.events, ["last"]);
+  assert.equal(world.server.opened, 2);
+  await finish(world);
+});
+
+test("A tab that was refused does not keep a topic", async () => {
+  const world = await start(37, 2);
+  const [one, other] = world.tabs;
+  world.server.refuses.add("a");
+  const refused = listen(one, "a");
+  await world.clock.advance(1000);
+  assert.deepEqual(refused.errors.map((error) => error.code), ["permission_denied"]);
+  world.server.refuses.clear();
+  const got = listen(other, "a");
+  await world.clock.advance(1000);
+  assert.ok(got.first.value);
+  got.subscription.close();
+  await world.clock.advance(1000);
+  assert.deepEqual([...world.server.members()], []);
+  await finish(world);
+});
+
+test("What is called while nobody leads waits", async () => {
+  const world = await start(38, 3);
+  const { leader } = world;
+  const other = world.tabs.find((tab) => tab !== leader);
+  leader.client.close();
+  assert.ok(await world.clock.advance(1000, () => other.client.state.name === "connecting"));
+  const call = outcome(other.client.call("do", { k: 1 }));
+  await world.clock.advance(MINUTE);
+  assert.deepEqual(call, { value: { k: 1 } });
   await finish(world);
 });
 
