@@ -17,7 +17,7 @@ export GOFLAGS := $(strip $(filter-out -ldflags=-w,$(shell go env GOFLAGS)) -ldf
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm test-go test-race test-without-race test-allocations test-clock test-js test-browser client-soak fuzz bench bench-emulator bench-fanout bench-coldstart sim sim-mutants bench-jitter tools
+.PHONY: help chat test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm test-go test-race test-without-race test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-fanout bench-coldstart sim sim-mutants bench-jitter client-sim client-sim-mutants client-soak tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -118,6 +118,12 @@ sim: ## Let SEEDS (20000) worlds of topics live in the simulator, from the seed 
 
 sim-mutants: ## Check that the simulator finds each mutant of the library; MUTANTS=part of the names
 	go test ./internal/sim -timeout 0 -v -run '^TestMutants$$' -mutants '$(or $(MUTANTS),all)'
+
+client-sim: ## Let SEEDS (10000) worlds live with each client, or with CLIENT=go or js, from the seed FROM (1)
+	go test ./internal/clienttest -timeout 0 -v -run '^TestSeeds$$' -seeds $(or $(SEEDS),10000) -from $(or $(FROM),1) -client '$(CLIENT)'
+
+client-sim-mutants: ## Check that scenarios or seeds find each mutant of the clients; MUTANTS=part of the names
+	go test ./internal/clienttest -timeout 0 -v -run '^TestMutants$$' -mutants '$(or $(MUTANTS),all)'
 
 tools: ## Build the pinned tools into .cache/bin, for editors
 	go build -C tools -o $(CURDIR)/.cache/bin/ tool

@@ -312,7 +312,6 @@ func (c *Client) tickLinks() {
 		c.dialWithinBudget()
 	}
 	if c.current != nil && !c.current.open && due(c.current.since.Add(dialTimeout), c.now) {
-		c.refuse(0)
 		c.fail("the connection was not open after 10 seconds")
 	}
 	if c.next != nil && !c.next.open && due(c.next.since.Add(dialTimeout), c.now) {

@@ -93,7 +93,7 @@ func (c *Client) accept(n *concern, r *topicwire.Result, first bool) bool {
 
 func (c *Client) acceptEvents(n *concern, r *topicwire.Result, first bool) bool {
 	number, ok := topicwire.EpochNumber(r.Epoch)
-	if !ok || r.Offset < 0 {
+	if !ok || r.Offset < 0 || r.Events == nil {
 		return false
 	}
 	t, start := n.topic, mark{number, r.Epoch, startOf(r)}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,9 +25,35 @@ const (
 	distVariable   = "GATESOCK_DIST"
 )
 
-// built builds the modules once.
-var built = sync.OnceValues(buildModules) //nolint:gochecknoglobals // a process builds once
+// built builds the modules once, and needs finds Node.js.
+//
+//nolint:gochecknoglobals // a process does it once
+var (
+	built = sync.OnceValues(buildModules)
+	needs = sync.OnceValues(findNode)
+	rest  []string // folders to be removed
+)
 
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, folder := range rest {
+		_ = os.RemoveAll(folder)
+	}
+	os.Exit(code)
+}
+
+// outputOf runs a program that ends soon.
+func outputOf(name string, args ...string) (string, error) {
+	out, err := exec.Command(name, args...).CombinedOutput() //nolint:noctx // it ends soon
+	if err != nil {
+		return "", fmt.Errorf("clienttest: %s: %w\n%s", name, err, out)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+func findNode() (string, error) { return outputOf(filepath.Join(root, "scripts/need"), "node") }
+
+// buildModules returns the folder of the modules.
 func buildModules() (string, error) {
 	if folder := os.Getenv(distVariable); folder != "" {
 		return folder, nil
@@ -35,6 +62,7 @@ func buildModules() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("clienttest: %w", err)
 	}
+	rest = append(rest, folder)
 	from := os.Getenv(sourceVariable)
 	if from == "" {
 		from = filepath.Join(root, "clients/js/src")
@@ -44,11 +72,16 @@ func buildModules() (string, error) {
 		return "", fmt.Errorf("clienttest: %w", err)
 	}
 	esbuild := filepath.Join(root, "clients/js/node_modules/.bin/esbuild")
-	args := append(sources, "--outdir="+folder, "--format=esm", "--target=es2022", "--log-level=warning")
-	if out, err := exec.Command(esbuild, args...).CombinedOutput(); err != nil { //nolint:noctx // it is short
-		return "", fmt.Errorf("clienttest: the client is not built; is clients/js installed? %w\n%s", err, out)
+	if _, err := os.Stat(esbuild); err != nil {
+		if _, err := outputOf(filepath.Join(root, "scripts/js-test"), "--prepare"); err != nil {
+			return "", err
+		}
 	}
-	// Without it, Node takes the modules for those of CommonJS.
+	args := append(sources, "--outdir="+folder, "--format=esm", "--target=es2022", "--log-level=warning")
+	if _, err := outputOf(esbuild, args...); err != nil {
+		return "", err
+	}
+	// Without it, Node.js takes the modules for those of CommonJS.
 	err = os.WriteFile(filepath.Join(folder, "package.json"), []byte(`{"type":"module"}`), 0o600)
 	return folder, err
 }
@@ -65,7 +98,9 @@ func startNode(t *testing.T) *node {
 	t.Helper()
 	folder, err := built()
 	require.NoError(t, err)
-	cmd := exec.Command("node", filepath.Join(root, "clients/js/test/agent.mjs"), folder) //nolint:noctx // it ends with its input
+	program, err := needs()
+	require.NoError(t, err)
+	cmd := exec.Command(program, filepath.Join(root, "clients/js/test/agent.mjs"), folder) //nolint:noctx // it ends with its input
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)

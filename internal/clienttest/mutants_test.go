@@ -21,8 +21,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-//nolint:gochecknoglobals // a flag of a test
-var mutate = flag.String("mutants", "", `which mutants to run: "all", or parts of their names with commas between`)
+//nolint:gochecknoglobals // flags of a test
+var (
+	mutate      = flag.String("mutants", "", `which mutants to run: "all", or parts of their names with commas between`)
+	mutantSeeds = flag.Int("mutant-seeds", 1000, "how many worlds live with a mutant")
+)
+
+// scenarioFailure finds the first scenario that has failed in the output of a test.
+var scenarioFailure = regexp.MustCompile(`(?m)^    --- FAIL: Test\w+/(.*) \(`)
 
 // edit replaces a text, which must occur exactly once in the file.
 type edit struct{ old, new string }
@@ -75,9 +81,6 @@ func TestMutantsFit(t *testing.T) {
 	require.GreaterOrEqual(t, len(all), 60)
 }
 
-// mutantSeeds is within how many seeds a mutant has to be found.
-const mutantSeeds = 2000
-
 // TestMutants checks that each mutant is found: make client-sim-mutants.
 func TestMutants(t *testing.T) {
 	if *mutate == "" {
@@ -85,8 +88,13 @@ func TestMutants(t *testing.T) {
 	}
 	// The client in TypeScript needs no compiled program of its own.
 	plain := filepath.Join(t.TempDir(), "clienttest.test")
-	out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-o", plain, ".").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", plain, ".").CombinedOutput()
 	require.NoError(t, err, string(out))
+	for _, test := range []string{"^TestMachine$", "^TestScript$"} {
+		failure, err := hunt(t.Context(), plain, os.Environ(), scenarioFailure, "-test.run="+test)
+		require.NoError(t, err)
+		require.Empty(t, failure, "the client without a mistake")
+	}
 	work := make(chan mutant)
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
@@ -132,17 +140,17 @@ func (m mutant) run(ctx context.Context, plain, dir string) (string, error) {
 	if m.client == "js" {
 		scenarios = "^TestScript$"
 	}
-	byScenario, err := hunt(ctx, program, env, regexp.MustCompile(`(?m)^    --- FAIL: Test\w+/(.*) \(`), "-test.run="+scenarios)
+	byScenario, err := hunt(ctx, program, env, scenarioFailure, "-test.run="+scenarios)
 	if err != nil {
 		return "", err
 	}
 	bySeed, err := hunt(ctx, program, env, regexp.MustCompile(`(seed \d+), shrunk from \d+ to \d+ choices(: .*)`),
-		"-test.run=^TestSeeds$", "-client="+m.client, "-tries=0", fmt.Sprintf("-seeds=%d", mutantSeeds))
+		"-test.run=^TestSeeds$", "-client="+m.client, "-tries=0", fmt.Sprintf("-seeds=%d", *mutantSeeds))
 	switch {
 	case err != nil:
 		return "", err
 	case byScenario == "" && bySeed == "":
-		return "", fmt.Errorf("not found by any scenario, nor by %d seeds", mutantSeeds)
+		return "", fmt.Errorf("not found by any scenario, nor by %d seeds", *mutantSeeds)
 	case byScenario == "":
 		return "found by " + bySeed, nil
 	case bySeed == "":
@@ -191,7 +199,7 @@ func (m mutant) compile(ctx context.Context, dir string, text []byte) (program s
 	if err := errors.Join(os.WriteFile(mutated, text, 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
 		return "", err
 	}
-	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", program, ".").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", overlay, "-o", program, ".").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("the mutant does not compile: %w\n%s", err, out)
 	}
 	return program, nil
@@ -210,8 +218,12 @@ func (m mutant) modules(dir string, text []byte) ([]string, error) {
 	if err := os.WriteFile(name, text, 0o600); err != nil {
 		return nil, err
 	}
-	if out, err := exec.Command("node", "--check", name).CombinedOutput(); err != nil { //nolint:noctx // it is short
-		return nil, fmt.Errorf("the mutant is not JavaScript: %w\n%s", err, out)
+	program, err := needs()
+	if err == nil {
+		_, err = outputOf(program, "--check", name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the mutant is not JavaScript: %w", err)
 	}
 	return append(os.Environ(), distVariable+"="+dir), nil
 }

@@ -18,7 +18,7 @@ import (
 
 //nolint:gochecknoglobals // flags of tests
 var (
-	seeds   = flag.Int("seeds", 0, "how many seeds each client has to live; 0: as many as are a test")
+	seeds   = flag.Int("seeds", 0, "how many seeds each client has to live; 0: as many as take a minute")
 	from    = flag.Uint64("from", 1, "the first seed")
 	clients = flag.String("client", "", `"go", "js", or all`)
 	lasting = flag.Duration("lasting", 0, "for how long each client lives, in place of -seeds")
@@ -75,12 +75,12 @@ func (f *figures) String() string {
 // TestSeeds lets worlds live. A world that breaks a promise is shrunk and printed.
 func TestSeeds(t *testing.T) {
 	alone(t)
-	n := *seeds
-	if n == 0 {
-		n = 300
-	}
 	for name, clients := range makers(t) {
 		t.Run(name, func(t *testing.T) {
+			n := *seeds
+			if n == 0 {
+				n = map[string]int{"go": machineSeeds, "js": scriptSeeds}[name]
+			}
 			start, f, kinds := time.Now(), figures{count: map[string]int{}}, map[string][]string{}
 			for seed := *from; ; seed++ {
 				if *lasting > 0 && time.Since(start) > *lasting || *lasting == 0 && seed >= *from+uint64(n) {

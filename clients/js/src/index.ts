@@ -1,6 +1,6 @@
 // The entry gatesock: a client with topics and presence.
 
-import { extend, newClient } from "./client.js";
+import { newClient } from "./client.js";
 import type { Environment } from "./env.js";
 import { addTopics } from "./attach.js";
 import type { Api, Client, Options } from "./types.js";
@@ -17,9 +17,5 @@ export type * from "./types.js";
  */
 export function connect<A extends Api = Api>(options: Options): Client<A>;
 export function connect<A extends Api = Api>(options: Options, env?: Environment): Client<A> {
-  return addTopics<A>((create) => {
-    const client = newClient<A>(options, env);
-    extend(client, create);
-    return client;
-  });
+  return addTopics<A>((extend) => newClient<A>(options, env, extend));
 }

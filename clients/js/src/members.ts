@@ -84,7 +84,7 @@ export class Members {
       ref.left = this.#now();
       this.#leave(ref, millis(graceMs));
     }
-    return !digest || !this.isComplete || this.isOpen || digest === this.digest;
+    return !digest || digest === this.digest;
   }
 
   /** The members without those in their grace time, as sync compares them. */

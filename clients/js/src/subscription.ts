@@ -73,7 +73,6 @@ function reader(limit: number, done: () => void) {
     events,
     end,
     push(e: TopicEvent): void {
-      if (isOver) return;
       const first = waiting.shift();
       if (first) first.resolve({ value: e, done: false });
       else if (events.length < limit) events.push(e);
@@ -100,7 +99,7 @@ export function subscribe(topics: Topics, name: string, { since, last, buffer = 
   const own = { timers: {} };
   const established = promise<Established>();
   const readers = new Set<ReturnType<typeof reader>>();
-  let position = since;
+  let position = since && { epoch: since.epoch, offset: since.offset };
   let held: Entry[] | undefined; // those that have to wait for what was before
   let tries = 0;
   let over: { reason?: GatesockError | undefined } | undefined;

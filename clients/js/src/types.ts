@@ -67,11 +67,6 @@ export interface CallOptions {
   result?: boolean;
 }
 
-/** What follows the action of a call: the input may be absent if it has no member that is required. */
-export type CallArguments<Input> = {} extends Input
-  ? [input?: Input, options?: CallOptions]
-  : [input: Input, options?: CallOptions];
-
 /** Where a topic is, see section 9.1 of docs/protocol.md. Treat it as opaque, and keep both together. */
 export interface Position {
   readonly epoch: string;
@@ -163,6 +158,9 @@ export interface Push<Data = unknown> {
   readonly data: Data;
 }
 
+/** Parameters that begin with an input, which may be left out if it need not have members. */
+export type Optional<Input, More extends unknown[]> = {} extends Input ? [input?: Input, ...more: More] : [input: Input, ...more: More];
+
 /** The core of a client. */
 export interface CoreClient<A extends Api = Api> {
   readonly state: State;
@@ -175,10 +173,10 @@ export interface CoreClient<A extends Api = Api> {
   /** Calls an action and returns the data of its answer. */
   call<K extends keyof A["routes"] & string>(
     action: K,
-    ...rest: CallArguments<A["routes"][K]["input"]>
+    ...rest: Optional<A["routes"][K]["input"], [options?: CallOptions]>
   ): Promise<A["routes"][K]["output"]>;
   /** Sends a message without an answer, now or never. Reports whether there was a connection. */
-  send<K extends keyof A["routes"] & string>(action: K, input?: A["routes"][K]["input"]): boolean;
+  send<K extends keyof A["routes"] & string>(action: K, ...rest: Optional<A["routes"][K]["input"], []>): boolean;
   /** Listens to the state. */
   on(type: "state", listener: (state: State) => void): () => void;
   /** Listens to what went wrong and belongs to no call: the text is for people. */

@@ -218,26 +218,20 @@ export function values<V = unknown>(client: Client<any>, topic: string, { filter
   const topics = topicsOf(client);
   const { on, emit } = listeners(topics.host);
   const established = promise<void>();
-  let isOver = false;
   let state!: State;
   const handle: Handle = {
     isState: true,
     value(type, key, data) {
-      if (isOver) return;
       if (type === "ready") established.resolve();
       emit(type, key, data);
     },
     ended(error) {
-      if (isOver) return;
-      isOver = true;
       established.reject(error);
       if (error.code !== "closed") emit("error", error);
     },
   };
 
   function close(error = closed()): void {
-    if (isOver) return;
-    isOver = true;
     established.reject(error);
     topics.detach(t, handle, error);
   }
@@ -245,7 +239,7 @@ export function values<V = unknown>(client: Client<any>, topic: string, { filter
   const t = topics.attach(topic, handle, (t, isFirst) => {
     if (!t.values) {
       t.values = new State(topics, t, filter);
-      if (!isFirst) topics.rejoin(t);
+      if (!isFirst) t.again = true;
     }
     state = t.values as State;
     if (state.isReady) established.resolve();

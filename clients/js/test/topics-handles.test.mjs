@@ -472,16 +472,66 @@ test("what a member shows is that of its newest membership", async () => {
 
 test("the version of one that has left is kept for a minute, and while a snapshot is under way", async () => {
   const s = await audience();
-  s.push(diff({ left: [{ ref: "b1", version: 3 }] }));
+  const late = () => {
+    s.push(diff({ joined: [who("o1", "other", 1)] }));
+    s.push(diff({ joined: [who("b1", "bob", 3), who("u1", "unknown", 5)] }));
+    return there(s);
+  };
+  s.push(diff({ left: [{ ref: "b1", version: 3 }, { ref: "u1", version: 5 }] }));
   await s.pass(59 * SECOND);
-  s.push(diff({ joined: [who("b1", "bob", 3)] }));
-  assert.equal(there(s), "ann");
+  assert.equal(late(), "ann other");
   s.wake();
   await idle();
   s.take({ action: "sync" }).reply({ presence: ["a"] });
   await s.pass(5 * SECOND);
-  s.push(diff({ joined: [who("b1", "bob", 3)] }));
-  assert.equal(there(s), "ann");
+  assert.equal(late(), "ann other");
+  s.take({ action: "presence" }).reply({ count: 1, members: [who("a1", "ann", 1), who("o1", "other", 1)] });
+  assert.equal(late(), "ann bob other unknown");
+});
+
+test("a digest has eight digits, and that of nobody is known", async () => {
+  const s = new Stage();
+  s.online();
+  presence(s.topics, "a");
+  await idle();
+  s.take({ action: "subscribe" }).reply(result({ presence: { count: 0, members: [] } }));
+  s.wake();
+  await idle();
+  s.take({ action: "sync", topics: [{ digest: "0-00000000" }] });
+});
+
+test("a page that fails is asked for from the first one on", async () => {
+  const s = await audience();
+  s.wake();
+  await idle();
+  s.take({ action: "sync" }).reply({ presence: ["a"] });
+  await idle();
+  s.take({ action: "presence" }).reply({ count: 1, members: [], cursor: "p2" });
+  await idle();
+  s.take({ action: "presence", cursor: "p2" }).refuse({ code: "unavailable" });
+  await s.pass(3 * SECOND);
+  assert.equal(s.take({ action: "presence" }).frame.cursor, undefined);
+});
+
+test("a count is known from a diff on, and before a snapshot", async () => {
+  const s = new Stage();
+  s.online();
+  const p = presence(s.topics, "a");
+  await idle();
+  s.take({ action: "subscribe" });
+  s.push(diff({ count: 7 }));
+  assert.equal(p.count, 7);
+});
+
+test("a second subscription that is closed while it waits for its history leaves nothing", async () => {
+  const s = await member();
+  const b = s.listen("a", { last: 1 });
+  await idle();
+  s.take({ action: "history" });
+  b.close();
+  await idle();
+  s.tells([]);
+  assert.equal(s.timers.size, 1, "only the sync is left");
 });
 
 test("a user becomes visible, and invisible again, while the events go on", async () => {

@@ -394,7 +394,7 @@ test("a server that refuses the pages after a subscribe does not get one after t
 test("malformed pushes are ignored", async () => {
   for (const frame of [
     push(1, { topic: "other" }), push(6, { epoch: "1" }), push(6, { epoch: 1 }), push(6, { epoch: ["1-x"] }), push(6, { epoch: null }), push(6, { epoch: {} }),
-    push(-6), push(2 ** 53), push("6"), push(6.5), push(6, { events: 7 }), push(6, { epoch: "" }), push(6, { epoch: `1-${"x".repeat(65)}` }),
+    push(-6), push(2 ** 53), push("6"), push(6.5), push(6, { events: 7 }), push(6, { epoch: "" }), push(0, { epoch: "2-y" }), push(6, { epoch: `1-${"x".repeat(65)}` }),
     { event: "set", topic: "a", key: "k", version: 1 }, push(6, { topic: "__proto__" }),
   ]) {
     const s = await member();
@@ -592,4 +592,175 @@ test("the app asks for what was before", async () => {
   s.a.close();
   await assert.rejects(closed, { code: "closed" });
   await assert.rejects(s.a.history(), { code: "closed" });
+});
+
+test("a subscription that is ended and begun at once gets no answer to the one before", async () => {
+  const s = await member();
+  s.push(push(7));
+  await s.pass(SECOND);
+  const history = s.take({ action: "history" });
+  const p = s.present("a");
+  await idle();
+  s.take({ action: "subscribe" }).reply(result({ presence: { count: 1, members: [{ ref: "x", user: "x", version: 1 }], cursor: "p2" } }));
+  await idle();
+  const page = s.take({ action: "presence", cursor: "p2" });
+  s.tells(["subscribed 1-x:5"]);
+  s.a.close();
+  p.close();
+  s.a = s.listen("a");
+  const q = s.present("a");
+  history.reply(result({ offset: 7, events: entries(6, 7) }));
+  page.reply({ count: 1, members: [] });
+  s.tells([]);
+  await idle();
+  assert.equal(q.members, undefined);
+  const join = s.take({ action: "subscribe", topic: "a", presence: true });
+  assert.equal(join.frame.since, undefined);
+  join.reply(result({ offset: 8 }));
+  s.tells(["subscribed 1-x:8"]);
+  await idle();
+  s.silent();
+  page.refuse({ code: "permission_denied" });
+  await syncs(s, MINUTE);
+});
+
+test("a sync says nothing of a topic that was subscribed again with other members", async () => {
+  const s = await member();
+  s.wake();
+  await idle();
+  const sync = s.take({ action: "sync" });
+  s.present("a");
+  await idle();
+  s.take({ action: "subscribe", presence: true }).reply(result());
+  sync.reply({ moved: ["a"], lost: ["a"], presence: ["a"] });
+  await idle();
+  s.silent();
+});
+
+test("a topic that was refused while nobody wanted it is forgotten", async () => {
+  const s = await online();
+  const a = s.listen("a");
+  await idle();
+  const join = s.take({ action: "subscribe", topic: "a" });
+  a.close();
+  join.refuse({ code: "permission_denied" });
+  await idle();
+  s.wake();
+  await idle();
+  s.take({ action: "sync", topics: [] }).reply({ extra: ["a"] });
+  await idle();
+  s.take({ action: "unsubscribe", topic: "a" });
+});
+
+test("after a history that was answered, the next refusal is the first one", async () => {
+  const s = await member();
+  s.random = () => 1;
+  const gaps = [];
+  for (const refuse of [true, true, true, false, true]) {
+    s.push(push(s.a.position.offset + 2));
+    await s.await(MINUTE);
+    s.take({ action: "history" });
+    if (!refuse) {
+      s.last.reply(result({ offset: 7, events: entries(6, 7) }));
+      await idle();
+      continue;
+    }
+    s.last.refuse({ code: "failed_precondition" });
+    const before = s.time;
+    await s.await(MINUTE);
+    gaps.push(s.time - before);
+    s.take({ action: "subscribe" }).reply(result({ offset: s.a.position.offset }));
+    await idle();
+  }
+  assert.deepEqual(gaps, [500, 1000, 2000, 500]);
+});
+
+test("a gap that an answer leaves is asked for again, and history goes on after a reconnection", async () => {
+  const s = await member();
+  s.push(push(7));
+  await s.pass(SECOND);
+  const history = s.take({ action: "history" });
+  s.push(push(9));
+  history.reply(result({ offset: 7, events: entries(6, 7) }));
+  s.tells(["e6 1-x:6", "e7 1-x:7"]);
+  await s.pass(SECOND);
+  s.take({ action: "history", since: { epoch: "1-x", offset: 7 } });
+  s.offline();
+  s.online();
+  await idle();
+  s.take({ action: "subscribe" }).reply(result({ offset: 7, more: true }));
+  await s.pass(MINUTE);
+  s.take({ action: "history", since: { epoch: "1-x", offset: 7 } });
+});
+
+test("gaps are asked for later each time, until there is progress", async () => {
+  const s = await member();
+  s.random = () => 0;
+  const waits = [];
+  s.push(push(20));
+  for (let offset = 5, i = 0; i < 5; i++) {
+    const before = s.time;
+    await s.await(MINUTE);
+    waits.push(s.time - before);
+    if (i === 3) s.push(push(++offset));
+    s.take({ action: "history" }).reply(result({ offset: 20, events: i === 3 ? entries(++offset) : [] }));
+    s.push(push(20 + i));
+    await idle();
+  }
+  assert.deepEqual(waits, [200, 400, 800, 1600, 200]);
+});
+
+test("after a sync that was answered, the next failure is the first one", async () => {
+  const s = await member();
+  s.random = () => 1;
+  const gaps = [];
+  s.wake();
+  await idle();
+  for (const fail of [true, true, false, true]) {
+    if (fail) {
+      s.take({ action: "sync" }).refuse({ code: "unavailable" });
+      const before = s.time;
+      await s.await(MINUTE);
+      gaps.push(s.time - before);
+    } else {
+      s.take({ action: "sync" }).reply(nothing);
+      await s.await(7 * MINUTE);
+    }
+  }
+  assert.deepEqual(gaps, [2000, 3000, 2000]);
+});
+
+test("an empty topic has no entry with an offset, and an epoch begins with its first", async () => {
+  const s = await online();
+  s.listen("a");
+  await idle();
+  s.take({ action: "subscribe" }).reply(result({ epoch: "", offset: 0 }));
+  s.push(push(1, { epoch: "" }));
+  s.push(push(3, { epoch: "2-y", prev: { epoch: "", offset: 0 } }));
+  s.tells(["subscribed :0"]);
+  const t = await member();
+  t.push(push(2, { epoch: "10-a" }));
+  t.push(push(2, { epoch: "9-b" }));
+  await t.pass(2 * SECOND);
+  t.take({ action: "history" }).reply(result({ epoch: "9-b", offset: 1, recovered: false, reason: "epoch", more: true, events: entries(1) }));
+  t.tells(["lost epoch 9-b:0", "e1 9-b:1", "e2 9-b:2"]);
+});
+
+test("what waits below a position that was set is dropped", async () => {
+  const s = await member();
+  s.push(push(7));
+  await s.pass(SECOND);
+  s.take({ action: "history" }).reply(result({ offset: 90, recovered: false, reason: "history", more: true, events: entries(90) }));
+  await idle();
+  s.take({ action: "history", since: { epoch: "1-x", offset: 90 } }).reply(result({ offset: 90, more: false }));
+  await s.pass(MINUTE);
+  s.silent();
+});
+
+test("one push that comes again and again is kept once", async () => {
+  const s = await member();
+  for (let i = 0; i < 300; i++) s.push(push(7));
+  s.push(push(8));
+  s.push(push(6));
+  s.tells(["e6 1-x:6", "e7 1-x:7", "e8 1-x:8"]);
 });

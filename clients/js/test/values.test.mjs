@@ -247,6 +247,31 @@ test("a key that is gone is forgotten after 30 minutes", async () => {
   }
 });
 
+test("the same without a reconnection", async () => {
+  const s = await watcher();
+  s.push(unset("delete", "k", 11, 5));
+  s.heard = [];
+  for (let i = 0; i < 7; i++) {
+    await s.await(7 * MINUTE);
+    s.take({ action: "sync" }).reply({});
+    await idle();
+  }
+  s.push(set("k", 10, 6));
+  hears(s, "set k=10");
+});
+
+test("a gap of numbers does not begin a snapshot anew that is under way", async () => {
+  const s = await watcher();
+  s.push(set("k", 14, 8));
+  await s.pass(SECOND);
+  (await reconnect(s)).reply(snapshot(8, [value("k", 14)], "p2"));
+  await s.pass(10 * SECOND);
+  s.take({ action: "history", cursor: "p2" }).reply(snapshot(8, []));
+  hears(s, "set k=14", "ready");
+  await s.pass(10 * SECOND);
+  s.silent();
+});
+
 test("a topic with too many keys ends, and keys that come and go are not too many", async () => {
   const s = await watcher();
   const many = (from, n) => Array.from({ length: n }, (_, i) => value(`x${from + i}`, 1, 0));

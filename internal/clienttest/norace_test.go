@@ -1,0 +1,9 @@
+//go:build !race
+
+package clienttest
+
+// How many worlds live in CI: as many as take a minute of a core.
+const (
+	machineSeeds = 10_000
+	scriptSeeds  = 2_000
+)
