@@ -123,7 +123,7 @@ func (a *app) handler(api gatesock.ConnectionsAPI, db *dynamo.DB) lambda.Handler
 	r := gatesock.New(opts...)
 	r.Use(gatesock.Recover())
 	if a.tokens {
-		// The browser wants one of its subprotocols in the answer, and the token must not be it.
+		// The browser wants one of its subprotocols in the answer, which is not the token.
 		r.Use(
 			authz.NegotiateSubprotocol("test"),
 			authz.NewCredentialExpiry(authz.WithClock(a.now), authz.WithDisconnector(api, nil)).Middleware(),
