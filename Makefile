@@ -17,7 +17,7 @@ export GOFLAGS := $(strip $(filter-out -ldflags=-w,$(shell go env GOFLAGS)) -ldf
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm test-go test-race test-without-race test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-fanout bench-coldstart sim sim-mutants bench-jitter client-sim client-sim-mutants client-soak tools
+.PHONY: help chat test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm test-go test-race test-without-race test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-fanout bench-coldstart sim sim-mutants bench-jitter client-soak client-sim client-sim-mutants tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

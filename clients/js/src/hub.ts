@@ -30,7 +30,7 @@ export type Down =
   | { t: "frame"; frame: Frame }
   | { t: "problem"; fault: Fault }
   | { t: "answer"; to: string; r: number; data?: unknown; fault?: Fault }
-  /** The end of a call. If the leader ends: `lost` if the message may have been sent, or `unsent`. */
+  /** The end of a call. If the leader ends: `lost` if it may have been sent, or `unsent`. */
   | { t: "end"; to: string; c: number; data?: unknown; fault?: Fault; lost?: boolean; unsent?: boolean };
 
 /** The leader's part. */

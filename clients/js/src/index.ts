@@ -13,7 +13,8 @@ export type * from "./types.js";
  * only if an option is wrong.
  *
  *     const client = connect({ url: "wss://abc.execute-api.eu-west-1.amazonaws.com/prod" });
- *     for await (const { event, data } of client.subscribe("room:1", { last: 50 })) console.log(event, data);
+ *     const room = client.subscribe("room:1", { last: 50 });
+ *     for await (const { event, data } of room) console.log(event, data);
  */
 export function connect<A extends Api = Api>(options: Options): Client<A>;
 export function connect<A extends Api = Api>(options: Options, env?: Environment): Client<A> {

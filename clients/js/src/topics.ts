@@ -1,5 +1,5 @@
-// The machine of topics: sections 9 and 11 of docs/protocol.md, as an extension of the core. Several
-// handles may use one topic: a membership and a position are those of the topic.
+// The machine of topics: sections 9 and 11 of docs/protocol.md, as an extension of the core. The
+// handles of a topic share its membership and its position.
 //
 // Nothing calls the app in the midst of a step: what there is to tell waits in a queue until the
 // state is whole, so that a listener may subscribe and unsubscribe as it likes.
@@ -122,8 +122,8 @@ export function newTopics(host: Host) {
   let syncTries = 0;
   let pushes = 0; // pushes and answers that have come
 
-  // Changes the state, and tells the app of it. What the state calls for is sent a moment later: what
-  // the app subscribes to at once is in one request.
+  // Changes the state, and tells the app of it. What the state calls for is sent a moment later, so
+  // that what the app subscribes to at once is in one request.
   function step(change?: () => void): void {
     change?.();
     if (!isPumping) queueMicrotask(pump);
@@ -171,12 +171,14 @@ export function newTopics(host: Host) {
   });
 
   function add(name: string, membership: Is): Topic {
-    const t: Topic = { name, membership, handles: new Set(), timers: {}, again: false, leave: false, generation: 0, ...begin() };
+    const t: Topic = {
+      name, membership, handles: new Set(), timers: {}, again: false, leave: false, generation: 0, ...begin(),
+    };
     topics.set(name, t);
     return t;
   }
 
-  /** Adds a handle to a topic. Prepare sees the topic first, and whether the handle is the first one. */
+  /** Adds a handle to a topic. Prepare sees the topic, and whether the handle is the first one. */
   function attach(name: string, handle: Handle, prepare?: (t: Topic, isFirst: boolean) => void): Topic {
     const t = topics.get(name) ?? add(name, Is.Apart);
     const isFirst = !t.handles.size;
@@ -235,7 +237,8 @@ export function newTopics(host: Host) {
     if (!isOnline) return;
     batch(all.filter((t) => t.membership === Is.Joined && (!t.handles.size || t.leave)), (t) => t.name, leave);
     batch(
-      all.filter((t) => t.handles.size && !t.timers.retry && (t.membership === Is.Apart || (t.membership === Is.Joined && t.again))),
+      all.filter((t) => t.handles.size && !t.timers.retry
+        && (t.membership === Is.Apart || (t.membership === Is.Joined && t.again))),
       subscription,
       join,
     );
@@ -423,8 +426,8 @@ export function newTopics(host: Host) {
   }
 
   function acceptEvents({ t, since, at }: Sent, result: any, isFirst: boolean): boolean {
-    if (!isPosition(result) || !Array.isArray((result as any).events)) return false;
-    const { epoch, offset, recovered, reason, more, quiet } = result as any;
+    if (!isResult(result)) return false;
+    const { epoch, offset, recovered, reason, more, quiet } = result;
     const { log } = t;
     const entries = entriesOf(result, ++pushes);
     const start = { epoch, offset: entries.length ? entries[0]!.offset - 1 : offset };
@@ -433,7 +436,8 @@ export function newTopics(host: Host) {
     const isLost = before && !hasMoved && !recovered;
     const isOutdated = hasMoved && !recovered;
     if (!before || isLost || (!hasMoved && numberOf(epoch) > numberOf(before.epoch))) log.moveTo(start);
-    const e: Established = isLost ? { position: log.position!, recovered: false, reason } : { position: log.position!, recovered: true };
+    const position = log.position!;
+    const e: Established = isLost ? { position, recovered: false, reason } : { position, recovered: true };
     if (isFirst || isLost) tell(t, (h) => h.established?.(e));
     deliver(t, log.next());
     for (const entry of entries) deliver(t, log.add(entry));
@@ -467,7 +471,7 @@ export function newTopics(host: Host) {
     ask(
       "history",
       { topic: a.t.name, ...a.members },
-      (result) => done(isPosition(result) && Array.isArray((result as any).events) ? undefined : serverError({}), result),
+      (result) => done(isResult(result) ? undefined : serverError({}), result),
       (error) => error.code !== "stale_connection" && done(failure(error)), // it is sent again then
     );
   }
@@ -637,8 +641,12 @@ export function newTopics(host: Host) {
     },
   };
   const detach = (t: Topic, h: Handle, error: GatesockError) => step(() => release(t, h, error));
-  return { ...extension, host, attach, detach, fail, tell, step, start, stop, between, delay, isHere, wish, wishes, history };
+  return {
+    ...extension, host, attach, detach, fail, tell, step, start, stop, between, delay, isHere, wish, wishes, history,
+  };
 }
+
+const isResult = (result: any) => isPosition(result) && Array.isArray((result as any).events);
 
 function list(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
@@ -651,7 +659,7 @@ export function entriesOf({ epoch, events }: any, at: number): Entry[] {
     .map(({ offset, event, data, events, prev }: any) => ({ epoch, offset, event, data, events, prev, at }));
 }
 
-/** The error of a request: without a code there was no answer. */
-export function failure(error: Failure): GatesockError {
-  return error.code ? serverError(error) : new GatesockError("deadline_exceeded", "The server has not answered in time.");
+// The error of a request: without a code there was no answer.
+function failure(error: Failure): GatesockError {
+  return serverError(error.code ? error : { code: "deadline_exceeded", message: "The server has not answered." });
 }
