@@ -18,7 +18,7 @@ type user struct {
 	client  agent
 	wires   []*wire
 	offline bool // there is no network
-	closed  bool
+	dialed  []time.Time
 
 	calls map[int]*called
 	order []int          // the numbers of its calls
@@ -96,6 +96,7 @@ func (u *user) act(a action) *called {
 	case "dial":
 		l := &wire{user: u, number: a.Conn, name: fmt.Sprintf("%s.%d", u.name, a.Conn), asked: a, dialing: true}
 		u.wires = append(u.wires, l)
+		u.dials()
 	case "send":
 		return u.sends(a)
 	case "close":
@@ -112,6 +113,18 @@ func (u *user) act(a action) *called {
 		u.fail("does what nobody knows: %+v", a)
 	}
 	return nil
+}
+
+// dials checks that the client does not connect too often.
+func (u *user) dials() {
+	now := time.Now()
+	u.dialed = append(slices.DeleteFunc(u.dialed, func(at time.Time) bool { return now.Sub(at) >= 5*time.Minute }), now)
+	if len(u.dialed) > 20 {
+		u.fail("connects %d times in 5 minutes", len(u.dialed))
+	}
+	if slices.ContainsFunc(u.wires, func(l *wire) bool { return l.open }) {
+		u.w.count["second connections"]++
+	}
 }
 
 func (u *user) wire(number int) *wire {

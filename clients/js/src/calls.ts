@@ -7,7 +7,9 @@ import { GatesockError, isLasting, serverError } from "./error.js";
 import type { Frame } from "./extension.js";
 import type { CallOptions, Options } from "./types.js";
 
-/** No frame for so long after a request: the connection is dead; and so long the gateway may answer. */
+/**
+ * No frame for so long after a request: the connection is dead; and so long the gateway may answer.
+ */
 export const ANSWER = 30_000;
 const MAX_FRAME = 32 * 1024; // bytes; the gateway closes a connection that sends a larger one
 const MAX_FAULTS = 5; // so often may a server fail, until it is believed
@@ -147,7 +149,8 @@ export function newCalls(
             else reject(error);
           },
         };
-        // What was sent stays until it is answered, or can't be any more, and is not sent again (26).
+        // What was sent stays until it is answered, or can't be any more, and is not sent again
+        // (26).
         const abort = () => {
           reject(signal!.reason);
           call.isIdempotent = call.expiresAt = 0;
@@ -191,7 +194,10 @@ export function compose(action: unknown, input: unknown = {}, key?: string): obj
   } catch (e) {
     cause = e;
   }
-  if (typeof action != "string" || !/^[^$]/.test(action) || !isObject(members) || ["action", "id"].some((name) => Object.hasOwn(members, name))) {
+  if (
+    typeof action != "string" || !/^[^$]/.test(action) || !isObject(members) ||
+    ["action", "id"].some((name) => Object.hasOwn(members, name))
+  ) {
     throw new GatesockError("invalid_argument", `The message ${String(action)} needs a name, and an object of JSON without action and id.`, { cause });
   }
   if (key) members.key = key;

@@ -45,7 +45,11 @@ const gatewayCodes = new Map([
 type Listener = (...args: any[]) => void;
 
 /** Returns a client, which connects at once, perhaps with an extension. */
-export function newClient<A extends Api>(options: Options, env: Environment = system(options), extend?: NewExtension): CoreClient<A> {
+export function newClient<A extends Api>(
+  options: Options,
+  env: Environment = system(options),
+  extend?: NewExtension,
+): CoreClient<A> {
   const { token, ticket, protocols = [], keepAlive = 8 * MINUTE, keepAliveAction = "keepalive" } = options;
   const listeners = new Set<[type: string, f: Listener]>();
   const url = address(options.url);

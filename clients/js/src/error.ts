@@ -1,4 +1,7 @@
-/** The codes of a {@link GatesockError}: those of the server first, see section 4 of docs/protocol.md. */
+/**
+ * The codes of a {@link GatesockError}: those of the server first, see section 4 of
+ * docs/protocol.md.
+ */
 export type Code =
   | "invalid_argument"
   | "unauthenticated"
@@ -32,7 +35,11 @@ export class GatesockError extends Error {
   /** What the server adds to the error, as the action defines it. */
   declare readonly details: unknown;
 
-  constructor(code: Code | (string & {}), message: string, more: { retryAfterMs?: number | undefined; details?: unknown; cause?: unknown } = {}) {
+  constructor(
+    code: Code | (string & {}),
+    message: string,
+    more: { retryAfterMs?: number | undefined; details?: unknown; cause?: unknown } = {},
+  ) {
     super(message);
     Object.assign(this, more, { code, name: `GatesockError ${code}` });
   }
@@ -46,7 +53,10 @@ export function isLasting(code: unknown): boolean {
   return lasting.includes(code as string);
 }
 
-/** Makes an error of the member `error` of a frame, which may be anything. A code may be one that is not known here. */
+/**
+ * Makes an error of the member `error` of a frame, which may be anything. A code may be one that is
+ * not known here.
+ */
 export function serverError(error: unknown): GatesockError {
   const { code, message, retryAfterMs: ms, details } = Object(error);
   const known = code && typeof code == "string" ? code : "internal";

@@ -868,6 +868,14 @@ test("an extension can start over, and tell of problems", async () => {
   host.restart();
 });
 
+test("after the end an extension learns of no sleep", async () => {
+  const it = recorder();
+  const { client, world } = await online({}, undefined, it.extend);
+  it.host.after(1_000, () => client.close());
+  await world.sleep(60 * MINUTE);
+  assert.deepEqual(it.told, ["opened", "closed"]);
+});
+
 test("a long timer of an extension is made of several", async () => {
   const it = recorder();
   const { client, world } = await online({}, undefined, it.extend);

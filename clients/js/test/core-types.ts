@@ -22,7 +22,9 @@ export async function use(): Promise<void> {
   const found = await client.call("find");
   found satisfies string[];
   (await client.call("leave")) satisfies null;
-  const options: CallOptions = { signal: AbortSignal.timeout(1), timeout: 1, expires: 1, idempotent: true, key: "a", lane: "a", result: true };
+  const options: CallOptions = {
+    signal: AbortSignal.timeout(1), timeout: 1, expires: 1, idempotent: true, key: "a", lane: "a", result: true,
+  };
   await client.call("say", { text: "hello" }, options);
   client.send("leave") satisfies boolean;
 
