@@ -17,7 +17,7 @@ export GOFLAGS := $(strip $(filter-out -ldflags=-w,$(shell go env GOFLAGS)) -ldf
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm test-go test-race test-without-race test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-fanout bench-coldstart sim sim-mutants bench-jitter client-sim client-sim-mutants tools
+.PHONY: help chat test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm test-go test-race test-without-race test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-fanout bench-coldstart sim sim-mutants bench-jitter client-soak client-sim client-sim-mutants tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,8 +89,11 @@ test-clock: dynamodb ## Test what touches DynamoDB with all clocks moved ahead; 
 test-js: ## Test the client for JavaScript, its types, its package and its size
 	scripts/js-test
 
-test-browser: ## Test the chat in headless Chromium, and tickets across two origins in Firefox too
+test-browser: ## Test the client for JavaScript and the chat in headless Chromium, and the main paths in Firefox
 	scripts/browser-test
+
+client-soak: ## Run 500 clients for ten minutes while connections are lost; SECONDS_LONG, CLIENTS
+	SECONDS_LONG='$(SECONDS_LONG)' CLIENTS='$(CLIENTS)' scripts/client-soak
 
 fuzz: ## Fuzz every target for FUZZTIME (10s)
 	scripts/fuzz $(FUZZTIME) $(MODULES)

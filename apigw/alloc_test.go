@@ -8,6 +8,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -97,11 +98,15 @@ func TestAllocsPerPost(t *testing.T) {
 		// to net/http.
 		ctx, cancel := context.WithTimeout(t.Context(), defaultTimeout)
 		defer cancel()
-		allocs := testing.AllocsPerRun(300, func() {
-			if err := post(ctx, gatesock.Target{ConnectionID: "R0oXAdfD0kwCH6w="}); err != nil {
-				t.Fatal(err)
-			}
-		})
+		allocs := math.Inf(1)
+		// The goroutines of net/http and collections that empty its pools only ever add some.
+		for n := 0; n < 20 && allocs > c.max; n++ {
+			allocs = min(allocs, testing.AllocsPerRun(300, func() {
+				if err := post(ctx, gatesock.Target{ConnectionID: "R0oXAdfD0kwCH6w="}); err != nil {
+					t.Fatal(err)
+				}
+			}))
+		}
 		require.LessOrEqual(t, allocs, c.max, c.name)
 	}
 }

@@ -3,6 +3,7 @@ package topic
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -133,6 +134,17 @@ func (s *stage) ids() []string {
 	return ids
 }
 
+// pick returns one of those who are connected, or nil if nobody is. Others may disconnect meanwhile.
+func (s *stage) pick(who int) *viewer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.viewers) == 0 {
+		return nil
+	}
+	ids := slices.Sorted(maps.Keys(s.viewers))
+	return s.viewers[ids[who%len(ids)]]
+}
+
 // action is what happens at a time in a story of TestPresenceConverges.
 type action struct {
 	what  int // 0 to 9
@@ -203,14 +215,12 @@ func play(t require.TestingT, story []action) {
 // act lets one client do something in the background.
 func (s *stage) act(all *sync.WaitGroup, i int, a action) {
 	ctx := context.Background()
-	ids := s.ids()
-	if len(ids) == 0 || a.what < 4 {
+	v := s.pick(a.who)
+	if v == nil || a.what < 4 {
 		v := s.connect(ctx, fmt.Sprint("c", i), fmt.Sprint("user", a.user))
 		all.Go(func() { v.alone(func() { _, _ = v.subscribe(ctx) }) })
 		return
 	}
-	id := ids[a.who%len(ids)]
-	v, _ := s.viewer(id)
 	switch a.what {
 	case 4:
 		all.Go(func() { v.alone(func() { _, _ = v.subscribe(ctx) }) })
@@ -229,6 +239,6 @@ func (s *stage) act(all *sync.WaitGroup, i int, a action) {
 	case 8:
 		s.faults.arm(a.step, a.after)
 	case 9:
-		s.faults.losing(func(to string) bool { return to == id })
+		s.faults.losing(func(to string) bool { return to == v.id })
 	}
 }

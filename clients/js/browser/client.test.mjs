@@ -159,10 +159,11 @@ describe("In Chromium", { concurrency: true, ...limit }, () => {
       assert.equal((await server.state()).issued, 1);
       await server.ask("clock", { by: "1h" });
       await server.publish("a", 4, 6);
-      // The server refuses the call, and closes the connection.
+      // The server refuses the call, and closes the connection, perhaps before the answer.
       await tab.call("do", ["late"]);
       await tab.until("page.calls.codes.length === 1");
-      assert.deepEqual((await tab.get("calls")).codes, ["unauthenticated"]);
+      const { codes } = await tab.get("calls");
+      assert.ok(["unauthenticated", "unknown_outcome"].includes(codes[0]), codes[0]);
       assert.deepEqual(await tab.events("6"), numbers(1, 6));
       assert.equal((await server.state()).issued, 2);
       await tab.call("do", ["again"]);

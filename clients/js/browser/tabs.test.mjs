@@ -105,7 +105,7 @@ describe("Tabs in Chromium", { concurrency: true, ...limit }, () => {
     }
   });
 
-  test("a page that comes back from the history joins again", limit, async () => {
+  test("a page that is left hands over", limit, async () => {
     const context = await browser.createBrowserContext();
     try {
       const tabs = await Promise.all(numbers(1, 2).map(() => Tab.open(context, server, { shared: true, name: "back" })));

@@ -12,7 +12,7 @@ const machines = new WeakMap<object, Topics>();
 /** Returns the topics of a client, for package values. */
 export function topicsOf(client: object): Topics {
   const topics = machines.get(client);
-  if (!topics) throw new GatesockError("invalid_argument", 'The client has no topics: it is not one of the entry "gatesock".');
+  if (!topics) throw new GatesockError("invalid_argument", "The client has no topics: connect with gatesock itself.");
   return topics;
 }
 
@@ -24,7 +24,8 @@ export function addTopics<A extends Api>(create: (newExtension: (host: Host) => 
   // Not a copy: the state of a client is a getter.
   return Object.assign(client, {
     // Which events a topic has is a promise of the server.
-    subscribe: ((name: string, options?: SubscribeOptions) => subscribe(topics, name, options)) as Client<A>["subscribe"],
+    subscribe: ((name: string, options?: SubscribeOptions) =>
+      subscribe(topics, name, options)) as Client<A>["subscribe"],
     presence: (name: string, options?: { as?: unknown }) => presence(topics, name, options),
   });
 }

@@ -1,12 +1,16 @@
 // The outbox: every call waits in it until its promise is settled. The numbers in parentheses are
 // those of the rules in section 12 of docs/protocol.md.
 
+import type { Answer, Connection } from "./connection.js";
 import type { Environment } from "./env.js";
 import { GatesockError, isLasting, serverError } from "./error.js";
 import type { Frame } from "./extension.js";
-import { ANSWER, type Connection, type Link } from "./link.js";
 import type { CallOptions, Options } from "./types.js";
 
+/**
+ * No frame for so long after a request: the connection is dead; and so long the gateway may answer.
+ */
+export const ANSWER = 30_000;
 const MAX_FRAME = 32 * 1024; // bytes; the gateway closes a connection that sends a larger one
 const MAX_FAULTS = 5; // so often may a server fail, until it is believed
 
@@ -24,26 +28,33 @@ interface Call {
   faults: number;
   /** It may have been carried out. */
   isUncertain?: boolean;
-  /** Ends the timer: of the time to be sent, or of the time to be answered. */
-  stop(): void;
+  /** Ends the time in which it may be sent. */
+  stop?: () => void;
   settle(error: unknown, data?: unknown): void;
 }
 
 export type Calls = ReturnType<typeof newCalls>;
 
 /** Returns an outbox. */
-export function newCalls(options: Options, env: Environment, link: () => Link, nextId: () => string) {
+export function newCalls(
+  { maxQueue = 256, idempotent = [] }: Options,
+  env: Environment,
+  after: (ms: number, f: () => void) => () => void,
+  ask: (conn: Connection, action: string, members: object, ms: number, answer: Answer, hasResult?: boolean) => void,
+  current: () => Connection | undefined,
+) {
   const calls = new Set<Call>(); // in the order of calling; also those that were ended, while their answer may come
-  const pauses = new Set<{ what: unknown; stop: () => void }>(); // of an action, or of one call
+  const pauses = new Set<[unknown]>(); // of an action, or of one call
+  let isClosed = false;
   const serial = new Set<string>(); // actions whose calls are made one after the other (23)
 
   // Sends what can be sent, in order.
   function pump(): void {
-    const conn = link().current;
+    const conn = current();
     if (!conn) return;
     const held = new Set<unknown>(); // calls, actions, and lanes, which begin with $
     const unsent = new Set<string>();
-    for (const { what } of pauses) held.add(what);
+    for (const [what] of pauses) held.add(what);
     for (const call of calls) {
       const { action } = call;
       const lane = call.options.lane && `$${call.options.lane}`;
@@ -55,37 +66,26 @@ export function newCalls(options: Options, env: Environment, link: () => Link, n
     for (const action of serial) if (!unsent.has(action)) serial.delete(action);
   }
 
-  const after = (ms: number, f: () => void) =>
-    link().after(ms, () => {
-      f();
-      pump();
-    });
-
-  function pause(what: unknown, ms: number): void {
-    const one = { what, stop: after(ms, () => pauses.delete(one)) };
-    pauses.add(one);
-  }
-
   function transmit(call: Call, conn: Connection): void {
-    const id = nextId();
-    const timeout = call.options.timeout ?? ANSWER;
-    call.stop();
+    const { action, members, options } = call;
+    call.stop!();
     call.conn = conn;
     call.sends++;
-    call.stop = after(timeout, () => {
-      link().forget(conn, id, ANSWER - timeout);
-      pause(call, backoff(call));
-      again(call, unknown());
-    });
-    const answer = (frame: Frame) => {
-      if (frame.event && !call.options.result) return;
-      conn.waiting.delete(id);
-      conn.results.delete(id);
-      if (frame.error) refused(call, serverError(frame.error));
-      else if (call.options.result && !frame.event && frame.data == null) conn.results.set(id, answer);
-      else call.settle(undefined, frame.data ?? null);
+    const answer = (frame?: Frame) => {
+      if (frame?.error) refused(call, serverError(frame.error));
+      else if (frame) call.settle(undefined, frame.data ?? null);
+      else {
+        pause(call, backoff(call));
+        putBack(call, unknown());
+      }
     };
-    link().ask(conn, id, JSON.stringify({ action: call.action, id, ...call.members }), answer);
+    ask(conn, action, members, options.timeout ?? ANSWER, answer, options.result);
+  }
+
+  function pause(what: unknown, ms: number): void {
+    const one: [unknown] = [what];
+    pauses.add(one);
+    after(ms, () => pauses.delete(one));
   }
 
   function backoff(call: Call): number {
@@ -96,64 +96,61 @@ export function newCalls(options: Options, env: Environment, link: () => Link, n
   function refused(call: Call, error: GatesockError): void {
     const { code, retryAfterMs } = error;
     const more = 1 + env.random() / 4;
+    let ms = retryAfterMs ? retryAfterMs * more : backoff(call);
     if (code == "rate_limited") {
-      const ms = (retryAfterMs ?? 1_000) * more;
+      ms = (retryAfterMs ?? 1_000) * more;
       serial.add(call.action);
       pause(call.action, ms);
-      wait(call, error, ms);
-    } else if (!call.isIdempotent || isLasting(code)) call.settle(error);
-    else if (code == "stale_connection") again(call, error);
-    else if (code != "unavailable" && ++call.faults == MAX_FAULTS) call.settle(error);
-    else again(call, error, retryAfterMs ? retryAfterMs * more : backoff(call));
+      putBack(call, error, true, ms);
+    } else if (code == "stale_connection") putBack(call, error);
+    else if (isLasting(code) || (code != "unavailable" && ++call.faults == MAX_FAULTS)) call.settle(error);
+    else {
+      pause(call, ms);
+      putBack(call, error, false, ms);
+    }
   }
 
-  // The call may have been carried out. It is sent again if it is idempotent.
-  function again(call: Call, error: GatesockError, ms?: number): void {
-    if (!call.isIdempotent) return call.settle(error);
-    if (ms != undefined) pause(call, ms);
-    wait(call, error, ms);
-    call.isUncertain = true;
-  }
-
-  // The call waits to be sent (19), for some time at least, because of an error.
-  function wait(call: Call, error?: GatesockError, ms = -Infinity): void {
+  // The call waits to be sent, in its place, for some time at least. It was not answered, or
+  // refused: if it may have been carried out, it is settled unless it is idempotent (19, 22).
+  function putBack(call: Call, error?: GatesockError, isHarmless?: boolean, ms = -1): void {
     const rest = call.expiresAt - env.now();
-    call.stop();
+    call.stop?.();
     call.conn = undefined;
-    if (ms >= rest) call.settle(call.isUncertain ? unknown() : error);
-    else call.stop = after(rest, () => call.settle(call.isUncertain ? unknown() : new GatesockError("expired", "The call was not sent in time.")));
+    if (!isHarmless && !call.isIdempotent) return call.settle(error);
+    if (ms >= rest) return call.settle(call.isUncertain ? unknown() : error);
+    call.isUncertain ||= !isHarmless;
+    call.stop = after(rest, () => call.settle(call.isUncertain ? unknown() : new GatesockError("expired", "The call was not sent in time.")));
   }
 
   return {
     pump,
     /** Puts a call into the outbox. */
-    call(action: string, input: unknown, o: CallOptions = {}): Promise<any> {
+    call(action: string, input: unknown, options: CallOptions = {}): Promise<any> {
       return new Promise((resolve, reject) => {
-        const { signal } = o;
+        const { signal } = options;
         signal?.throwIfAborted();
-        if (link().state.name == "closed") throw closed();
-        if (calls.size >= (options.maxQueue ?? 256)) throw new GatesockError("queue_full", "Too many calls wait. Wait for their answers.");
-        const key = o.key === true ? env.key() : o.key;
-        const members = { ...checkInput(action, input), ...(key && { key }) };
-        checkSize({ action, id: "0123456789", ...members });
+        if (isClosed) throw closed();
+        if (calls.size >= maxQueue) throw new GatesockError("queue_full", "Too many calls wait for their answers.");
+        const key = options.key === true ? env.key() : options.key;
+        const members = compose(action, input, key);
         const call: Call = {
           action,
           members,
-          options: o,
-          isIdempotent: o.idempotent || key || options.idempotent?.includes(action),
-          expiresAt: env.now() + (o.expires ?? 300_000),
+          options,
+          isIdempotent: options.idempotent || key || idempotent.includes(action),
+          expiresAt: env.now() + (options.expires ?? 300_000),
           sends: 0,
           faults: 0,
-          stop() {},
           settle(error, data) {
             calls.delete(call);
-            call.stop();
+            call.stop!();
             signal?.removeEventListener("abort", abort);
             if (error === undefined) resolve(data);
             else reject(error);
           },
         };
-        // What was sent stays until it is answered, or can't be any more, and is not sent again (26).
+        // What was sent stays until it is answered, or can't be any more, and is not sent again
+        // (26).
         const abort = () => {
           reject(signal!.reason);
           call.isIdempotent = call.expiresAt = 0;
@@ -162,13 +159,13 @@ export function newCalls(options: Options, env: Environment, link: () => Link, n
         };
         calls.add(call);
         signal?.addEventListener("abort", abort);
-        wait(call);
+        putBack(call, undefined, true);
         pump();
       });
     },
     /** A connection has ended (22). */
     closed(conn: Connection): void {
-      for (const call of calls) if (call.conn == conn) again(call, unknown());
+      for (const call of calls) if (call.conn == conn) putBack(call, unknown());
       pump();
     },
     /** Reports whether a call waits for an answer on a connection. */
@@ -177,19 +174,19 @@ export function newCalls(options: Options, env: Environment, link: () => Link, n
     },
     /** The client was closed (29). */
     end(): void {
+      isClosed = true;
       for (const call of calls) call.settle(call.conn || call.isUncertain ? unknown() : closed());
-      for (const { stop } of pauses) stop();
     },
   };
 }
 
-const unknown = () => new GatesockError("unknown_outcome", "There was no answer. The call may have been carried out: ask the server.");
+const unknown = () => new GatesockError("unknown_outcome", "There was no answer. The call may have been carried out.");
 
 /** The error of what comes after `close`. */
 export const closed = () => new GatesockError("closed", "The client is closed.");
 
 /** Returns a copy of the members of a message. It throws if there can be no such message. */
-export function checkInput(action: unknown, input: unknown = {}): object {
+export function compose(action: unknown, input: unknown = {}, key?: string): object {
   let members: any;
   let cause: unknown;
   try {
@@ -197,21 +194,19 @@ export function checkInput(action: unknown, input: unknown = {}): object {
   } catch (e) {
     cause = e;
   }
-  if (typeof action == "string" && /^[^$]/.test(action) && isObject(members) && !Object.hasOwn(members, "action") && !Object.hasOwn(members, "id")) {
-    return members;
+  if (
+    typeof action != "string" || !/^[^$]/.test(action) || !isObject(members) ||
+    ["action", "id"].some((name) => Object.hasOwn(members, name))
+  ) {
+    throw new GatesockError("invalid_argument", `The message ${String(action)} needs a name, and an object of JSON without action and id.`, { cause });
   }
-  throw new GatesockError("invalid_argument", `A call has an action, and an object without the members action and id that JSON can express (${String(action)})`, { cause });
-}
-
-/** Returns the text of a message. It throws if it is too large. */
-export function checkSize(message: object): string {
-  const text = JSON.stringify(message);
-  const size = new TextEncoder().encode(text).length;
+  if (key) members.key = key;
+  const size = new TextEncoder().encode(JSON.stringify({ action, id: "0123456789", ...members })).length;
   if (size > MAX_FRAME) throw new GatesockError("too_large", `The message has ${size} bytes, of at most ${MAX_FRAME}.`);
-  return text;
+  return members;
 }
 
 /** Reports whether a value of JSON is an object. */
 export function isObject(value: unknown): value is Frame {
-  return typeof value == "object" && !!value && !Array.isArray(value);
+  return Object(value) === value && !Array.isArray(value);
 }

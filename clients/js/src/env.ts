@@ -37,34 +37,30 @@ export interface Environment {
 }
 
 /** Returns the surroundings of a page, a worker or Node.js. It throws if there is no WebSocket. */
-export function system(options: Options): Environment {
-  const global = globalThis as { WebSocket?: any; navigator?: { onLine?: boolean }; document?: Document };
-  const WebSocket = options.WebSocket ?? global.WebSocket;
+export function system({ WebSocket = (globalThis as any).WebSocket }: Options): Environment {
+  const global = globalThis as { navigator?: { onLine?: boolean }; document?: Document };
   if (!WebSocket) {
-    throw new GatesockError("invalid_argument", 'There is no WebSocket here: pass the one of package "ws" as the option WebSocket.');
+    throw new GatesockError("invalid_argument", 'There is no WebSocket: pass that of package "ws" as the option WebSocket.');
   }
   return {
-    now: () => Date.now(),
+    now: Date.now,
     after(ms, f) {
       const timer = setTimeout(f, ms);
       return () => clearTimeout(timer);
     },
-    random: () => Math.random(),
+    random: Math.random,
     key: () => crypto.getRandomValues(new Uint32Array(4)).join("-"),
-    dial: (url, protocols) => new WebSocket(url, protocols),
+    dial: (url, protocols) => new WebSocket(url, protocols) as Socket,
     listen(f) {
       const { document } = global;
-      const target = globalThis as Partial<EventTarget>;
-      const happened = (event: Event) => f(event.type as Happening);
-      const shown = () => document!.hidden || f("visible");
-      const each = (method: "addEventListener" | "removeEventListener") => {
-        target[method]?.("online", happened);
-        target[method]?.("offline", happened);
-        document?.[method]("visibilitychange", shown);
-      };
-      each("addEventListener");
+      const end = new AbortController();
+      const listen = (target: Partial<EventTarget> | undefined, type: string, happened: () => void) =>
+        target?.addEventListener?.(type, happened, { signal: end.signal });
+      listen(globalThis, "online", () => f("online"));
+      listen(globalThis, "offline", () => f("offline"));
+      listen(document, "visibilitychange", () => document!.hidden || f("visible"));
       if (global.navigator?.onLine === false) f("offline");
-      return () => each("removeEventListener");
+      return () => end.abort();
     },
     report: (error) =>
       queueMicrotask(() => {

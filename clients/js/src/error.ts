@@ -1,4 +1,7 @@
-/** The codes of a {@link GatesockError}: those of the server first, see section 4 of docs/protocol.md. */
+/**
+ * The codes of a {@link GatesockError}: those of the server first, see section 4 of
+ * docs/protocol.md.
+ */
 export type Code =
   | "invalid_argument"
   | "unauthenticated"
@@ -26,22 +29,19 @@ export type Code =
 /** What went wrong, in the server or in the client. The message is for people. */
 export class GatesockError extends Error {
   /** What kind of error it is. */
-  readonly code: Code | (string & {});
+  declare readonly code: Code | (string & {});
   /** How long to wait before the next attempt, in ms, if the server says so. */
-  readonly retryAfterMs: number | undefined;
+  declare readonly retryAfterMs: number | undefined;
   /** What the server adds to the error, as the action defines it. */
-  readonly details: unknown;
+  declare readonly details: unknown;
 
-  constructor(code: Code | (string & {}), message: string, more: { retryAfterMs?: number; details?: unknown; cause?: unknown } = {}) {
-    super(message, { cause: more.cause });
-    this.code = code;
-    this.retryAfterMs = more.retryAfterMs;
-    this.details = more.details;
-  }
-
-  /** The class, and the code. */
-  override get name(): string {
-    return `GatesockError ${this.code}`;
+  constructor(
+    code: Code | (string & {}),
+    message: string,
+    more: { retryAfterMs?: number | undefined; details?: unknown; cause?: unknown } = {},
+  ) {
+    super(message);
+    Object.assign(this, more, { code, name: `GatesockError ${code}` });
   }
 }
 
@@ -53,12 +53,15 @@ export function isLasting(code: unknown): boolean {
   return lasting.includes(code as string);
 }
 
-/** Makes an error of the member `error` of a frame, which may be anything. A code may be one that is not known here. */
+/**
+ * Makes an error of the member `error` of a frame, which may be anything. A code may be one that is
+ * not known here.
+ */
 export function serverError(error: unknown): GatesockError {
   const { code, message, retryAfterMs: ms, details } = Object(error);
-  return new GatesockError(
-    code && typeof code == "string" ? code : "internal",
-    typeof message == "string" ? message : "The server does not say why.",
-    { retryAfterMs: typeof ms == "number" && ms > 0 ? ms : undefined, details },
-  );
+  const known = code && typeof code == "string" ? code : "internal";
+  return new GatesockError(known, typeof message == "string" ? message : known, {
+    retryAfterMs: ms > 0 && typeof ms == "number" ? ms : undefined,
+    details,
+  });
 }

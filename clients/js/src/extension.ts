@@ -19,7 +19,10 @@ export interface Failure {
 export interface Host {
   now(): number;
   random(): number;
-  /** Runs f after ms (any number; above 2^31 it is done in steps); returns what cancels it. A timer that is 30 s late wakes the client. */
+  /**
+   * Runs f after ms (any number; above 2^31 it is done in steps); returns what cancels it. A timer
+   * that is 30 s late wakes the client.
+   */
   after(ms: number, f: () => void): () => void;
   /**
    * Sends a request on the current connection at once, not through the outbox; without a connection
@@ -28,13 +31,16 @@ export interface Host {
    * code; the core closes a connection on which nothing came since.
    */
   request(action: string, members: object, then: (data: unknown) => void, otherwise: (error: Failure) => void): void;
-  /** Tells the app of a problem. */
+  /** Reports a problem to the app. */
   problem(error: GatesockError): void;
   /** Calls a listener of the app: an exception is reported, and does no harm. */
   run<A extends unknown[]>(listener: (...args: A) => void, ...args: A): void;
   /** Closes the current connection and opens another one. */
   restart(): void;
-  /** To be called when the answer to `settled` may have changed: the core may close the old connection. */
+  /**
+   * To be called when the answer to `settled` may have changed: the core may close the old
+   * connection.
+   */
   check(): void;
 }
 
@@ -42,7 +48,9 @@ export interface Host {
 export interface Extension {
   /** A connection is the current one from now on: subscriptions are to be made on it. */
   opened(): void;
-  /** The current connection has ended, or another one has replaced it: its requests are forgotten. */
+  /**
+   * The current connection has ended, or another one has replaced it: its requests are forgotten.
+   */
   closed(): void;
   /** A push of any open connection, current or old. Reports whether it was the extension's. */
   receive(frame: Frame): boolean;

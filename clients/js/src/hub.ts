@@ -2,8 +2,7 @@
 // the server sends. It is an extension of the core like topics, but keeps no log and no position:
 // each tab has the whole client of topics for itself, and so learns what it has missed, whoever leads.
 
-import { extend } from "./client.js";
-import type { Extension, Failure, Frame, Host } from "./extension.js";
+import type { Extension, Failure, Frame, Host, NewExtension } from "./extension.js";
 import type { CallOptions, CoreClient, State } from "./types.js";
 
 /** What went wrong, as it travels between tabs. */
@@ -68,7 +67,7 @@ const BATCH = 50;
 /** Makes the leader's part. `watch` calls `gone` when a tab has vanished, unless what it returns was called before. */
 export function newHub(
   name: string,
-  client: CoreClient,
+  create: (extend: NewExtension) => CoreClient,
   after: Host["after"],
   post: (m: Down) => void,
   watch: (tab: string, gone: () => void) => () => void,
@@ -105,7 +104,7 @@ export function newHub(
     end() {},
   };
 
-  extend(client, (h) => {
+  const client = create((h) => {
     host = h;
     return extension;
   });

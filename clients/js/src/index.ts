@@ -1,6 +1,6 @@
 // The entry gatesock: a client with topics and presence.
 
-import { extend, newClient } from "./client.js";
+import { newClient } from "./client.js";
 import type { Environment } from "./env.js";
 import { addTopics } from "./attach.js";
 import type { Api, Client, Options } from "./types.js";
@@ -13,13 +13,10 @@ export type * from "./types.js";
  * only if an option is wrong.
  *
  *     const client = connect({ url: "wss://abc.execute-api.eu-west-1.amazonaws.com/prod" });
- *     for await (const { event, data } of client.subscribe("room:1", { last: 50 })) console.log(event, data);
+ *     const room = client.subscribe("room:1", { last: 50 });
+ *     for await (const { event, data } of room) console.log(event, data);
  */
 export function connect<A extends Api = Api>(options: Options): Client<A>;
 export function connect<A extends Api = Api>(options: Options, env?: Environment): Client<A> {
-  return addTopics<A>((create) => {
-    const client = newClient<A>(options, env);
-    extend(client, create);
-    return client;
-  });
+  return addTopics<A>((extend) => newClient<A>(options, env, extend));
 }

@@ -42,7 +42,7 @@ export function isBelow(a: Position, b: Position): boolean {
   return a.epoch === b.epoch ? a.offset <= b.offset : numberOf(a.epoch) < numberOf(b.epoch);
 }
 
-// Orders positions. Epochs with the same number, which only a restored table can have, are apart too.
+// Orders positions. Epochs with one number, which only a restored table can have, are apart.
 function compare(a: Position, b: Position): number {
   if (a.epoch === b.epoch) return a.offset - b.offset;
   return numberOf(a.epoch) - numberOf(b.epoch) || (a.epoch < b.epoch ? -1 : 1);
@@ -63,7 +63,7 @@ export class Log {
     this.position = { epoch, offset };
   }
 
-  /** Takes an entry and returns those that are next by now, in order. The position has moved past all of them. */
+  /** Takes an entry, and returns those that are next, in order. The position is past them. */
   add(entry: Entry): Entry[] {
     const all = this.#waiting;
     if (this.position && isBelow(entry, this.position)) return [];
@@ -85,7 +85,10 @@ export class Log {
       this.#waiting = this.#waiting.filter((e) => !isBelow(e, this.position!));
     }
     let bytes = 0;
-    const full = this.#waiting.findIndex((e, i) => i >= MAX_WAITING || (bytes += e.size ??= JSON.stringify(e).length) > MAX_BYTES);
+    const full = this.#waiting.findIndex((e, i) => {
+      bytes += e.size ??= JSON.stringify(e).length;
+      return i >= MAX_WAITING || bytes > MAX_BYTES;
+    });
     if (full >= 0) for (const e of this.#waiting.splice(full)) this.note(e, e.at);
     return found;
   }

@@ -84,7 +84,7 @@ export class Members {
       ref.left = this.#now();
       this.#leave(ref, millis(graceMs));
     }
-    return !digest || !this.isComplete || this.isOpen || digest === this.digest;
+    return !digest || digest === this.digest;
   }
 
   /** The members without those in their grace time, as sync compares them. */
@@ -131,9 +131,10 @@ export class Members {
   #join({ ref: name, user, as, version }: Named, isDiff: boolean): void {
     const ref = this.#ref(name);
     if (!ref) return;
-    const isNewer = isDiff || ref.named === this.#snapshot ? version > ref.version : !ref.user || version !== ref.version;
+    const isKnown = isDiff || ref.named === this.#snapshot;
+    const isOlder = isKnown ? version <= ref.version : ref.user && version === ref.version;
     ref[isDiff ? "named" : "seen"] = this.#snapshot;
-    if (!isNewer) return;
+    if (isOlder) return;
     this.#leave(ref, 0);
     const key = user ? `u${user}` : `r${name}`;
     let one = this.#users.get(key);

@@ -10,18 +10,14 @@ export function presence(topics: Topics, name: string, { as }: { as?: unknown } 
   const { on, emit } = listeners(topics.host);
   let members: readonly Member[] | undefined;
   let count = 0;
-  let isOver = false;
   const handle: Handle = {
     as,
     changed(all, n) {
-      if (isOver) return;
       members = all;
       count = n;
       emit("change", members, count);
     },
     ended(error) {
-      if (isOver) return;
-      isOver = true;
       if (error.code !== "closed") emit("error", error);
     },
   };
@@ -35,10 +31,6 @@ export function presence(topics: Topics, name: string, { as }: { as?: unknown } 
       return count;
     },
     on,
-    close() {
-      if (isOver) return;
-      isOver = true;
-      topics.detach(t, handle, closed());
-    },
+    close: () => topics.detach(t, handle, closed()),
   };
 }

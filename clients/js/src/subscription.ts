@@ -41,8 +41,8 @@ export function check(name: unknown, more?: unknown): void {
 
 export const closed = () => new GatesockError("closed", "It was closed.");
 
-const eventsOf = (topic: string, { epoch, offset, events, event, data }: Entry): TopicEvent[] =>
-  (events ?? [{ event, data }]).map((e) => ({ topic, event: e?.event as string, data: e?.data, position: { epoch, offset } }));
+const eventsOf = (topic: string, { epoch, offset, events, ...one }: Entry): TopicEvent[] =>
+  (events ?? [one]).map((e) => ({ topic, event: e?.event as string, data: e?.data, position: { epoch, offset } }));
 
 // An iterator, with the events that it has not taken.
 function reader(limit: number, done: () => void) {
@@ -73,7 +73,6 @@ function reader(limit: number, done: () => void) {
     events,
     end,
     push(e: TopicEvent): void {
-      if (isOver) return;
       const first = waiting.shift();
       if (first) first.resolve({ value: e, done: false });
       else if (events.length < limit) events.push(e);
@@ -93,14 +92,18 @@ function reader(limit: number, done: () => void) {
 }
 
 /** Subscribes to the events of a topic. */
-export function subscribe(topics: Topics, name: string, { since, last, buffer = 1024 }: SubscribeOptions = {}): Subscription {
+export function subscribe(
+  topics: Topics,
+  name: string,
+  { since, last, buffer = 1024 }: SubscribeOptions = {},
+): Subscription {
   check(name);
   if (since && !isPosition(since)) throw new GatesockError("invalid_argument", "since is not a position.");
   const { on, emit, has } = listeners(topics.host);
   const own = { timers: {} };
   const established = promise<Established>();
   const readers = new Set<ReturnType<typeof reader>>();
-  let position = since;
+  let position = since && { epoch: since.epoch, offset: since.offset };
   let held: Entry[] | undefined; // those that have to wait for what was before
   let tries = 0;
   let over: { reason?: GatesockError | undefined } | undefined;
@@ -124,7 +127,7 @@ export function subscribe(topics: Topics, name: string, { since, last, buffer = 
     entry(entry) {
       if (!held) take(entry);
       else if (held.length < buffer) held.push(entry);
-      else fail(new GatesockError("slow_consumer", "More events came than fit the buffer, before those that precede them."));
+      else fail(new GatesockError("slow_consumer", "Too many events came before the history was there."));
     },
     ended(error) {
       const isFailure = error.code !== "closed";
@@ -175,7 +178,8 @@ export function subscribe(topics: Topics, name: string, { since, last, buffer = 
         const entries = entriesOf(result, 0);
         const from = { epoch: result.epoch, offset: entries[0] ? entries[0].offset - 1 : result.offset };
         const recovered = !position || result.recovered === true;
-        const e = recovered ? { position: position ?? from, recovered } : { position: from, recovered, reason: result.reason };
+        const e: Established = { position: (recovered && position) || from, recovered };
+        if (!recovered) Object.assign(e, { reason: result.reason });
         if (isFirst || !recovered) confirm(e);
         entries.forEach(take);
         more = result.more === true && entries.length > 0;

@@ -1,7 +1,6 @@
 // A tab that shares a connection with others: the core of a client whose messages go over the leader.
 
-import { checkInput, closed as closedError } from "./calls.js";
-import { extenders } from "./client.js";
+import { closed as closedError, compose } from "./calls.js";
 import type { Environment } from "./env.js";
 import { type Code, GatesockError } from "./error.js";
 import type { Extension, Failure, Host, NewExtension } from "./extension.js";
@@ -57,7 +56,12 @@ interface Call {
 type Listener = (...args: any[]) => void;
 
 /** Returns a client whose connection is shared: create makes the one that has it if this tab is elected. */
-export function join<A extends Api>(options: TabsOptions, env: TabsEnvironment, create: () => CoreClient): CoreClient<A> {
+export function join<A extends Api>(
+  options: TabsOptions,
+  env: TabsEnvironment,
+  create: (extend: NewExtension) => CoreClient,
+  extend?: NewExtension,
+): CoreClient<A> {
   const group = `gatesock:1:${options.name ?? String(options.url)}`;
   const random = () => Math.floor(env.random() * 2 ** 52).toString(36);
   const listeners = new Map<string, Set<Listener>>();
@@ -317,7 +321,7 @@ export function join<A extends Api>(options: TabsOptions, env: TabsEnvironment, 
           }
           if (hub) stepDown(hub, () => {});
           const name = random() + random();
-          mine = newHub(name, create(), after, (m) => post(name, m), (tab, gone) => {
+          mine = newHub(name, create, after, (m) => post(name, m), (tab, gone) => {
             const forget = new AbortController();
             env.locks.request(`${group}:${tab}`, { signal: forget.signal }, () => forget.signal.aborted || gone()).catch(() => {});
             return () => forget.abort();
@@ -419,7 +423,7 @@ export function join<A extends Api>(options: TabsOptions, env: TabsEnvironment, 
         signal?.throwIfAborted();
         if (isClosed) throw closedError();
         if (calls.size >= (options.maxQueue ?? MAX_QUEUE)) throw new GatesockError("queue_full", "Too many calls wait already. Wait for their promises.");
-        const members = checkInput(action, input);
+        const members = compose(action, input);
         const c = ++count;
         const stop = after(expires, () => expire(c, call));
         const abort = () => {
@@ -449,7 +453,7 @@ export function join<A extends Api>(options: TabsOptions, env: TabsEnvironment, 
       });
     },
     send(action: string, input?: unknown): boolean {
-      const members = checkInput(action, input);
+      const members = compose(action, input);
       if (state.name !== "online") return false;
       send({ t: "send", action, input: members });
       return true;
@@ -473,12 +477,7 @@ export function join<A extends Api>(options: TabsOptions, env: TabsEnvironment, 
     },
   } as CoreClient<A>;
 
-  extenders.set(client, (newExtension: NewExtension<any>) => {
-    const extension = newExtension(host);
-    extensions.push(extension);
-    if (n) extension.opened();
-    return extension;
-  });
+  if (extend) extensions.push(extend(host));
   enter();
   return client;
 }

@@ -1,9 +1,8 @@
 // The entry gatesock/tabs: one connection for all tabs of a browser.
 
 import { addTopics } from "./attach.js";
-import { extend, newClient } from "./client.js";
+import { address, newClient } from "./client.js";
 import { system } from "./env.js";
-import { address } from "./link.js";
 import { join, type TabsEnvironment, type TabsOptions } from "./tab.js";
 import { connect as connectAlone } from "./index.js";
 import type { Api, Client } from "./types.js";
@@ -29,11 +28,9 @@ export function connect<A extends Api = Api>(options: TabsOptions, env?: TabsEnv
   const around = env ?? browser(options);
   if (!around) return connectAlone<A>(options);
   address(options.url);
-  return addTopics<A>((create) => {
-    const client = join<A>(options, around, () => newClient({ ...options, maxQueue: Infinity }, around));
-    extend(client, create);
-    return client;
-  });
+  return addTopics<A>((extend) =>
+    join<A>(options, around, (hub) => newClient({ ...options, maxQueue: Infinity }, around, hub), extend),
+  );
 }
 
 // Returns the surroundings of a page, or undefined if tabs cannot meet here.

@@ -1,5 +1,5 @@
-// The machine of topics: sections 9 and 11 of docs/protocol.md, as an extension of the core. Several
-// handles may use one topic: a membership and a position are those of the topic.
+// The machine of topics: sections 9 and 11 of docs/protocol.md, as an extension of the core. The
+// handles of a topic share its membership and its position.
 //
 // Nothing calls the app in the midst of a step: what there is to tell waits in a queue until the
 // state is whole, so that a listener may subscribe and unsubscribe as it likes.
@@ -122,8 +122,8 @@ export function newTopics(host: Host) {
   let syncTries = 0;
   let pushes = 0; // pushes and answers that have come
 
-  // Changes the state, and tells the app of it. What the state calls for is sent a moment later: what
-  // the app subscribes to at once is in one request.
+  // Changes the state, and tells the app of it. What the state calls for is sent a moment later, so
+  // that what the app subscribes to at once is in one request.
   function step(change?: () => void): void {
     change?.();
     if (!isPumping) queueMicrotask(pump);
@@ -136,7 +136,7 @@ export function newTopics(host: Host) {
   }
 
   function tell(t: Topic, f: (h: Handle) => void): void {
-    for (const h of t.handles) queue.push(() => f(h));
+    for (const h of t.handles) queue.push(() => t.handles.has(h) && f(h));
   }
 
   function start(t: { timers: Timers }, name: string, ms: number, run?: () => void): void {
@@ -165,40 +165,32 @@ export function newTopics(host: Host) {
 
   // Handles.
 
+  const begin = () => ({
+    tries: 0, refusals: 0, last: undefined, log: new Log(), quiet: false, gaps: 0, spread: 0,
+    isState: false, values: undefined, members: undefined, as: undefined,
+  });
+
   function add(name: string, membership: Is): Topic {
     const t: Topic = {
-      name, membership, handles: new Set(), timers: {}, again: false, leave: false, generation: 0, tries: 0, refusals: 0, last: 0,
-      log: new Log(), quiet: false, gaps: 0, spread: 0, isState: false, values: undefined, members: undefined, as: undefined,
+      name, membership, handles: new Set(), timers: {}, again: false, leave: false, generation: 0, ...begin(),
     };
     topics.set(name, t);
     return t;
   }
 
-  /** Adds a handle to a topic. Prepare sees the topic first, and whether the handle is the first one. */
+  /** Adds a handle to a topic. Prepare sees the topic, and whether the handle is the first one. */
   function attach(name: string, handle: Handle, prepare?: (t: Topic, isFirst: boolean) => void): Topic {
     const t = topics.get(name) ?? add(name, Is.Apart);
     const isFirst = !t.handles.size;
-    if (isFirst) {
-      t.log = new Log();
-      t.quiet = t.isState = false;
-      t.tries = t.refusals = t.gaps = t.spread = 0;
-      t.values = t.members = undefined;
-    }
+    if (isFirst) Object.assign(t, begin());
     t.handles.add(handle);
     step(() => {
       prepare?.(t, isFirst);
       reveal(t);
-      if (isFirst || (t.isState && handle.isState === false)) rejoin(t);
+      if (isFirst || (t.isState && handle.isState === false)) t.again = true;
       if (over) fail(t, over);
     });
     return t;
-  }
-
-  // Subscribes again, with other members.
-  function rejoin(t: Topic): void {
-    t.again = t.membership === Is.Joined || t.membership === Is.Joining;
-    t.generation++;
-    stop(t, "retry");
   }
 
   // Takes a handle away, with what it waits for.
@@ -218,15 +210,9 @@ export function newTopics(host: Host) {
   function end(t: Topic): void {
     // A subscribe has failed, but perhaps the connection is a member: an unsubscribe ends it.
     if (t.membership === Is.Apart && t.timers.retry) t.membership = Is.Joined;
-    t.again = t.leave = false;
     t.generation++;
     wishes.delete(t);
     stop(t, ...Object.keys(t.timers));
-    remove(t);
-  }
-
-  function remove(t: Topic): void {
-    if (!t.handles.size && t.membership === Is.Apart) topics.delete(t.name);
   }
 
   // Requests.
@@ -246,11 +232,13 @@ export function newTopics(host: Host) {
   // Sends what the state calls for.
   function pump(): void {
     isPumping = false;
-    if (!isOnline) return;
     const all = [...topics.values()];
+    for (const t of all) if (!t.handles.size && t.membership === Is.Apart) topics.delete(t.name);
+    if (!isOnline) return;
     batch(all.filter((t) => t.membership === Is.Joined && (!t.handles.size || t.leave)), (t) => t.name, leave);
     batch(
-      all.filter((t) => t.handles.size && !t.timers.retry && (t.membership === Is.Apart || (t.membership === Is.Joined && t.again))),
+      all.filter((t) => t.handles.size && !t.timers.retry
+        && (t.membership === Is.Apart || (t.membership === Is.Joined && t.again))),
       subscription,
       join,
     );
@@ -295,7 +283,7 @@ export function newTopics(host: Host) {
   function join(part: Topic[], wired: object[]): void {
     const sent = part.map((t) => {
       t.membership = Is.Joining;
-      t.again = false;
+      t.again = t.leave = false;
       t.generation++;
       t.values?.begin();
       t.members?.begin();
@@ -320,10 +308,7 @@ export function newTopics(host: Host) {
   function joined(s: Sent, result: any): void {
     const { t } = s;
     t.membership = Is.Joined;
-    if (!isFresh(s)) {
-      t.again = t.handles.size > 0;
-      return;
-    }
+    if (!isFresh(s)) return;
     stop(t, "expiry");
     if (result.expiresInMs > 0) start(t, "expiry", Math.max(1_000, result.expiresInMs), sync);
     if (accept(s, result, true)) t.tries = 0;
@@ -335,24 +320,14 @@ export function newTopics(host: Host) {
     t.membership = Is.Apart;
     if (!isFresh(s)) {
       if (!t.handles.size && !isLasting(error.code)) t.membership = Is.Joined; // perhaps: an unsubscribe ends it
-      return remove(t);
-    }
-    if (isLasting(error.code)) fail(t, serverError(error));
+    } else if (isLasting(error.code)) fail(t, serverError(error));
     else start(t, "retry", delay(t.tries++, error.retryAfterMs));
   }
 
   function leave(part: Topic[], names: string[]): void {
-    for (const t of part) {
-      t.membership = Is.Leaving;
-      t.leave = false;
-      t.generation++;
-    }
+    for (const t of part) t.membership = Is.Leaving;
     const left = () => {
-      for (const t of part) {
-        t.membership = Is.Apart;
-        t.generation++;
-        remove(t);
-      }
+      for (const t of part) t.membership = Is.Apart;
     };
     ask(
       "unsubscribe",
@@ -366,10 +341,7 @@ export function newTopics(host: Host) {
   // Forgets the membership, which has ended or was that of another connection.
   function lose(t: Topic): void {
     t.membership = Is.Apart;
-    t.again = t.leave = false;
     t.generation++;
-    wishes.delete(t);
-    if (t.members) t.members.isOpen = false;
     stop(t, "gap", "page", "retry", "expiry", "members");
   }
 
@@ -454,8 +426,8 @@ export function newTopics(host: Host) {
   }
 
   function acceptEvents({ t, since, at }: Sent, result: any, isFirst: boolean): boolean {
-    if (!isPosition(result) || !Array.isArray((result as any).events)) return false;
-    const { epoch, offset, recovered, reason, more, quiet } = result as any;
+    if (!isResult(result)) return false;
+    const { epoch, offset, recovered, reason, more, quiet } = result;
     const { log } = t;
     const entries = entriesOf(result, ++pushes);
     const start = { epoch, offset: entries.length ? entries[0]!.offset - 1 : offset };
@@ -464,7 +436,8 @@ export function newTopics(host: Host) {
     const isLost = before && !hasMoved && !recovered;
     const isOutdated = hasMoved && !recovered;
     if (!before || isLost || (!hasMoved && numberOf(epoch) > numberOf(before.epoch))) log.moveTo(start);
-    const e: Established = isLost ? { position: log.position!, recovered: false, reason } : { position: log.position!, recovered: true };
+    const position = log.position!;
+    const e: Established = isLost ? { position, recovered: false, reason } : { position, recovered: true };
     if (isFirst || isLost) tell(t, (h) => h.established?.(e));
     deliver(t, log.next());
     for (const entry of entries) deliver(t, log.add(entry));
@@ -498,7 +471,7 @@ export function newTopics(host: Host) {
     ask(
       "history",
       { topic: a.t.name, ...a.members },
-      (result) => done(isPosition(result) && Array.isArray((result as any).events) ? undefined : serverError({}), result),
+      (result) => done(isResult(result) ? undefined : serverError({}), result),
       (error) => error.code !== "stale_connection" && done(failure(error)), // it is sent again then
     );
   }
@@ -545,7 +518,6 @@ export function newTopics(host: Host) {
     if (!members?.isComplete) return;
     const users = members.users;
     const { count = users.length, until } = members;
-    stop(t, "grace");
     if (until < Infinity) start(t, "grace", Math.max(0, until - host.now()), () => showMembers(t));
     tell(t, (h) => h.changed?.(members.count === undefined ? users : undefined, count));
   }
@@ -557,11 +529,11 @@ export function newTopics(host: Host) {
     if (all.length && t.members && JSON.stringify(as) === JSON.stringify(t.as)) return showMembers(t);
     if (!all.length && !t.members) return;
     t.as = as;
-    rejoin(t);
+    t.again = true;
     if (all.length) t.members ??= new Members(host.now);
     else {
       t.members = undefined;
-      t.leave = t.again; // only an unsubscribe makes it invisible
+      t.leave = true; // only an unsubscribe makes it invisible
       stop(t, "members", "grace");
     }
   }
@@ -653,7 +625,6 @@ export function newTopics(host: Host) {
       for (const t of topics.values()) {
         lose(t);
         t.tries = 0;
-        remove(t);
       }
     },
     receive,
@@ -670,8 +641,12 @@ export function newTopics(host: Host) {
     },
   };
   const detach = (t: Topic, h: Handle, error: GatesockError) => step(() => release(t, h, error));
-  return { ...extension, host, attach, detach, fail, tell, step, start, stop, between, delay, isHere, wish, wishes, rejoin, history };
+  return {
+    ...extension, host, attach, detach, fail, tell, step, start, stop, between, delay, isHere, wish, wishes, history,
+  };
 }
+
+const isResult = (result: any) => isPosition(result) && Array.isArray((result as any).events);
 
 function list(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
@@ -684,7 +659,7 @@ export function entriesOf({ epoch, events }: any, at: number): Entry[] {
     .map(({ offset, event, data, events, prev }: any) => ({ epoch, offset, event, data, events, prev, at }));
 }
 
-/** The error of a request: without a code there was no answer. */
-export function failure(error: Failure): GatesockError {
-  return error.code ? serverError(error) : new GatesockError("deadline_exceeded", "The server has not answered in time.");
+// The error of a request: without a code there was no answer.
+function failure(error: Failure): GatesockError {
+  return serverError(error.code ? error : { code: "deadline_exceeded", message: "The server has not answered." });
 }

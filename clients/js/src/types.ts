@@ -14,9 +14,12 @@ export type State =
   | { readonly name: "connecting" }
   /** Messages pass. */
   | { readonly name: "online" }
-  /** The next attempt is at `retryAt`, in milliseconds since 1970. `reason` says in words why the connection has ended. */
+  /**
+   * The next attempt is at `retryAt`, in milliseconds since 1970. `reason` says in words why the
+   * connection has ended.
+   */
   | { readonly name: "waiting"; readonly retryAt: number; readonly reason: string }
-  /** As waiting; the browser says that there is no network. */
+  /** As waiting; the browser reports that there is no network. */
   | { readonly name: "offline"; readonly retryAt: number; readonly reason: string }
   /** As waiting, after several handshakes that were refused; the app may have to sign in again. */
   | { readonly name: "refused"; readonly retryAt: number; readonly reason: string }
@@ -25,7 +28,10 @@ export type State =
 
 /** Options of {@link connect}. Only `url` is required. */
 export interface Options {
-  /** The address, such as "wss://abc.execute-api.eu-west-1.amazonaws.com/prod"; http: and https: become ws: and wss:. */
+  /**
+   * The address, such as "wss://abc.execute-api.eu-west-1.amazonaws.com/prod"; http: and https:
+   * become ws: and wss:.
+   */
   url: string | URL;
   /** Returns the token of the next attempt, which is sent as the subprotocol "bearer.TOKEN". */
   token?: () => string | Promise<string>;
@@ -33,9 +39,14 @@ export interface Options {
   ticket?: () => string | Promise<string>;
   /** Further subprotocols, first the application's own. */
   protocols?: readonly string[];
-  /** Actions that may be sent twice, see {@link CallOptions.idempotent}. `gatesock types` writes them. */
+  /**
+   * Actions that may be sent twice, see {@link CallOptions.idempotent}. `gatesock types` writes
+   * them.
+   */
   idempotent?: readonly string[];
-  /** How long the connection may be silent before a keep-alive is sent, in ms. Default: 8 minutes. */
+  /**
+   * How long the connection may be silent before a keep-alive is sent, in ms. Default: 8 minutes.
+   */
   keepAlive?: number;
   /** The action of the keep-alive. Default: "keepalive". */
   keepAliveAction?: string;
@@ -51,7 +62,10 @@ export interface Options {
 
 /** Options of a call. */
 export interface CallOptions {
-  /** Ends the call: it rejects with the reason of the signal. A message that was sent may be carried out. */
+  /**
+   * Ends the call: it rejects with the reason of the signal. A message that was sent may be carried
+   * out.
+   */
   signal?: AbortSignal;
   /** How long to wait for an answer after sending, in ms. Default: 30,000. */
   timeout?: number;
@@ -59,20 +73,26 @@ export interface CallOptions {
   expires?: number;
   /** The message may be sent again if its answer is lost: twice has the effect of once. */
   idempotent?: boolean;
-  /** Adds a member `key`, the same at each repeat, by which the server knows the message; implies idempotent. */
+  /**
+   * Adds a member `key`, the same at each repeat, by which the server knows the message; implies
+   * idempotent.
+   */
   key?: true | string;
-  /** Calls of one lane are made one after the other, in order. Without one they overtake each other on the way. */
+  /**
+   * Calls of one lane are made one after the other, in order. Without one they overtake each other
+   * on the way.
+   */
   lane?: string;
-  /** Resolves with the result that follows the acknowledgement, see section 6.5 of docs/protocol.md. */
+  /**
+   * Resolves with the result that follows the acknowledgement, see section 6.5 of docs/protocol.md.
+   */
   result?: boolean;
 }
 
-/** What follows the action of a call: the input may be absent if it has no member that is required. */
-export type CallArguments<Input> = {} extends Input
-  ? [input?: Input, options?: CallOptions]
-  : [input: Input, options?: CallOptions];
-
-/** Where a topic is, see section 9.1 of docs/protocol.md. Treat it as opaque, and keep both together. */
+/**
+ * Where a topic is, see section 9.1 of docs/protocol.md. Treat it as opaque, and keep both
+ * together.
+ */
 export interface Position {
   readonly epoch: string;
   readonly offset: number;
@@ -91,12 +111,18 @@ export type EventOf<A extends Api> = {
   [Name in keyof A["pushes"] & string]: TopicEvent<Name, A["pushes"][Name]>;
 }[keyof A["pushes"] & string];
 
-/** What a subscription learns when the server has confirmed it, at first and after each reconnection. */
+/**
+ * What a subscription learns when the server has confirmed it, at first and after each
+ * reconnection.
+ */
 export interface Established {
   readonly position: Position;
   /** Whether no event was lost since the position before. */
   readonly recovered: boolean;
-  /** Why events were lost: the log does not keep them, another epoch has begun, or it was never there. */
+  /**
+   * Why events were lost: the log does not keep them, another epoch has begun, or it was never
+   * there.
+   */
   readonly reason?: "history" | "epoch" | "ahead";
 }
 
@@ -121,13 +147,19 @@ export interface Page<E = TopicEvent> {
 /** A subscription to a topic. Iterate over it, or listen. */
 export interface Subscription<E extends TopicEvent = TopicEvent> extends AsyncIterable<E> {
   readonly topic: string;
-  /** Resolves when the server has confirmed the subscription for the first time; rejects if it is refused or ended. */
+  /**
+   * Resolves when the server has confirmed the subscription for the first time; rejects if it is
+   * refused or ended.
+   */
   readonly established: Promise<Established>;
   /** The position of the last event that was delivered. */
   readonly position: Position | undefined;
   /** Calls a listener for each event, in order, once. Returns what ends it. */
   on(type: "event", listener: (event: E) => void): () => void;
-  /** Calls a listener each time the server has confirmed the subscription, and when events were lost in between. */
+  /**
+   * Calls a listener each time the server has confirmed the subscription, and when events were lost
+   * in between.
+   */
   on(type: "established", listener: (e: Established) => void): () => void;
   /** Calls a listener when the subscription has ended with an error. */
   on(type: "error", listener: (error: Error) => void): () => void;
@@ -145,7 +177,7 @@ export interface Member {
   readonly as?: unknown;
 }
 
-/** Who is in a topic. */
+/** The members of a topic. */
 export interface Presence {
   readonly topic: string;
   /** The members; undefined before they are known, and if they are too many. */
@@ -163,6 +195,11 @@ export interface Push<Data = unknown> {
   readonly data: Data;
 }
 
+/** Parameters that begin with an input, which may be left out if it need not have members. */
+export type Optional<Input, More extends unknown[]> = {} extends Input
+  ? [input?: Input, ...more: More]
+  : [input: Input, ...more: More];
+
 /** The core of a client. */
 export interface CoreClient<A extends Api = Api> {
   readonly state: State;
@@ -175,10 +212,10 @@ export interface CoreClient<A extends Api = Api> {
   /** Calls an action and returns the data of its answer. */
   call<K extends keyof A["routes"] & string>(
     action: K,
-    ...rest: CallArguments<A["routes"][K]["input"]>
+    ...rest: Optional<A["routes"][K]["input"], [options?: CallOptions]>
   ): Promise<A["routes"][K]["output"]>;
   /** Sends a message without an answer, now or never. Reports whether there was a connection. */
-  send<K extends keyof A["routes"] & string>(action: K, input?: A["routes"][K]["input"]): boolean;
+  send<K extends keyof A["routes"] & string>(action: K, ...rest: Optional<A["routes"][K]["input"], []>): boolean;
   /** Listens to the state. */
   on(type: "state", listener: (state: State) => void): () => void;
   /** Listens to what went wrong and belongs to no call: the text is for people. */

@@ -1,5 +1,5 @@
-// The entry gatesock/values: topics that have a value for each key in place of events, as section 10
-// of docs/protocol.md specifies them. A page without it does not load it.
+// The entry gatesock/values: topics that have a value for each key in place of events, see section
+// 10 of docs/protocol.md. A page without it does not load it.
 
 import { topicsOf } from "./attach.js";
 import { GatesockError } from "./error.js";
@@ -20,10 +20,10 @@ export interface ValuesOptions {
   filter?: unknown;
 }
 
-/** The values of a state topic. They converge to those of the server: what counts is the last value of each key. */
+/** The last value of each key of a state topic. Some in between may be missing. */
 export interface Values<V = unknown> {
   readonly topic: string;
-  /** Resolves when all values are there for the first time; rejects if the subscription is refused or ended. */
+  /** Resolves when all values are there for the first time; rejects if that is refused or ended. */
   readonly established: Promise<void>;
   /** How many keys have a value. */
   readonly size: number;
@@ -125,7 +125,7 @@ class State implements Machine {
     else if (this.#isOpen) this.#complete();
   }
 
-  // The topic changes all the time if C has grown since the request: what is missing shows as a gap.
+  // If C has grown since the request, the topic changes all the time: a gap shows what is missing.
   moved(): void {
     if (this.#counter === this.#synced) this.#refresh();
   }
@@ -135,8 +135,8 @@ class State implements Machine {
     for (const v of this.keys.values()) if (v.isGone) v.at = this.#topics.host.now();
   }
 
-  // Applies a version of a key if it is newer. In a snapshot the same version counts as well: it may
-  // be gone, or there again, if the filter is another one.
+  // Applies a version of a key if it is newer. In a snapshot the same version counts as well: with
+  // another filter it may be gone, or there again.
   #put(key: string, version: unknown, data: unknown, isGone: boolean, inSnapshot: boolean): void {
     if (!isCount(version) || !this.#t.handles.size) return;
     const old = this.keys.get(key);
@@ -150,7 +150,8 @@ class State implements Machine {
       old.seen = this.#snapshot;
       if (version < old.version || (version === old.version && (!inSnapshot || isGone === old.isGone))) return;
     }
-    this.#set(key, old, { version, data: isGone ? undefined : data, isGone, at: this.#topics.host.now(), seen: this.#snapshot });
+    const at = this.#topics.host.now();
+    this.#set(key, old, { version, data: isGone ? undefined : data, isGone, at, seen: this.#snapshot });
   }
 
   #set(key: string, old: Value | undefined, value: Value): void {
@@ -218,26 +219,20 @@ export function values<V = unknown>(client: Client<any>, topic: string, { filter
   const topics = topicsOf(client);
   const { on, emit } = listeners(topics.host);
   const established = promise<void>();
-  let isOver = false;
   let state!: State;
   const handle: Handle = {
     isState: true,
     value(type, key, data) {
-      if (isOver) return;
       if (type === "ready") established.resolve();
       emit(type, key, data);
     },
     ended(error) {
-      if (isOver) return;
-      isOver = true;
       established.reject(error);
       if (error.code !== "closed") emit("error", error);
     },
   };
 
   function close(error = closed()): void {
-    if (isOver) return;
-    isOver = true;
     established.reject(error);
     topics.detach(t, handle, error);
   }
@@ -245,7 +240,7 @@ export function values<V = unknown>(client: Client<any>, topic: string, { filter
   const t = topics.attach(topic, handle, (t, isFirst) => {
     if (!t.values) {
       t.values = new State(topics, t, filter);
-      if (!isFirst) topics.rejoin(t);
+      if (!isFirst) t.again = true;
     }
     state = t.values as State;
     if (state.isReady) established.resolve();

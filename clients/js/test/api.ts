@@ -40,7 +40,10 @@ export async function topics(): Promise<void> {
 }
 
 interface Reports {
-  routes: { report: { input: { day: string }; output: null }; list: { input: { [key: string]: unknown }; output: string[] } };
+  routes: {
+    report: { input: { day: string }; output: null };
+    list: { input: { [key: string]: unknown }; output: string[] };
+  };
   pushes: { report: { rows: number } };
 }
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { extend, GatesockError, idle, online, outcome, outcomes, settled, start, World } from "./core-start.mjs";
+import { GatesockError, idle, online, outcome, outcomes, settled, start, World } from "./core-start.mjs";
 
 const MINUTE = 60_000;
 
@@ -792,35 +792,34 @@ test("a sleep ends calls once", async () => {
 
 // Extensions.
 
-function recorder(client) {
+function recorder() {
   const told = [];
-  let host;
-  const extension = extend(client, (h) => {
-    host = h;
+  const all = { told, isSettled: true };
+  all.extend = (host) => {
+    all.host = host;
     return {
-      isSettled: true,
       opened: () => told.push("opened"),
       closed: () => told.push("closed"),
       receive: (frame) => frame.topic == "mine" && told.push(frame.event) > 0,
-      settled() {
-        return this.isSettled;
-      },
+      settled: () => all.isSettled,
       wake: () => told.push("wake"),
       end: (error) => told.push(error.code),
     };
-  });
-  return { host, told, extension };
+  };
+  return all;
 }
 
 test("an extension learns of connections, pushes, sleep and the end", async () => {
-  const { client, world } = start();
-  const { told } = recorder(client);
+  const { told, extend } = recorder();
+  const { client, world } = start({}, undefined, extend);
+  assert.deepEqual(told, []);
   await world.socket.open();
-  const late = recorder(client);
-  assert.deepEqual(late.told, ["opened"]);
   const pushed = [];
   client.onPush("a", (data) => pushed.push(data));
   await world.socket.say([{ event: "a", topic: "mine", data: 1 }, { event: "a", topic: "other", data: 2 }]);
+  await world.happen("online");
+  await world.happen("visible");
+  assert.ok(!told.includes("wake"));
   await world.sleep(60 * MINUTE);
   await world.socket.end();
   client.close();
@@ -830,8 +829,9 @@ test("an extension learns of connections, pushes, sleep and the end", async () =
 });
 
 test("requests of an extension are answered, fail, or have no answer", async () => {
-  const { client, world } = await online();
-  const { host } = recorder(client);
+  const it = recorder();
+  const { client, world } = await online({}, undefined, it.extend);
+  const { host } = it;
   const got = [];
   const ask = (n) => host.request("subscribe", { n }, (data) => got.push([n, data]), (e) => got.push([n, e.code, e.retryAfterMs]));
   [1, 2, 3, 4].forEach(ask);
@@ -855,8 +855,9 @@ test("requests of an extension are answered, fail, or have no answer", async () 
 });
 
 test("an extension can start over, and tell of problems", async () => {
-  const { client, world, problems } = await online();
-  const { host, told } = recorder(client);
+  const it = recorder();
+  const { client, world, problems } = await online({}, undefined, it.extend);
+  const { host, told } = it;
   host.problem(new GatesockError("internal", "no"));
   assert.deepEqual(problems, ["internal"]);
   host.run((a, b) => { throw a + b; }, 1, 2);
@@ -867,20 +868,31 @@ test("an extension can start over, and tell of problems", async () => {
   host.restart();
 });
 
+test("after the end an extension learns of no sleep", async () => {
+  const it = recorder();
+  const { client, world } = await online({}, undefined, it.extend);
+  it.host.after(1_000, () => client.close());
+  await world.sleep(60 * MINUTE);
+  assert.deepEqual(it.told, ["opened", "closed"]);
+});
+
 test("a long timer of an extension is made of several", async () => {
-  const { client, world } = await online();
-  const { host } = recorder(client);
+  const it = recorder();
+  const { client, world } = await online({}, undefined, it.extend);
+  const { host } = it;
   let n = 0;
   host.after(2 ** 33, () => n++);
   const stop = host.after(2 ** 33, () => n++);
-  client.close();
-  assert.equal(world.timers.length, 2);
+  const isLong = (t) => t.at - world.time >= 2 ** 30;
+  assert.equal(world.timers.filter(isLong).length, 2);
   await world.pass(2 ** 32);
   stop();
   await world.pass(2 ** 32 - 1);
   assert.equal(n, 0);
   await world.pass(1);
   assert.equal(n, 1);
+  host.after(2 ** 33, () => n++);
+  client.close();
   assert.equal(world.timers.length, 0);
 });
 
@@ -888,15 +900,16 @@ test("rule 15: the old connection waits for what the extension wants", async () 
   const world = new World();
   world.env.lifetime = 1_000;
   world.randoms = [0.5, 0];
-  const { client } = start({}, world);
-  const { host, told, extension } = recorder(client);
+  const it = recorder();
+  start({}, world, it.extend);
+  const { host, told } = it;
   await world.socket.open();
   await world.pass(1_000);
   const [first, second] = world.sockets;
   await second.open();
   let answers = 0;
   host.request("sync", {}, () => answers++, () => answers++);
-  extension.isSettled = false;
+  it.isSettled = false;
   await second.say("");
   assert.deepEqual(told, ["opened", "closed", "opened"]);
   await first.reply(1);
@@ -904,7 +917,7 @@ test("rule 15: the old connection waits for what the extension wants", async () 
   await first.say({ event: "a", topic: "mine", data: 1 });
   assert.deepEqual(told.slice(3), ["a"]);
   assert.ok(!first.closed);
-  extension.isSettled = true;
+  it.isSettled = true;
   host.check();
   assert.equal(first.closed, 1000);
   assert.deepEqual(told.slice(4), []);

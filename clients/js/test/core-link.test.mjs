@@ -405,7 +405,7 @@ test("rule 11: after ten the server speaks another protocol, which is a refusal"
 
 test("rule 11: it is none if one frame made sense", async () => {
   const { world, client } = await online();
-  await world.socket.say("");
+  await world.socket.say({ event: "a", data: 1 });
   for (let i = 0; i < 30; i++) await world.socket.say("nonsense");
   assert.equal(client.state.name, "online");
 });
@@ -446,6 +446,15 @@ test("rule 12: name and time are options, the time is bounded and random", async
     assert.deepEqual(world.socket.messages, []);
     await world.pass(1);
     assert.deepEqual(world.socket.messages, [{ action: "ping" }]);
+  }
+});
+
+test("rule 12: none is sent at once, whatever the numbers are", async () => {
+  for (let i = 0; i < 200; i++) {
+    const world = new World();
+    world.randoms = [(i * 0.618034) % 1];
+    await online({}, world);
+    assert.equal(world.socket.sent.length, 0);
   }
 });
 

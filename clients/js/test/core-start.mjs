@@ -4,12 +4,13 @@ import { load } from "./build.mjs";
 import { idle, World } from "./world.mjs";
 
 export const { connect, GatesockError } = await load("core");
-export const { extend } = await load("client");
+export const { newClient } = await load("client");
 export { idle, World };
 
-/** A client, its world, and what it has told. */
-export function start(options = {}, world = new World()) {
-  const client = connect({ url: "wss://example.com/prod", ...options }, world.env);
+/** A client, its world, and what it has told. It may have an extension. */
+export function start(options = {}, world = new World(), extend = undefined) {
+  const all = { url: "wss://example.com/prod", ...options };
+  const client = extend ? newClient(all, world.env, extend) : connect(all, world.env);
   const states = [];
   const problems = [];
   client.on("state", (state) => states.push(state));
@@ -18,8 +19,8 @@ export function start(options = {}, world = new World()) {
 }
 
 /** The same, with a connection. */
-export async function online(options, world) {
-  const all = start(options, world);
+export async function online(options, world, extend) {
+  const all = start(options, world, extend);
   await idle();
   await all.world.socket.open();
   return all;

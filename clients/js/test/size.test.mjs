@@ -1,11 +1,13 @@
 // What a page pays for the client: an app's bundle of an import, by esbuild, minified, and compressed
-// by gzip -9. The limits are those of README.md.
+// by gzip -9. README.md must not promise less.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
+const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8").split("\n").filter((line) => line.startsWith("|"));
 const dist = fileURLToPath(new URL("../dist", import.meta.url));
 
 /** Returns how many bytes a bundle has, compressed. */
@@ -40,6 +42,8 @@ for (const [name, code, limit, base = ""] of imports) {
     const bytes = await size(base + code) - (base ? await size(base) : 0);
     t.diagnostic(`${name}: ${bytes} bytes, the limit is ${limit}`);
     assert.ok(bytes > 100, `${bytes} bytes are too few: is the import there?`);
+    const promised = Number(readme.find((row) => row.includes(`\`${name}\``))?.match(/([0-9.]+) kB/)?.[1]);
+    assert.ok(bytes < promised * 1000 + 50, `${bytes} bytes, but README.md has ${promised} kB`);
     assert.ok(bytes <= limit, `${bytes} bytes, ${bytes - limit} too many`);
   });
 }

@@ -265,7 +265,8 @@ test("a second subscription gets what it asks for, without a gap or a repetition
     history.reply(result({ offset: 4, more: true, events: entries(4) }));
     await idle();
     assert.deepEqual(await b.established, { position: { epoch: "1-x", offset: 3 }, recovered: true });
-    s.take({ action: "history", since: { epoch: "1-x", offset: 4 } }).reply(result({ offset: 6, events: [{ offset: 5, events: [{ event: "p" }, { event: "q" }] }, ...entries(6)] }));
+    s.take({ action: "history", since: { epoch: "1-x", offset: 4 } })
+      .reply(result({ offset: 6, events: [{ offset: 5, events: [{ event: "p" }, { event: "q" }] }, ...entries(6)] }));
     await idle();
     s.push(push(8));
     assert.equal(names(got), "e4 p q e6 e7 e8");
@@ -279,7 +280,8 @@ test("a second subscription learns what is lost, waits out errors, and ends with
   await idle();
   s.take({ action: "history" }).refuse({ code: "unavailable" });
   await s.pass(SECOND);
-  s.take({ action: "history" }).reply(result({ offset: 5, recovered: false, reason: "history", events: entries(4, 5) }));
+  s.take({ action: "history" })
+    .reply(result({ offset: 5, recovered: false, reason: "history", events: entries(4, 5) }));
   await idle();
   s.tells(["lost history 1-x:3", "e4 1-x:4", "e5 1-x:5"]);
   assert.deepEqual(await b.established, { position: { epoch: "1-x", offset: 3 }, recovered: false, reason: "history" });
@@ -311,7 +313,8 @@ test("a second subscription does not keep more than its buffer while it waits", 
 
 test("a subscription that cannot be made throws", () => {
   const s = new Stage();
-  for (const name of [undefined, "", 7, {}, "x".repeat(10_000)]) assert.throws(() => subscribe(s.topics, name), { code: "invalid_argument" });
+  for (const name of [undefined, "", 7, {}, "x".repeat(10_000)])
+    assert.throws(() => subscribe(s.topics, name), { code: "invalid_argument" });
   for (const since of [{}, 7, { epoch: "x", offset: 1 }, { epoch: "1-x", offset: 1.5 }, { epoch: "1-x" }]) {
     assert.throws(() => subscribe(s.topics, "a", { since }), { code: "invalid_argument" });
   }
@@ -344,7 +347,8 @@ async function audience() {
   s.online();
   s.p = presence(s.topics, "a", { as: { n: 1 } });
   s.changes = [];
-  s.p.on("change", (members, count) => s.changes.push(members ? members.map(({ user }) => user ?? "?").sort().join(" ") : count));
+  s.p.on("change",
+    (members, count) => s.changes.push(members ? members.map(({ user }) => user ?? "?").sort().join(" ") : count));
   await idle();
   s.take({ action: "subscribe", topic: "a", presence: true, as: { n: 1 } });
   assert.equal(s.p.members, undefined);
@@ -425,7 +429,8 @@ test("a snapshot brings back one that has left by mistake", async () => {
 
 test("a digest that differs leads to a snapshot, one at a time", async () => {
   const s = await audience();
-  for (let version = 7; version < 9; version++) s.push(diff({ joined: [who("c1", "cem", version)], digest: "9-00000000" }));
+  for (let version = 7; version < 9; version++)
+    s.push(diff({ joined: [who("c1", "cem", version)], digest: "9-00000000" }));
   await s.pass(4 * SECOND);
   s.silent();
   await s.pass(6 * SECOND);
@@ -460,28 +465,80 @@ test("nobody leaves because of a reconnection", async () => {
   s.offline();
   s.online();
   await idle();
-  s.take({ action: "subscribe", presence: true }).reply(result({ presence: { count: 2, members: [who("a9", "ann", 5), who("b1", "bob", 3)] } }));
+  s.take({ action: "subscribe", presence: true })
+    .reply(result({ presence: { count: 2, members: [who("a9", "ann", 5), who("b1", "bob", 3)] } }));
   assert.deepEqual(new Set(s.changes), new Set(["ann bob"]));
 });
 
 test("what a member shows is that of its newest membership", async () => {
   const s = await audience();
-  for (const [as, version] of [["away", 8], ["here", 7], ["away", 9]]) s.push(diff({ joined: [who("b1", "bob", version, as)] }));
+  for (const [as, version] of [["away", 8], ["here", 7], ["away", 9]])
+    s.push(diff({ joined: [who("b1", "bob", version, as)] }));
   assert.deepEqual(s.p.members[0], { user: "bob", as: "away" });
 });
 
 test("the version of one that has left is kept for a minute, and while a snapshot is under way", async () => {
   const s = await audience();
-  s.push(diff({ left: [{ ref: "b1", version: 3 }] }));
+  const late = () => {
+    s.push(diff({ joined: [who("o1", "other", 1)] }));
+    s.push(diff({ joined: [who("b1", "bob", 3), who("u1", "unknown", 5)] }));
+    return there(s);
+  };
+  s.push(diff({ left: [{ ref: "b1", version: 3 }, { ref: "u1", version: 5 }] }));
   await s.pass(59 * SECOND);
-  s.push(diff({ joined: [who("b1", "bob", 3)] }));
-  assert.equal(there(s), "ann");
+  assert.equal(late(), "ann other");
   s.wake();
   await idle();
   s.take({ action: "sync" }).reply({ presence: ["a"] });
   await s.pass(5 * SECOND);
-  s.push(diff({ joined: [who("b1", "bob", 3)] }));
-  assert.equal(there(s), "ann");
+  assert.equal(late(), "ann other");
+  s.take({ action: "presence" }).reply({ count: 1, members: [who("a1", "ann", 1), who("o1", "other", 1)] });
+  assert.equal(late(), "ann bob other unknown");
+});
+
+test("a digest has eight digits, and that of nobody is known", async () => {
+  const s = new Stage();
+  s.online();
+  presence(s.topics, "a");
+  await idle();
+  s.take({ action: "subscribe" }).reply(result({ presence: { count: 0, members: [] } }));
+  s.wake();
+  await idle();
+  s.take({ action: "sync", topics: [{ digest: "0-00000000" }] });
+});
+
+test("a page that fails is asked for from the first one on", async () => {
+  const s = await audience();
+  s.wake();
+  await idle();
+  s.take({ action: "sync" }).reply({ presence: ["a"] });
+  await idle();
+  s.take({ action: "presence" }).reply({ count: 1, members: [], cursor: "p2" });
+  await idle();
+  s.take({ action: "presence", cursor: "p2" }).refuse({ code: "unavailable" });
+  await s.pass(3 * SECOND);
+  assert.equal(s.take({ action: "presence" }).frame.cursor, undefined);
+});
+
+test("a count is known from a diff on, and before a snapshot", async () => {
+  const s = new Stage();
+  s.online();
+  const p = presence(s.topics, "a");
+  await idle();
+  s.take({ action: "subscribe" });
+  s.push(diff({ count: 7 }));
+  assert.equal(p.count, 7);
+});
+
+test("a second subscription that is closed while it waits for its history leaves nothing", async () => {
+  const s = await member();
+  const b = s.listen("a", { last: 1 });
+  await idle();
+  s.take({ action: "history" });
+  b.close();
+  await idle();
+  s.tells([]);
+  assert.equal(s.timers.size, 1, "only the sync is left");
 });
 
 test("a user becomes visible, and invisible again, while the events go on", async () => {
@@ -523,7 +580,9 @@ test("a presence that is refused tells so, and one that is closed tells nothing"
   const [p, q] = ["a", "b"].map((name) => presence(s.topics, name));
   for (const one of [p, q]) one.on("error", ({ code }) => errors.push(code));
   await idle();
-  s.take({ action: "subscribe" }).reply({ topics: [{ topic: "a", error: { code: "permission_denied" } }, result({ topic: "b", presence: { count: 0, members: [] } })] });
+  s.take({ action: "subscribe" })
+    .reply({ topics: [{ topic: "a", error: { code: "permission_denied" } },
+    result({ topic: "b", presence: { count: 0, members: [] } })] });
   assert.deepEqual(errors, ["permission_denied"]);
   await idle();
   q.on("change", () => errors.push("change"));
@@ -537,8 +596,11 @@ test("a presence that is refused tells so, and one that is closed tells nothing"
 
 test("odd snapshots and diffs do no harm", async () => {
   const s = await audience();
-  for (const data of [null, 7, [], "x", { joined: 7, left: {} }, { joined: [null, 7, {}, { ref: 7, version: 1 }, { ref: "z", version: -1 }, { ref: "z" }], left: [null, { ref: "b1" }] },
-    { count: -1 }, { count: "x" }, JSON.parse('{"joined": [{"ref": "__proto__", "user": "__proto__", "version": 1}], "__proto__": {"count": 7}}')]) {
+  for (const data of [null, 7, [], "x", { joined: 7, left: {} },
+    { joined: [null, 7, {}, { ref: 7, version: 1 }, { ref: "z", version: -1 }, { ref: "z" }],
+    left: [null, { ref: "b1" }] },
+    { count: -1 }, { count: "x" },
+      JSON.parse('{"joined": [{"ref": "__proto__", "user": "__proto__", "version": 1}], "__proto__": {"count": 7}}')]) {
     s.push(diff(data));
   }
   assert.equal(there(s), "__proto__ ann bob");

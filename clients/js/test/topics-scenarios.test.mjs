@@ -54,7 +54,8 @@ for (const { name, member: isMember, steps } of scenarios) {
   test(name, async () => {
     const player = new Player();
     for (const step of [...(isMember ? member : []), ...steps]) {
-      for (const [kind, value] of Object.entries(step)) await (kind === "told" ? player.tells(value) : player[kind](value));
+      for (const [kind, value] of Object.entries(step))
+        await (kind === "told" ? player.tells(value) : player[kind](value));
       await idle();
     }
     assert.deepEqual(player.problems, []);

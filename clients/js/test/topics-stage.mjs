@@ -122,7 +122,8 @@ export class Stage {
     s.on("event", ({ event, position }) => {
       // Events of one entry come one by one, and are put together here.
       const before = this.told.at(-1)?.split(" ");
-      if (before?.length === 2 && before[1] === at(position) && before[0] !== "subscribed") this.told[this.told.length - 1] = `${before[0]}${event} ${at(position)}`;
+      if (before?.length === 2 && before[1] === at(position) && before[0] !== "subscribed")
+        this.told[this.told.length - 1] = `${before[0]}${event} ${at(position)}`;
       else this.told.push(`${event} ${at(position)}`);
     });
     s.on("error", ({ code }) => this.told.push(`failed ${code}`));
@@ -165,7 +166,8 @@ export class Stage {
 export const result = (members) => ({ topic: "a", epoch: "1-x", offset: 5, recovered: true, events: [], ...members });
 
 /** A push of topic a. */
-export const push = (offset, members) => ({ event: `e${offset}`, topic: "a", epoch: "1-x", offset, data: offset, ...members });
+export const push = (offset, members) =>
+  ({ event: `e${offset}`, topic: "a", epoch: "1-x", offset, data: offset, ...members });
 
 /** Entries of a result. */
 export const entries = (...offsets) => offsets.map((offset) => ({ offset, event: `e${offset}`, data: offset }));

@@ -75,7 +75,8 @@ test("an unsubscribe and a sync of many topics are several requests that fit a f
   const all = Array.from({ length: 150 }, (_, i) => s.listen(`${i}-${"x".repeat(200)}`));
   s.online();
   await idle();
-  for (const { frame, reply } of s.waiting.splice(0)) reply({ topics: frame.topics.map(({ topic }) => result({ topic })) });
+  for (const { frame, reply } of s.waiting.splice(0))
+    reply({ topics: frame.topics.map(({ topic }) => result({ topic })) });
   await idle();
   s.wake();
   await idle();
@@ -227,8 +228,10 @@ test("a sync begins when a subscription ends, however long it lasts", async () =
   await syncs(s, 6 * MINUTE);
 });
 
-for (const data of [7, {}, null, [], { topic: "b" }, { topic: "a", epoch: "x", offset: 1, events: [] }, { topic: "a", epoch: "1-x", offset: -1, events: [] },
-  { topic: "a", epoch: "1-x", offset: 2 ** 53, events: [] }, { topic: "a", epoch: "1-x", offset: 1 }, { topic: "a", epoch: "1-x", offset: 1, events: {} },
+for (const data of [7, {}, null, [], { topic: "b" }, { topic: "a", epoch: "x", offset: 1, events: [] },
+  { topic: "a", epoch: "1-x", offset: -1, events: [] },
+  { topic: "a", epoch: "1-x", offset: 2 ** 53, events: [] }, { topic: "a", epoch: "1-x", offset: 1 },
+    { topic: "a", epoch: "1-x", offset: 1, events: {} },
   { topic: "a", epoch: ["1-x"], offset: 1, events: [] }, { topic: "a", epoch: "01-x", offset: 1, events: [] }]) {
   test(`a subscribe that is answered with ${JSON.stringify(data)} is repeated`, async () => {
     const s = await online();
@@ -266,7 +269,8 @@ test("a position does not move past a gap, and keeps epoch and offset together",
   s.offline();
   s.online();
   await idle();
-  s.take({ action: "subscribe", since: { epoch: "1-x", offset: 5 } }).reply(result({ offset: 8, events: entries(6, 7, 8) }));
+  s.take({ action: "subscribe", since: { epoch: "1-x", offset: 5 } })
+    .reply(result({ offset: 8, events: entries(6, 7, 8) }));
   s.tells(["subscribed 1-x:5", "e6 1-x:6", "e7 1-x:7", "e8 1-x:8", "e9 1-x:9"]);
 });
 
@@ -302,7 +306,8 @@ test("what waits is bounded, by number and by bytes, and is got later", async ()
     assert.ok(kept > 20 && kept < 258 && kept < count, String(kept));
     await s.pass(SECOND);
     s.take({ action: "history", since: { epoch: "1-x", offset: 5 + kept } });
-    s.last.reply(result({ offset: 6 + count, events: entries(...Array.from({ length: count - kept + 1 }, (_, i) => 6 + kept + i)) }));
+    s.last.reply(result({ offset: 6 + count,
+      events: entries(...Array.from({ length: count - kept + 1 }, (_, i) => 6 + kept + i)) }));
     assert.equal(s.told.length, count + 1);
   }
 });
@@ -317,7 +322,8 @@ test("an epoch goes on after another one if it says so, and is asked for if not"
   s.tells([]);
   s.push(push(1, { epoch: "3-z", prev: { epoch: "2-y", offset: 4 } }));
   await s.pass(2 * SECOND);
-  s.take({ action: "history", since: { epoch: "2-y", offset: 2 } }).reply(result({ epoch: "2-y", offset: 4, more: true, events: entries(3, 4) }));
+  s.take({ action: "history", since: { epoch: "2-y", offset: 2 } })
+    .reply(result({ epoch: "2-y", offset: 4, more: true, events: entries(3, 4) }));
   s.tells(["e3 2-y:3", "e4 2-y:4", "e1 3-z:1"]);
   await idle();
   s.take({ action: "history" }).reply(result({ epoch: "3-z", offset: 1 }));
@@ -393,8 +399,10 @@ test("a server that refuses the pages after a subscribe does not get one after t
 
 test("malformed pushes are ignored", async () => {
   for (const frame of [
-    push(1, { topic: "other" }), push(6, { epoch: "1" }), push(6, { epoch: 1 }), push(6, { epoch: ["1-x"] }), push(6, { epoch: null }), push(6, { epoch: {} }),
-    push(-6), push(2 ** 53), push("6"), push(6.5), push(6, { events: 7 }), push(6, { epoch: "" }), push(6, { epoch: `1-${"x".repeat(65)}` }),
+    push(1, { topic: "other" }), push(6, { epoch: "1" }), push(6, { epoch: 1 }), push(6, { epoch: ["1-x"] }),
+      push(6, { epoch: null }), push(6, { epoch: {} }),
+    push(-6), push(2 ** 53), push("6"), push(6.5), push(6, { events: 7 }), push(6, { epoch: "" }),
+      push(0, { epoch: "2-y" }), push(6, { epoch: `1-${"x".repeat(65)}` }),
     { event: "set", topic: "a", key: "k", version: 1 }, push(6, { topic: "__proto__" }),
   ]) {
     const s = await member();
@@ -407,8 +415,10 @@ test("malformed pushes are ignored", async () => {
 
 test("pushes that belong to no topic's log are the app's", async () => {
   for (const frame of [
-    { event: "m", data: 1 }, { event: "m", topic: "a", data: 1 }, { event: "m", topic: "other", data: 1 }, { event: "m", topic: ["a"], epoch: "1-x" },
-    { event: "m", topic: "a", version: "1.2" }, { event: "presence", topic: "a", data: {} }, { event: "m", topic: "__proto__" }, { event: "m", key: 7, version: 1, topic: "a" },
+    { event: "m", data: 1 }, { event: "m", topic: "a", data: 1 }, { event: "m", topic: "other", data: 1 },
+      { event: "m", topic: ["a"], epoch: "1-x" },
+    { event: "m", topic: "a", version: "1.2" }, { event: "presence", topic: "a", data: {} },
+      { event: "m", topic: "__proto__" }, { event: "m", key: 7, version: 1, topic: "a" },
   ]) {
     const s = await member();
     assert.equal(s.push(frame), false, JSON.stringify(frame));
@@ -422,7 +432,9 @@ test("odd members of pushes and entries do no harm", async () => {
   s.push(JSON.parse('{"topic": "a", "epoch": "1-x", "offset": 7, "events": [null, 7, {"event": "e"}], "__proto__": 1}'));
   s.push(push(9, { spreadMs: {} }));
   await s.pass(SECOND);
-  s.take({ action: "history" }).reply(result({ offset: 9, more: "yes", quiet: 1, events: [null, 7, { offset: "8" }, { offset: -1 }, { offset: 2 ** 60 }, ...entries(8)] }));
+  s.take({ action: "history" })
+    .reply(result({ offset: 9, more: "yes", quiet: 1,
+    events: [null, 7, { offset: "8" }, { offset: -1 }, { offset: 2 ** 60 }, ...entries(8)] }));
   assert.equal(s.a.position.offset, 9);
   assert.equal({}.x, undefined);
 });
@@ -431,12 +443,14 @@ test("a huge answer is taken", async () => {
   const s = await member();
   s.push(push(20_000));
   await s.pass(SECOND);
-  s.take({ action: "history" }).reply(result({ offset: 19_999, events: entries(...Array.from({ length: 19_994 }, (_, i) => i + 6)) }));
+  s.take({ action: "history" })
+    .reply(result({ offset: 19_999, events: entries(...Array.from({ length: 19_994 }, (_, i) => i + 6)) }));
   assert.equal(s.told.length, 19_995);
   const t = await member();
   t.push(push(20_005));
   await t.pass(SECOND);
-  t.take({ action: "history" }).reply(result({ offset: 20_005, events: entries(...Array.from({ length: 20_000 }, (_, i) => 20_005 - i)) }));
+  t.take({ action: "history" })
+    .reply(result({ offset: 20_005, events: entries(...Array.from({ length: 20_000 }, (_, i) => 20_005 - i)) }));
   assert.ok(t.told.length < 300); // in the wrong order: only some fit what may wait
 });
 
@@ -500,7 +514,8 @@ test("a sync that fails is repeated soon, and one that is refused at the usual t
 });
 
 test("odd answers to a sync do no harm", async () => {
-  for (const answer of [null, 7, [], { moved: 7, lost: {}, extra: "a", presence: null }, { lost: ["__proto__"], moved: [{}], presence: ["b"] }]) {
+  for (const answer of [null, 7, [], { moved: 7, lost: {}, extra: "a", presence: null },
+    { lost: ["__proto__"], moved: [{}], presence: ["b"] }]) {
     const s = await member();
     s.wake();
     await idle();
@@ -513,7 +528,8 @@ test("odd answers to a sync do no harm", async () => {
   await idle();
   s.take({ action: "sync" }).reply({ extra: Array.from({ length: 5000 }, (_, i) => `x${i}`) });
   await idle();
-  assert.ok(s.waiting.flatMap(({ frame }) => frame.topics).length < 1000, "what a server can make a client remember is bounded");
+  assert.ok(s.waiting.flatMap(({ frame }) => frame.topics).length < 1000,
+    "what a server can make a client remember is bounded");
 });
 
 // Connections.
@@ -551,7 +567,8 @@ test("a roll-over in the midst of anything asks again on the new connection", as
   s.take({ action: "subscribe" }).reply(result({ offset: 9, events: entries(6, 7, 8, 9) }));
   assert.equal(s.told.length, 5);
   await idle();
-  s.take({ action: "history", before: { epoch: "1-x", offset: 6 }, limit: 2 }).reply(result({ offset: 4, more: true, events: entries(4, 5) }));
+  s.take({ action: "history", before: { epoch: "1-x", offset: 6 }, limit: 2 })
+    .reply(result({ offset: 4, more: true, events: entries(4, 5) }));
   assert.deepEqual((await page).events.map(({ event }) => event), ["e4", "e5"]);
 });
 
@@ -562,7 +579,8 @@ test("the app asks for what was before", async () => {
   const page = s.a.history();
   await idle();
   s.take({ action: "history", topic: "a", before: { epoch: "1-x", offset: 6 } });
-  s.last.reply({ topic: "a", epoch: "1-x", offset: 3, more: true, events: [{ offset: 3, events: [{ event: "p", data: 1 }, { event: "q", data: 2 }] }, ...entries(4)] });
+  s.last.reply({ topic: "a", epoch: "1-x", offset: 3, more: true,
+    events: [{ offset: 3, events: [{ event: "p", data: 1 }, { event: "q", data: 2 }] }, ...entries(4)] });
   const position = { epoch: "1-x", offset: 3 };
   assert.deepEqual(await page, {
     more: true,
@@ -592,4 +610,178 @@ test("the app asks for what was before", async () => {
   s.a.close();
   await assert.rejects(closed, { code: "closed" });
   await assert.rejects(s.a.history(), { code: "closed" });
+});
+
+test("a subscription that is ended and begun at once gets no answer to the one before", async () => {
+  const s = await member();
+  s.push(push(7));
+  await s.pass(SECOND);
+  const history = s.take({ action: "history" });
+  const p = s.present("a");
+  await idle();
+  s.take({ action: "subscribe" })
+    .reply(result({ presence: { count: 1, members: [{ ref: "x", user: "x", version: 1 }], cursor: "p2" } }));
+  await idle();
+  const page = s.take({ action: "presence", cursor: "p2" });
+  s.tells(["subscribed 1-x:5"]);
+  s.a.close();
+  p.close();
+  s.a = s.listen("a");
+  const q = s.present("a");
+  history.reply(result({ offset: 7, events: entries(6, 7) }));
+  page.reply({ count: 1, members: [] });
+  s.tells([]);
+  await idle();
+  assert.equal(q.members, undefined);
+  const join = s.take({ action: "subscribe", topic: "a", presence: true });
+  assert.equal(join.frame.since, undefined);
+  join.reply(result({ offset: 8 }));
+  s.tells(["subscribed 1-x:8"]);
+  await idle();
+  s.silent();
+  page.refuse({ code: "permission_denied" });
+  await syncs(s, MINUTE);
+});
+
+test("a sync says nothing of a topic that was subscribed again with other members", async () => {
+  const s = await member();
+  s.wake();
+  await idle();
+  const sync = s.take({ action: "sync" });
+  s.present("a");
+  await idle();
+  s.take({ action: "subscribe", presence: true }).reply(result());
+  sync.reply({ moved: ["a"], lost: ["a"], presence: ["a"] });
+  await idle();
+  s.silent();
+});
+
+test("a topic that was refused while nobody wanted it is forgotten", async () => {
+  const s = await online();
+  const a = s.listen("a");
+  await idle();
+  const join = s.take({ action: "subscribe", topic: "a" });
+  a.close();
+  join.refuse({ code: "permission_denied" });
+  await idle();
+  s.wake();
+  await idle();
+  s.take({ action: "sync", topics: [] }).reply({ extra: ["a"] });
+  await idle();
+  s.take({ action: "unsubscribe", topic: "a" });
+});
+
+test("after a history that was answered, the next refusal is the first one", async () => {
+  const s = await member();
+  s.random = () => 1;
+  const gaps = [];
+  for (const refuse of [true, true, true, false, true]) {
+    s.push(push(s.a.position.offset + 2));
+    await s.await(MINUTE);
+    s.take({ action: "history" });
+    if (!refuse) {
+      s.last.reply(result({ offset: 7, events: entries(6, 7) }));
+      await idle();
+      continue;
+    }
+    s.last.refuse({ code: "failed_precondition" });
+    const before = s.time;
+    await s.await(MINUTE);
+    gaps.push(s.time - before);
+    s.take({ action: "subscribe" }).reply(result({ offset: s.a.position.offset }));
+    await idle();
+  }
+  assert.deepEqual(gaps, [500, 1000, 2000, 500]);
+});
+
+test("a gap that an answer leaves is asked for again, and history goes on after a reconnection", async () => {
+  const s = await member();
+  s.push(push(7));
+  await s.pass(SECOND);
+  const history = s.take({ action: "history" });
+  s.push(push(9));
+  history.reply(result({ offset: 7, events: entries(6, 7) }));
+  s.tells(["e6 1-x:6", "e7 1-x:7"]);
+  await s.pass(SECOND);
+  s.take({ action: "history", since: { epoch: "1-x", offset: 7 } });
+  s.offline();
+  s.online();
+  await idle();
+  s.take({ action: "subscribe" }).reply(result({ offset: 7, more: true }));
+  await s.pass(MINUTE);
+  s.take({ action: "history", since: { epoch: "1-x", offset: 7 } });
+});
+
+test("gaps are asked for later each time, until there is progress", async () => {
+  const s = await member();
+  s.random = () => 0;
+  const waits = [];
+  s.push(push(20));
+  for (let offset = 5, i = 0; i < 5; i++) {
+    const before = s.time;
+    await s.await(MINUTE);
+    waits.push(s.time - before);
+    if (i === 3) s.push(push(++offset));
+    s.take({ action: "history" }).reply(result({ offset: 20, events: i === 3 ? entries(++offset) : [] }));
+    s.push(push(20 + i));
+    await idle();
+  }
+  assert.deepEqual(waits, [200, 400, 800, 1600, 200]);
+});
+
+test("after a sync that was answered, the next failure is the first one", async () => {
+  const s = await member();
+  s.random = () => 1;
+  const gaps = [];
+  s.wake();
+  await idle();
+  for (const fail of [true, true, false, true]) {
+    if (fail) {
+      s.take({ action: "sync" }).refuse({ code: "unavailable" });
+      const before = s.time;
+      await s.await(MINUTE);
+      gaps.push(s.time - before);
+    } else {
+      s.take({ action: "sync" }).reply(nothing);
+      await s.await(7 * MINUTE);
+    }
+  }
+  assert.deepEqual(gaps, [2000, 3000, 2000]);
+});
+
+test("an empty topic has no entry with an offset, and an epoch begins with its first", async () => {
+  const s = await online();
+  s.listen("a");
+  await idle();
+  s.take({ action: "subscribe" }).reply(result({ epoch: "", offset: 0 }));
+  s.push(push(1, { epoch: "" }));
+  s.push(push(3, { epoch: "2-y", prev: { epoch: "", offset: 0 } }));
+  s.tells(["subscribed :0"]);
+  const t = await member();
+  t.push(push(2, { epoch: "10-a" }));
+  t.push(push(2, { epoch: "9-b" }));
+  await t.pass(2 * SECOND);
+  t.take({ action: "history" })
+    .reply(result({ epoch: "9-b", offset: 1, recovered: false, reason: "epoch", more: true, events: entries(1) }));
+  t.tells(["lost epoch 9-b:0", "e1 9-b:1", "e2 9-b:2"]);
+});
+
+test("what waits below a position that was set is dropped", async () => {
+  const s = await member();
+  s.push(push(7));
+  await s.pass(SECOND);
+  s.take({ action: "history" })
+    .reply(result({ offset: 90, recovered: false, reason: "history", more: true, events: entries(90) }));
+  await idle();
+  s.take({ action: "history", since: { epoch: "1-x", offset: 90 } }).reply(result({ offset: 90, more: false }));
+  await s.pass(MINUTE);
+  s.silent();
+});
+
+test("one push that comes again and again is kept once", async () => {
+  const s = await member();
+  for (let i = 0; i < 300; i++) s.push(push(7));
+  s.push(push(8));
+  s.push(push(6));
+  s.tells(["e6 1-x:6", "e7 1-x:7", "e8 1-x:8"]);
 });

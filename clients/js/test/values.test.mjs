@@ -118,7 +118,8 @@ test("a snapshot in pages takes away what no page and no push had", async () => 
   s.push(unset("delete", "k", 22, 9));
   s.push(set("late", 23, 10));
   page.reply(snapshot(0, [value("kept", 20), value("late", 19), { key: "gone", version: 9, deleted: true }]));
-  hears(s, "set old=11", "set kept=12", "set fresh=21", "deleted k", "set late=23", "set kept=20", "deleted old", "ready");
+  hears(s, "set old=11", "set kept=12", "set fresh=21", "deleted k", "set late=23", "set kept=20", "deleted old",
+    "ready");
   assert.deepEqual((await sync(s)).frame.topics, [{ topic: "a", counter: 10 }]);
 });
 
@@ -247,6 +248,31 @@ test("a key that is gone is forgotten after 30 minutes", async () => {
   }
 });
 
+test("the same without a reconnection", async () => {
+  const s = await watcher();
+  s.push(unset("delete", "k", 11, 5));
+  s.heard = [];
+  for (let i = 0; i < 7; i++) {
+    await s.await(7 * MINUTE);
+    s.take({ action: "sync" }).reply({});
+    await idle();
+  }
+  s.push(set("k", 10, 6));
+  hears(s, "set k=10");
+});
+
+test("a gap of numbers does not begin a snapshot anew that is under way", async () => {
+  const s = await watcher();
+  s.push(set("k", 14, 8));
+  await s.pass(SECOND);
+  (await reconnect(s)).reply(snapshot(8, [value("k", 14)], "p2"));
+  await s.pass(10 * SECOND);
+  s.take({ action: "history", cursor: "p2" }).reply(snapshot(8, []));
+  hears(s, "set k=14", "ready");
+  await s.pass(10 * SECOND);
+  s.silent();
+});
+
 test("a topic with too many keys ends, and keys that come and go are not too many", async () => {
   const s = await watcher();
   const many = (from, n) => Array.from({ length: n }, (_, i) => value(`x${from + i}`, 1, 0));
@@ -308,7 +334,9 @@ test("who is in a state topic is known, with and without the values", async () =
   const s = start();
   const p = s.present("a");
   await idle();
-  s.take({ action: "subscribe", presence: true }).reply({ ...snapshot(4, [value("k", 1)], "p2"), presence: { count: 1, members: [{ ref: "r", user: "ann", version: 1 }] } });
+  s.take({ action: "subscribe", presence: true })
+    .reply({ ...snapshot(4, [value("k", 1)], "p2"),
+    presence: { count: 1, members: [{ ref: "r", user: "ann", version: 1 }] } });
   assert.equal(p.count, 1);
   assert.equal(s.push(set("k", 12, 5)), true);
   await sync(s, { moved: ["a"] });
@@ -316,7 +344,8 @@ test("who is in a state topic is known, with and without the values", async () =
   s.silent();
   s.v = watch(s);
   await idle();
-  s.take({ action: "subscribe", presence: true }).reply({ ...snapshot(4, [value("k", 1)]), presence: { count: 1, members: [] } });
+  s.take({ action: "subscribe", presence: true })
+    .reply({ ...snapshot(4, [value("k", 1)]), presence: { count: 1, members: [] } });
   hears(s, "set k=1", "ready");
   const a = s.listen("a");
   await idle();
@@ -327,7 +356,8 @@ test("who is in a state topic is known, with and without the values", async () =
 
 test("odd values and counters do no harm", async () => {
   const s = await watcher();
-  for (const members of [{ version: -1 }, { version: "9" }, { version: 1.5 }, { version: 2 ** 53 }, { key: 7 }, { key: null }, { counter: "x", version: 11 }, { counter: 2 ** 60, version: 12 }, { counter: -5, version: 13 }]) {
+  for (const members of [{ version: -1 }, { version: "9" }, { version: 1.5 }, { version: 2 ** 53 }, { key: 7 },
+    { key: null }, { counter: "x", version: 11 }, { counter: 2 ** 60, version: 12 }, { counter: -5, version: 13 }]) {
     s.push({ ...set("k", 1, 1), ...members });
   }
   assert.equal(s.v.get("k"), 1, "the number of a change is beside its value");
@@ -335,7 +365,9 @@ test("odd values and counters do no harm", async () => {
   assert.deepEqual(s.v.get("__proto__"), { x: 1 });
   assert.equal({}.x, undefined);
   s.heard = [];
-  (await reconnect(s)).reply({ topic: "a", state: true, counter: "x", values: [null, 7, {}, { key: 1, version: 1 }, { key: "j", version: "1" }, value("l", 1)], cursor: null });
+  (await reconnect(s))
+    .reply({ topic: "a", state: true, counter: "x",
+    values: [null, 7, {}, { key: 1, version: 1 }, { key: "j", version: "1" }, value("l", 1)], cursor: null });
   hears(s, "set l=1", "deleted k", "deleted __proto__", "ready");
   (await reconnect(s)).reply({ topic: "a", state: true, values: "all" });
   hears(s, "deleted l", "ready");

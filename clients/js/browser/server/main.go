@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -270,14 +271,22 @@ func (a *app) pages(files string) http.Handler {
 		}
 		_ = a.wait(r.Context(), open, all)
 	})
-	mux.HandleFunc("/test/mute", func(http.ResponseWriter, *http.Request) { a.wires.mute() })
-	// cut ends TCP connections of WebSockets, every nth of them, without a word.
-	mux.HandleFunc("/test/cut", func(w http.ResponseWriter, r *http.Request) {
-		n, err := strconv.Atoi(r.FormValue("nth"))
-		if err != nil || n < 1 {
-			n = 1
-		}
-		fmt.Fprint(w, a.wires.cut(n))
+	// cut ends the TCP connections of WebSockets, every nth of them, without a word; mute lets them be
+	// open, but nothing passes.
+	for path, f := range map[string]func(int) int{"/test/cut": a.wires.cut, "/test/mute": a.wires.mute} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			n, err := strconv.Atoi(r.FormValue("nth"))
+			if err != nil || n < 1 {
+				n = 1
+			}
+			fmt.Fprint(w, f(n))
+		})
+	}
+	mux.HandleFunc("/test/memory", func(w http.ResponseWriter, _ *http.Request) {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		fmt.Fprint(w, m.HeapAlloc)
 	})
 	return mux
 }

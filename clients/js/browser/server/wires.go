@@ -27,28 +27,29 @@ func (w *wires) Accept() (net.Conn, error) {
 
 // cut closes every nth connection, and returns how many it has closed.
 func (w *wires) cut(nth int) int {
+	return w.each(nth, func(c *wire) {
+		_ = c.Conn.Close()
+		delete(w.all, c)
+	})
+}
+
+// mute lets every nth connection stay open, but nothing passes any more, as if the network had
+// forgotten it. It returns how many there are.
+func (w *wires) mute(nth int) int {
+	return w.each(nth, func(c *wire) { c.muted.Store(true) })
+}
+
+func (w *wires) each(nth int, f func(*wire)) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := 0
 	for c := range w.all {
-		w.next++
-		if w.next%nth == 0 {
-			_ = c.Conn.Close()
-			delete(w.all, c)
+		if w.next++; w.next%nth == 0 {
+			f(c)
 			n++
 		}
 	}
 	return n
-}
-
-// mute lets the connections that are open stay open, but nothing passes any more, as if the network
-// had forgotten them.
-func (w *wires) mute() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for c := range w.all {
-		c.muted.Store(true)
-	}
 }
 
 // wire is one connection.

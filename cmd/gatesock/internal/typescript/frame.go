@@ -142,8 +142,8 @@ var protocolNames = describe.Envelope{ //nolint:gochecknoglobals // a constant
 	Action: "action", ID: "id", Data: "data", Error: "error", Event: "event", Topic: "topic",
 }
 
-// client writes what the npm package gatesock has to know. Interfaces have no index signature; a type
-// that is mapped from one does.
+// client writes what the npm package gatesock has to know. Interfaces have no index signature; a
+// type that is mapped from one does.
 func (f *file) client() {
 	f.print("\n/** The application, for the client of the npm package gatesock: connect<Api>({ url, ...api }). */\n" +
 		"export interface Api {\n  routes: { [K in keyof Routes]: Routes[K] };\n  pushes: { [K in keyof Pushes]: Pushes[K] };\n}\n")
