@@ -512,6 +512,14 @@ test("The connection that is replaced stays until the topics of all tabs are sub
   await finish(world);
 });
 
+test("The connection that is replaced is closed soon if no tab has a topic", async () => {
+  const world = await start(39, 3);
+  assert.ok(await world.clock.advance(120 * MINUTE, () => world.server.connections.size === 2), "another connection");
+  await world.clock.advance(5000);
+  assert.equal(world.server.connections.size, 1);
+  await finish(world);
+});
+
 test("After an unsubscribe without an answer the topic is subscribed on another connection", async () => {
   for (const how of ["closes", "crashes"]) {
     const world = await start(36, 3);
