@@ -28,7 +28,10 @@ const (
 
 // newHTTPClient returns a client whose connections do not outlive a handshake that was refused.
 func newHTTPClient() *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
+	t := &http.Transport{Proxy: http.ProxyFromEnvironment}
+	if usual, ok := http.DefaultTransport.(*http.Transport); ok {
+		t = usual.Clone()
+	}
 	t.DisableKeepAlives = true
 	return &http.Client{
 		Transport: t,

@@ -20,6 +20,10 @@ func (c *Client) sendCalls() {
 		if k.link != nil {
 			lanes.add(k.Lane)
 			c.addPaused(&underWay, k.Action)
+		}
+	}
+	for _, k := range c.calls {
+		if k.link != nil {
 			continue
 		}
 		at, ok := c.maySend(k, &lanes, &underWay, &unsent)
