@@ -446,6 +446,22 @@ test("rule 23: if it would expire before, it is settled at once", async () => {
   assert.equal(await outcome(other), 2);
 });
 
+test("each refusal for the rate is told, and only those of requests", async () => {
+  const { client, world, problems } = await online();
+  const told = [];
+  client.on("limited", (error) => told.push([error.code, error.retryAfterMs, error instanceof GatesockError]));
+  client.call("a");
+  await world.socket.refuse({ code: "rate_limited", message: "no", retryAfterMs: 2_000 });
+  await world.pass(2_500);
+  await world.socket.refuse("rate_limited");
+  assert.deepEqual(told, [["rate_limited", 2_000, true], ["rate_limited", undefined, true]]);
+  settled(client.call("b"));
+  await world.socket.refuse("permission_denied");
+  await world.socket.say({ action: "typing", error: { code: "rate_limited", message: "no", retryAfterMs: 5 } });
+  assert.equal(told.length, 2);
+  assert.deepEqual(problems, ["rate_limited"]);
+});
+
 test("rule 24: what is passing is repeated if the call is idempotent", async () => {
   for (const code of ["unavailable", "deadline_exceeded", "internal", "a code of the future", 7, undefined]) {
     const { client, world } = await online();
