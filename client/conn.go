@@ -163,6 +163,8 @@ func (c *Client) opened(l *connection, socket *websocket.Conn) {
 // that any more, so that the end of the context breaks the connection.
 func (c *Client) read(l *connection, socket *websocket.Conn) {
 	defer l.end()
+	// The library keeps the descriptor of a connection that the other side has ended.
+	defer func() { _ = socket.CloseNow() }()
 	for {
 		kind, frame, err := socket.Read(l.ctx)
 		if err != nil {

@@ -28,7 +28,13 @@ func inBubbleWith(t *testing.T, serve http.HandlerFunc, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{wires: newWires(), t: t}
 		w.options = []client.Option{client.WithHTTPClient(w.http()), client.WithLogger(slog.New(slog.DiscardHandler))}
-		w.serve(serve)
+		var handlers sync.WaitGroup // http.Server.Close does not wait for those with a WebSocket
+		defer handlers.Wait()
+		w.serve(http.HandlerFunc(func(to http.ResponseWriter, r *http.Request) {
+			handlers.Add(1)
+			defer handlers.Done()
+			serve(to, r)
+		}))
 		defer w.close()
 		test(w)
 	})
@@ -58,8 +64,8 @@ func TestAnotherProtocol(t *testing.T) {
 				t := w.t
 				c := w.start()
 				defer c.Close()
-				problem(t, c, "protocol")
-				problem(t, c, "refused")
+				_ = problem(t, c, "protocol")
+				_ = problem(t, c, "refused")
 				states(t, c, client.StatusRefused)
 				<-time.After(time.Hour)
 				require.Less(t, w.attempts(), 100)
@@ -131,7 +137,7 @@ func TestProblemsAreLogged(t *testing.T) {
 		c := w.start(client.WithLogger(log), client.WithToken(func(context.Context) (string, error) {
 			return "", errNetwork
 		}))
-		problem(t, c, "token")
+		_ = problem(t, c, "token")
 		require.NoError(t, c.Close())
 		require.Contains(t, out.String(), "level=WARN")
 		require.Contains(t, out.String(), "code=token")

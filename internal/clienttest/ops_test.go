@@ -291,7 +291,9 @@ func (w *world) publishOrSet() {
 
 // makePeace ends all faults.
 func (w *world) makePeace() {
+	w.mu.Lock()
 	w.calm = true
+	w.mu.Unlock()
 	for _, u := range w.users {
 		if u.offline {
 			u.offline = false

@@ -35,8 +35,7 @@ type server struct {
 
 // served is what the server knows of a call.
 type served struct {
-	done    int // how often it was carried out
-	refused int // how often it was refused for its rate
+	done int // how often it was carried out
 }
 
 // What an application has.
@@ -146,10 +145,8 @@ func (s *server) serve(ctx context.Context, req *gatesock.Request, in callInput)
 	case 1:
 		sleep(3 * time.Second)
 	case 2:
-		s.do(in.N).refuse()
 		return callOutput{}, gatesock.Errorf(gatesock.CodeRateLimited, "slowly")
 	case 3:
-		s.do(in.N).refuse()
 		return callOutput{}, gatesock.Errorf(gatesock.CodeRateLimited, "slowly").WithRetryAfter(2500 * time.Millisecond)
 	case 4:
 		return callOutput{}, gatesock.Errorf(gatesock.CodeUnavailable, "down")
@@ -190,8 +187,6 @@ func (s *server) do(n int) *served {
 	}
 	return c
 }
-
-func (c *served) refuse() { c.refused++ }
 
 // report posts the result of a call.
 func (s *server) report(api gatesock.ConnectionsAPI, connection, id string, n int) {

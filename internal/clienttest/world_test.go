@@ -204,7 +204,6 @@ func (w *world) turn() {
 
 // settle lets things go on for a while, in order and without faults.
 func (w *world) settle(d time.Duration) {
-	w.calm = true
 	for until := time.Now().Add(d); time.Now().Before(until); {
 		w.turn()
 		items := w.items()

@@ -293,8 +293,10 @@ export function newClient<A extends Api>(
   function take(conn: Connection, frame: Frame): boolean {
     const { id, event, error, message, action } = frame;
     const isPush = event !== undefined || "events" in frame;
-    const isStale = Object(error).code == "stale_connection";
+    const { code } = Object(error);
+    const isStale = code == "stale_connection";
     if (isPush && !id && !error) return push(frame);
+    if (id && code == "rate_limited") emit("limited", serverError(error));
     if (id) (isPush ? conn.results : conn.waiting).get(id)?.(frame);
     else if (action == keepAliveAction) conn.waiting.delete("");
     else if (error) isStale || tell(serverError(error));

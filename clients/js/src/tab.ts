@@ -228,7 +228,8 @@ export function join<A extends Api>(
         settle();
         break;
       case "problem":
-        emit("problem", errorOf(m.fault));
+      case "limited":
+        emit(m.t, errorOf(m.fault));
         break;
       case "answer": {
         const request = requests.get(m.r);

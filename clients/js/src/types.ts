@@ -220,6 +220,11 @@ export interface CoreClient<A extends Api = Api> {
   on(type: "state", listener: (state: State) => void): () => void;
   /** Listens to what went wrong and belongs to no call: the text is for people. */
   on(type: "problem", listener: (error: Error & { code: string }) => void): () => void;
+  /**
+   * Listens to refusals of calls and topics because there were too many: what was refused waits for
+   * `retryAfterMs`, and up to 25 % longer, and is sent again.
+   */
+  on(type: "limited", listener: (error: Error & { retryAfterMs: number | undefined }) => void): () => void;
   /** Listens to the pushes of an event. */
   onPush<E extends keyof A["pushes"] & string>(event: E, listener: (data: A["pushes"][E], push: Push) => void): () => void;
   /** Tries to connect now, if the client waits for its next attempt. */

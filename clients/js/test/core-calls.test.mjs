@@ -446,6 +446,22 @@ test("rule 23: if it would expire before, it is settled at once", async () => {
   assert.equal(await outcome(other), 2);
 });
 
+test("each refusal for the rate is told, and only those of requests", async () => {
+  const { client, world, problems } = await online();
+  const told = [];
+  client.on("limited", (error) => told.push([error.code, error.retryAfterMs, error instanceof GatesockError]));
+  client.call("a");
+  await world.socket.refuse({ code: "rate_limited", message: "no", retryAfterMs: 2_000 });
+  await world.pass(2_500);
+  await world.socket.refuse("rate_limited");
+  assert.deepEqual(told, [["rate_limited", 2_000, true], ["rate_limited", undefined, true]]);
+  settled(client.call("b"));
+  await world.socket.refuse("permission_denied");
+  await world.socket.say({ action: "typing", error: { code: "rate_limited", message: "no", retryAfterMs: 5 } });
+  assert.equal(told.length, 2);
+  assert.deepEqual(problems, ["rate_limited"]);
+});
+
 test("rule 24: what is passing is repeated if the call is idempotent", async () => {
   for (const code of ["unavailable", "deadline_exceeded", "internal", "a code of the future", 7, undefined]) {
     const { client, world } = await online();
@@ -921,4 +937,40 @@ test("rule 15: the old connection waits for what the extension wants", async () 
   host.check();
   assert.equal(first.closed, 1000);
   assert.deepEqual(told.slice(4), []);
+});
+
+test("rule 20: a late result is ignored, too", async () => {
+  const { client, world } = await online();
+  const call = client.call("report", {}, { result: true, idempotent: true, timeout: 1_000 });
+  const [first] = world.socket.messages;
+  await world.pass(1_250);
+  assert.equal(world.socket.sent.length, 2);
+  await world.socket.say({ event: "report", id: first.id, data: "late" });
+  assert.equal(await outcome(call), "pending");
+  await world.socket.say({ event: "report", id: world.socket.last.id, data: "A" });
+  assert.equal(await outcome(call), "A");
+});
+
+test("rule 25: it may be for a call that had no answer in time, and nothing else", async () => {
+  const { client, world, problems } = await online();
+  settled(client.call("a", {}, { timeout: 1_000 }));
+  await world.pass(1_000);
+  await world.socket.say(forbidden);
+  assert.deepEqual(problems, []);
+});
+
+test("rule 27: a result that comes twice counts once", async () => {
+  const { client, world } = await online();
+  settled(client.call("report", {}, { result: true, idempotent: true }));
+  const { id } = world.socket.last;
+  await world.socket.reply(null);
+  const error = { code: "unavailable", message: "no" };
+  for (let i = 0; i < 2; i++) {
+    await world.socket.say({ event: "report", id, error });
+    await world.pass(2_000);
+  }
+  assert.equal(world.socket.sent.length, 2);
+  await world.socket.say({ event: "report", id, data: "late" });
+  await world.pass(0);
+  assert.equal(world.socket.sent.length, 2);
 });

@@ -361,6 +361,20 @@ test("A problem is told in all tabs", async () => {
   await finish(world);
 });
 
+test("A refusal for the rate is told in all tabs", async () => {
+  const world = await start(22, 3);
+  const told = [];
+  for (const [i, tab] of world.tabs.entries()) tab.client.on("limited", (error) => told.push([i, error.code, error.retryAfterMs]));
+  world.server.busy = true;
+  const call = outcome(world.tabs[1].client.call("do", { k: 1 }));
+  await world.clock.advance(1000);
+  assert.deepEqual(told.sort(), [0, 1, 2].map((i) => [i, "rate_limited", 20_000]));
+  world.server.busy = false;
+  await world.clock.advance(30_000);
+  assert.deepEqual(call, { value: { k: 1 } });
+  await finish(world);
+});
+
 test("A tab in front keeps the time for a leader whose timers are late", async () => {
   const world = await start(21, 2);
   const { leader } = world;
@@ -512,26 +526,38 @@ test("The connection that is replaced stays until the topics of all tabs are sub
   await finish(world);
 });
 
-test("After an unsubscribe without an answer the topic is subscribed on another connection", async () => {
-  const world = await start(36, 2);
-  const [one, other] = world.tabs;
-  const before = listen(one, "a");
-  listen(one, "b");
-  await world.clock.advance(1000);
-  world.server.late.unsubscribe = 40_000;
-  before.subscription.close();
-  await world.clock.advance(1000);
-  const after = listen(other, "a");
-  for (let i = 0; i < 60; i++) {
-    world.server.publish("b", i); // the connection is well
-    await world.clock.advance(1000);
-  }
-  assert.deepEqual([...world.server.members()].sort(), ["a", "b"]);
-  world.server.publish("a", "last");
-  await world.clock.advance(1000);
-  assert.deepEqual(after.events, ["last"]);
-  assert.equal(world.server.opened, 2);
+test("The connection that is replaced is closed soon if no tab has a topic", async () => {
+  const world = await start(39, 3);
+  assert.ok(await world.clock.advance(120 * MINUTE, () => world.server.connections.size === 2), "another connection");
+  await world.clock.advance(5000);
+  assert.equal(world.server.connections.size, 1);
   await finish(world);
+});
+
+test("After an unsubscribe without an answer the topic is subscribed on another connection", async () => {
+  for (const how of ["closes", "crashes"]) {
+    const world = await start(36, 3);
+    const { leader } = world;
+    const [one, other] = world.tabs.filter((tab) => tab !== leader);
+    const before = listen(one, "a");
+    listen(leader, "b");
+    await world.clock.advance(1000);
+    world.server.late.unsubscribe = 40_000;
+    if (how === "closes") before.subscription.close();
+    else one.crash();
+    await world.clock.advance(1000);
+    const after = listen(other, "a");
+    for (let i = 0; i < 60; i++) {
+      world.server.publish("b", i); // the connection is well
+      await world.clock.advance(1000);
+    }
+    assert.deepEqual([...world.server.members()].sort(), ["a", "b"], how);
+    world.server.publish("a", "last");
+    await world.clock.advance(1000);
+    assert.deepEqual(after.events, ["last"]);
+    assert.equal(world.server.opened, 2, how);
+    await finish(world);
+  }
 });
 
 test("A tab that was refused does not keep a topic", async () => {

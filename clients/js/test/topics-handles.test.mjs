@@ -646,3 +646,21 @@ test("a user leaves with the last connection only, whatever the grace time of an
   s.push(diff({ left: [{ ref: "a2", version: 2 }] }));
   assert.equal(there(s), "bob");
 });
+
+test("a snapshot that fails is asked for after a second, and one that is under way is enough", async () => {
+  const s = await audience();
+  s.random = () => 0;
+  const odd = (version) => s.push(diff({ joined: [who("c1", "cem", version)], digest: "9-00000000" }));
+  odd(7);
+  await s.pass(0);
+  s.take({ action: "presence" });
+  odd(8);
+  await s.pass(9 * SECOND);
+  s.silent();
+  s.last.refuse({ code: "unavailable" });
+  odd(9);
+  await s.pass(999);
+  s.silent();
+  await s.pass(1);
+  s.take({ action: "presence" });
+});

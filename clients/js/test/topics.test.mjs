@@ -899,3 +899,49 @@ test("the history of the app is asked for once, and when there is a subscription
   history.reply(result({ offset: 4, events: entries(4) }));
   assert.equal((await page).events.length, 1);
 });
+
+test("the history of the app is asked for again on another connection if the server has lost this one", async () => {
+  const s = await member();
+  const page = s.a.history();
+  await idle();
+  s.take({ action: "history" }).refuse({ code: "stale_connection" });
+  await idle();
+  s.silent();
+  s.offline();
+  s.online();
+  await idle();
+  s.take({ action: "subscribe" }).reply(result());
+  await idle();
+  s.take({ action: "history" }).reply(result({ offset: 4, events: entries(4) }));
+  assert.equal((await page).events.length, 1);
+});
+
+test("one sync is under way, of what is subscribed", async () => {
+  const s = await member();
+  s.present("b");
+  await idle();
+  s.take({ action: "subscribe", topic: "b" });
+  s.wake();
+  s.wake();
+  await idle();
+  assert.deepEqual(s.take({ action: "sync" }).frame.topics.map(({ topic }) => topic), ["a"]);
+  await s.pass(10 * MINUTE);
+  s.silent();
+  s.offline();
+  s.online();
+  await idle();
+  s.take({ action: "subscribe" }).reply({ topics: [result(), result({ topic: "b" })] });
+  await idle();
+  s.wake();
+  await idle();
+  assert.equal(s.take({ action: "sync" }).frame.topics[1].digest, undefined, "the members are not known");
+});
+
+test("the longest time of the senders counts", async () => {
+  const s = await member();
+  s.push(push(8, { spreadMs: 3000 }));
+  s.push(push(9, { spreadMs: 10 }));
+  s.push(push(6));
+  await s.pass(2999);
+  s.silent();
+});
