@@ -277,8 +277,8 @@ func TestPushes(t *testing.T) {
 		require.Equal(t, "b", next(some).Name)
 		require.Equal(t, "c", next(some).Name)
 		all.Close()
-		for range all.Pushes(t.Context()) {
-			t.Fatal("a push after Close")
+		for _, err := range all.Pushes(t.Context()) {
+			t.Fatal("a push after Close", err)
 		}
 		for range 1025 {
 			require.NoError(t, c.Call(t.Context(), "push", text{"b"}, nil))

@@ -62,7 +62,7 @@ func New(address string, opts ...Option) (*Client, error) {
 	c.states, c.problems.keep = newWatch(), keptProblems
 	c.ctx, c.end = context.WithCancel(context.Background())
 	c.machine = clientcore.New(c.config())
-	go c.run()
+	go c.run() //nolint:contextcheck // it ends with Close
 	return c, nil
 }
 

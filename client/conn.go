@@ -28,7 +28,10 @@ const (
 
 // newHTTPClient returns a client whose connections do not outlive a handshake that was refused.
 func newHTTPClient() *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
+	t := &http.Transport{Proxy: http.ProxyFromEnvironment}
+	if usual, ok := http.DefaultTransport.(*http.Transport); ok {
+		t = usual.Clone()
+	}
 	t.DisableKeepAlives = true
 	return &http.Client{
 		Transport: t,
@@ -160,6 +163,8 @@ func (c *Client) opened(l *connection, socket *websocket.Conn) {
 // that any more, so that the end of the context breaks the connection.
 func (c *Client) read(l *connection, socket *websocket.Conn) {
 	defer l.end()
+	// The library keeps the descriptor of a connection that the other side has ended.
+	defer func() { _ = socket.CloseNow() }()
 	for {
 		kind, frame, err := socket.Read(l.ctx)
 		if err != nil {

@@ -48,7 +48,7 @@
 // What goes wrong and belongs to no call is a problem: a token that could not be fetched, a server
 // that refuses connections, frames that nobody understands. Problems are logged, and
 // [Client.Problems] returns them. [Client.State] is the state of the connection, and
-// [Client.States] its changes.
+// [Client.States] its changes. The client goes on trying until [Client.Close].
 //
 // # Topics
 //

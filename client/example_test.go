@@ -62,7 +62,8 @@ func Example() {
 
 	c, err := client.Connect(ctx, address)
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer c.Close()
 	result, err := client.Call[sum](ctx, c, "add", add{A: 1, B: 2})
@@ -81,7 +82,8 @@ func ExampleClient_Subscribe() {
 
 	c, err := client.Connect(ctx, address)
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer c.Close()
 	room := c.Subscribe("room:1", client.WithLast(2))
@@ -94,7 +96,8 @@ func ExampleClient_Subscribe() {
 			fmt.Println("events are missing:", lost.Reason)
 			continue
 		case err != nil:
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		case e.Decode(&s) != nil:
 			continue // another version of the event
 		}
@@ -115,7 +118,8 @@ func ExampleClient_Call_errors() {
 	defer stop()
 	c, err := client.Connect(ctx, address)
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer c.Close()
 
@@ -145,7 +149,8 @@ func ExampleWithRequest() {
 		return nil
 	}))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println(c.State().Status)
 	_ = c.Close()
@@ -163,7 +168,8 @@ func ExampleNew() {
 
 	c, err := client.New(address)
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer c.Close()
 	fmt.Println(c.Wait(ctx), c.State().Status)

@@ -176,8 +176,8 @@ func WithHTTPClient(h *http.Client) Option {
 }
 
 // WithLogger sets where problems are logged, at level Warn, and changes of the state, at level
-// Debug. The default is what [slog.Default] returns when something is logged. It panics if l is
-// nil.
+// Debug. The default is what [slog.Default] returns when something is logged. Its handler must not
+// use the Client. It panics if l is nil.
 func WithLogger(l *slog.Logger) Option {
 	if l == nil {
 		panic("client: WithLogger: l must not be nil")

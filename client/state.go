@@ -44,6 +44,9 @@ func newWatch() *watch { return &watch{current: State{Status: StatusConnecting}}
 func (w *watch) set(s State) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if s == w.current {
+		return
+	}
 	w.current = s
 	w.hub.push(s)
 }
@@ -98,17 +101,21 @@ func (c *Client) Wait(ctx context.Context) error {
 	return notConnected(ctx, last)
 }
 
+// Retry tries to connect now, if the client waits for its next attempt; there are at most 20 in 5
+// minutes. If it is online, it checks whether the server still answers, and connects again if that
+// is not so. Call it when there is a reason to believe that the network has changed.
+func (c *Client) Retry() { c.do(c.machine.Retry) }
+
 // first waits for the first attempt to connect.
 func (c *Client) first(ctx context.Context) error {
 	for s := range c.States(ctx) {
-		switch s.Status {
-		case StatusOnline:
+		switch {
+		case s.Status == StatusOnline:
 			return nil
-		case StatusWaiting, StatusRefused:
+		case s.Err != nil: // also if there is another attempt already
 			return s.Err
-		case StatusClosed:
+		case s.Status == StatusClosed:
 			return ErrClosed
-		case StatusConnecting:
 		}
 	}
 	return notConnected(ctx, nil)

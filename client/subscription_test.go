@@ -195,8 +195,8 @@ func TestSharedMembership(t *testing.T) {
 		take(t, two, 1, 2)
 		w.publish(3, 3)
 		take(t, two, 3, 3)
-		for range one.Events(t.Context()) {
-			t.Fatal("an event after Close")
+		for _, err := range one.Events(t.Context()) {
+			t.Fatal("an event after Close", err)
 		}
 		_, err = c.Subscribe("room", client.WithLast(1)).Established(t.Context())
 		require.ErrorIs(t, err, client.ErrConflict)

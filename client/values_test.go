@@ -85,8 +85,8 @@ func TestValuesAfterADrop(t *testing.T) {
 		require.Equal(t, "a=2", data(one))
 		require.ErrorIs(t, c.Values("prices", client.WithFilter(1)).Ready(t.Context()), client.ErrConflict)
 		v.Close()
-		for range v.Changes(t.Context()) {
-			t.Fatal("a value after Close")
+		for _, err := range v.Changes(t.Context()) {
+			t.Fatal("a value after Close", err)
 		}
 		w.set("a", 3)
 		for value, err := range second.Changes(t.Context()) {
@@ -145,8 +145,8 @@ func TestPresence(t *testing.T) {
 		events.Close()
 		await(t, p, `"Ann"`)
 		p.Close()
-		for range p.Changes(t.Context()) {
-			t.Fatal("a change after Close")
+		for _, err := range p.Changes(t.Context()) {
+			t.Fatal("a change after Close", err)
 		}
 	})
 }

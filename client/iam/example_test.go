@@ -36,7 +36,8 @@ func ExampleWithCredentials() {
 	provider := credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "example", "")
 	c, err := client.Connect(ctx, server.URL, iam.WithCredentials(provider, "eu-west-1"))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer c.Close()
 	fmt.Println(c.State().Status)

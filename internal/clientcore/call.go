@@ -101,9 +101,9 @@ func (c *Client) admit(k *call) failure {
 	switch {
 	case err != nil:
 		return failure{Code: "invalid_argument", Message: err.Error()}
-	case len(body)+len(k.Action)+64 > c.cfg.MaxMessage && len(k.frame()) > c.cfg.MaxMessage:
+	case k.size() > c.cfg.MaxMessage:
 		return failure{Code: "too_large", Message: fmt.Sprintf(
-			"a message may have %d bytes, this one has %d", c.cfg.MaxMessage, len(k.frame()))}
+			"a message may have %d bytes, this one has %d", c.cfg.MaxMessage, k.size())}
 	default:
 		return failure{}
 	}
@@ -164,6 +164,14 @@ func (k *call) frame() []byte {
 	return append(f, k.body...)
 }
 
+// size returns how many bytes the message has at most: each sending has a longer id.
+func (k *call) size() int {
+	const digits = 19
+	var quoted [64]byte
+	return len(`{"action":,"id":""`) + len(jsonscan.AppendString(quoted[:0], k.Action)) + len(callPrefix) + digits +
+		len(k.body)
+}
+
 // Cancel ends a call. A message that was sent may be carried out. It does nothing if the call is
 // settled.
 func (c *Client) Cancel(now time.Time, number int64) {
@@ -208,7 +216,7 @@ func (c *Client) Send(now time.Time, action string, input json.RawMessage) error
 // Calls returns how many calls are unsettled, or may still be answered.
 func (c *Client) Calls() int { return len(c.calls) }
 
-// settled tells the user how a call has ended.
+// settled lets the user know how a call has ended.
 func (c *Client) settled(number int64, e failure) {
 	c.act(Action{
 		Kind: Settled, Request: number, Code: e.Code, Text: e.Message, RetryAfter: ms(e.RetryAfterMs), Details: e.Details,

@@ -20,6 +20,10 @@ func (c *Client) sendCalls() {
 		if k.link != nil {
 			lanes.add(k.Lane)
 			c.addPaused(&underWay, k.Action)
+		}
+	}
+	for _, k := range c.calls {
+		if k.link != nil {
 			continue
 		}
 		at, ok := c.maySend(k, &lanes, &underWay, &unsent)
@@ -43,8 +47,8 @@ func (c *Client) sendCalls() {
 	}
 }
 
-// maySend returns the time before which an unsent call is not sent, and whether that is all it waits
-// for. The others are the lanes of earlier calls, and their actions.
+// maySend returns the time before which an unsent call is not sent, and whether that is all that it
+// waits for. The others are the lanes of earlier calls, and their actions.
 func (c *Client) maySend(k *call, lanes, underWay, unsent *names) (time.Time, bool) {
 	if (*lanes)[k.Lane] || (*underWay)[k.Action] || (*unsent)[k.Action] {
 		return time.Time{}, false

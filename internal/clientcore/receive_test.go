@@ -2,13 +2,14 @@ package clientcore
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// TestFramesOfOthers checks what the user is told of frames that are not about topics: of rules 9 to
+// TestFramesOfOthers checks what the user is told of frames that are not about topics: rules 9 to
 // 11 of section 12.
 func TestFramesOfOthers(t *testing.T) {
 	t.Parallel()
@@ -142,5 +143,51 @@ func FuzzReceived(f *testing.F) {
 				require.LessOrEqual(t, len(topic.presence.refs), 2)
 			}
 		}
+	})
+}
+
+// FuzzReceivedWithCalls checks that no frame makes the client fail, settle a call twice, or keep
+// more than it may, and that it is at rest after a Stop.
+func FuzzReceivedWithCalls(f *testing.F) {
+	for _, frame := range []string{
+		`{"id":"c:1","data":1}`, `{"id":"c:2","action":"say","data":null}`, `{"event":"say","id":"c:2","data":7}`,
+		`{"id":"c:1","error":{"code":"rate_limited","retryAfterMs":1e3}}`, `{"id":"c:3","error":{"code":"unavailable"}}`,
+		`{"id":"c:1","error":{"code":"stale_connection"}}`, `{"id":"c:1","error":null,"data":1}`, `{"error":{}}`,
+		`{"message":"Internal server error","requestId":"r"}`, `{"event":"m","topic":"a"}`, `{"id":"c:","error":7}`, `7`,
+	} {
+		f.Add([]byte(frame), []byte("["+frame+","+frame+"]"), uint16(1300))
+	}
+	f.Fuzz(func(t *testing.T, one, two []byte, wait uint16) {
+		s := &stage{t: t, Client: New(Config{Random: rand.New(rand.NewPCG(1, 1)), MaxCalls: 4})}
+		s.now = time.Unix(1e9, 0)
+		s.Start(s.now)
+		s.run()
+		s.Connected(s.now, s.conn)
+		for range 2 {
+			s.say(Call{Lane: "a", Expires: time.Minute})
+			s.say(Call{Result: true, Idempotent: true, Expires: time.Minute})
+			s.push(string(one))
+			s.say(Call{Idempotent: true, Expires: time.Minute})
+			s.push(string(two))
+			s.pass(time.Duration(wait) * time.Millisecond)
+			if s.current != nil && !s.current.open {
+				s.Connected(s.now, s.conn)
+			}
+			require.LessOrEqual(t, s.Calls(), 4)
+			require.LessOrEqual(t, len(s.pauses), 2)
+		}
+		s.Stop(s.now)
+		s.run()
+		settled := map[string]bool{}
+		for _, text := range s.told {
+			if number, ok := strings.CutPrefix(text, "settled "); ok {
+				number, _, _ = strings.Cut(number, " ")
+				require.False(t, settled[number], "%q", s.told)
+				settled[number] = true
+			}
+		}
+		require.Len(t, settled, 6)
+		_, ok := s.Deadline()
+		require.False(t, ok)
 	})
 }

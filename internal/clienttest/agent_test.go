@@ -7,8 +7,8 @@ import (
 	"github.com/gatesock/gatesock/internal/topicwire"
 )
 
-// agent is a client under test. Each method is told the time, which never goes back. After each call
-// the harness takes all actions with next.
+// agent is a client under test. Each method is told the time, which never goes back. After each
+// call the harness takes all actions with next.
 type agent interface {
 	// begin makes a client and lets it connect.
 	begin(now time.Time, o options)
@@ -25,9 +25,10 @@ type agent interface {
 	tick(now time.Time)
 	// deadline is when the client has something to do.
 	deadline() (time.Time, bool)
-	// next returns what the client does or tells its user, oldest first.
+	// next returns what the client does or says its user, oldest first.
 	next() (action, bool)
-	// left describes timers, sockets and listeners that the client still has; for one that was closed.
+	// left describes timers, sockets and listeners that the client still has; for one that was
+	// closed.
 	left() string
 }
 
@@ -56,7 +57,7 @@ type command struct {
 	Last     int                 `json:"last,omitempty"`
 	Limit    int                 `json:"limit,omitempty"`
 	State    bool                `json:"state,omitempty"` // it is a state topic
-	Asks     string              `json:"asks,omitempty"`  // an event whose handler tells the position
+	Asks     string              `json:"asks,omitempty"`  // an event whose handler says the position
 	Filter   json.RawMessage     `json:"filter,omitempty"`
 	Presence bool                `json:"presence,omitempty"`
 	As       json.RawMessage     `json:"as,omitempty"`
@@ -74,7 +75,7 @@ type command struct {
 	Token string `json:"token,omitempty"` // of the next attempts; "throws" and "hangs" are what the provider does
 }
 
-// action is what a client does, or tells its user.
+// action is what a client does, or says its user.
 type action struct {
 	Do        string   `json:"do"` // dial, send, close, told, or status
 	Conn      int      `json:"conn,omitempty"`

@@ -1,6 +1,9 @@
 package clienttest
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"sync"
+)
 
 // choices makes all decisions of a world: by a random source, or by a list of earlier decisions.
 // Zero is always the calm decision, with which things go on in order, and what is decided beyond
@@ -9,12 +12,15 @@ type choices struct {
 	random *rand.Rand // nil: the list decides
 	list   []int
 	made   []int
+	mu     sync.Mutex // the server decides too, while the world waits
 }
 
 func choicesOf(seed uint64) *choices { return &choices{random: rand.New(rand.NewPCG(seed, 19))} }
 
 // weighted returns an index, with a probability that is proportional to its weight.
 func (c *choices) weighted(weights ...int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.random == nil {
 		i := c.listed(len(weights))
 		if weights[i] == 0 {
@@ -37,6 +43,8 @@ func (c *choices) weighted(weights ...int) int {
 
 // below returns a number from 0 to n-1.
 func (c *choices) below(n int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.random == nil {
 		return c.listed(n)
 	}

@@ -7,14 +7,15 @@
 //
 // # Scenarios
 //
-// testdata/scenarios has stories as JSON: what the user does, what the server answers, and what the
-// client has to send and to tell. Their server is scripted, and is behind the emulator's gateway,
-// whose limits hold. Each names the rules of docs/protocol.md that it tests. ../../docs/adr/0034 has
-// the reasons, and testdata/README.md the steps.
+// testdata/scenarios has stories as JSON: what the user does, what the server answers, and what
+// the client has to send and to tell. Their server is scripted, and is behind the emulator's
+// gateway, whose limits hold. Each names the rules of docs/protocol.md that it tests.
+// ../../docs/adr/0034 has the reasons, and testdata/README.md the steps.
 //
 // # Seeds
 //
-// A seed is a world with a real server, clients, faults, and users who call and subscribe at random:
+// A seed is a world with a real server, clients, faults, and users who call and subscribe at
+// random:
 //
 //	make client-sim SEEDS=10000 CLIENT=js
 //

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +20,8 @@ import (
 
 const root = "../.."
 
-// What is tested in place of the sources in clients/js/src: other sources, or modules that are built.
+// What is tested in place of the sources in clients/js/src: other sources, or modules that are
+// built.
 const (
 	sourceVariable = "GATESOCK_SRC"
 	distVariable   = "GATESOCK_DIST"
@@ -77,7 +79,7 @@ func buildModules() (string, error) {
 			return "", err
 		}
 	}
-	args := append(sources, "--outdir="+folder, "--format=esm", "--target=es2022", "--log-level=warning")
+	args := slices.Concat(sources, []string{"--outdir=" + folder, "--format=esm", "--target=es2022", "--log-level=warning"})
 	if _, err := outputOf(esbuild, args...); err != nil {
 		return "", err
 	}
@@ -88,10 +90,9 @@ func buildModules() (string, error) {
 
 // node is a process with clients.
 type node struct {
-	cmd   *exec.Cmd
-	in    io.WriteCloser
-	out   *bufio.Reader
-	write []byte
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
 }
 
 func startNode(t *testing.T) *node {
@@ -135,7 +136,7 @@ type output struct {
 	Error    string   `json:"error"`
 }
 
-// tell tells the process something, and returns its answer.
+// tell says the process something, and returns its answer.
 func (n *node) tell(in input) (out output) {
 	line, err := json.Marshal(in)
 	if err == nil {

@@ -258,7 +258,7 @@ func (m *machine) settled(a clientcore.Action) {
 	}
 }
 
-// topic tells what a topic's user learns.
+// topic says what a topic's user learns.
 func (m *machine) topic(a clientcore.Action) {
 	switch a.Kind {
 	case clientcore.Subscribed:
@@ -267,7 +267,7 @@ func (m *machine) topic(a clientcore.Action) {
 		}
 		m.tell("subscribed %s %s", a.Topic, at(a.Position))
 	case clientcore.Lost:
-		// One confirmation tells of the loss.
+		// One confirmation says of the loss.
 		confirmed := action{Do: "told", Text: fmt.Sprintf("subscribed %s %s", a.Topic, at(a.Position))}
 		if n := len(m.queue); n > 0 && m.queue[n-1].Text == confirmed.Text {
 			m.queue = m.queue[:n-1]
@@ -354,7 +354,7 @@ func valuesText(topic string, values map[string]string) string {
 	return text
 }
 
-// answer tells the answer to a history request.
+// answer says the answer to a history request.
 func (m *machine) answer(a clientcore.Action) {
 	n := m.history[a.Request]
 	if a.Result == nil {

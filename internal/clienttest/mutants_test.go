@@ -165,7 +165,7 @@ func hunt(ctx context.Context, program string, env []string, failure *regexp.Reg
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, append(args, "-test.timeout=0")...)
-	cmd.Env = append(env, "GOMAXPROCS=1")
+	cmd.Env = slices.Concat(env, []string{"GOMAXPROCS=1"})
 	out, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
 		return "", fmt.Errorf("no verdict in time: %w", ctx.Err())
@@ -199,7 +199,8 @@ func (m mutant) compile(ctx context.Context, dir string, text []byte) (program s
 	if err := errors.Join(os.WriteFile(mutated, text, 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
 		return "", err
 	}
-	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", overlay, "-o", program, ".").CombinedOutput(); err != nil {
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", overlay, "-o", program, ".")
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("the mutant does not compile: %w\n%s", err, out)
 	}
 	return program, nil

@@ -99,17 +99,18 @@ func (w *world) fault(items []item) {
 	}
 }
 
-// strange lets the gateway refuse the oldest message on a wire with a frame of its own, or else lets
-// nonsense come.
+// strange lets the gateway refuse the oldest message on a wire with a frame of its own, or else
+// lets nonsense come.
 func (w *world) strange(l *wire) {
 	w.count["strange frames"]++
 	frame := []string{"hello", "[]", "[7]"}[w.choose.below(3)]
 	w.mu.Lock()
-	if len(l.out) > 0 && l.session != nil {
+	// The gateway answers within 29 seconds; a frame that is on its way for longer is not refused.
+	if len(l.out) > 0 && l.session != nil && time.Since(l.out[0].at) < 20*time.Second {
 		text := []string{"Internal server error", "Too Many Requests"}[w.choose.below(2)]
-		w.note("%s -> refused by the gateway: %s", l.name, short([]byte(l.out[0])))
+		w.note("%s -> refused by the gateway: %s", l.name, short([]byte(l.out[0].frame)))
 		var m struct{ ID string }
-		_ = json.Unmarshal([]byte(l.out[0]), &m) // a frame that the client has sent
+		_ = json.Unmarshal([]byte(l.out[0].frame), &m) // a frame that the client has sent
 		if c := l.user.calls[l.user.ids[m.ID]]; c != nil && text == "Too Many Requests" {
 			c.limited[m.ID] = true
 		}
@@ -143,11 +144,11 @@ func (w *world) twist(l *wire, i int, twice bool) {
 	w.note("%s <- lost %s", l.name, short(m.frame))
 }
 
-// offline takes the network of a user away, or gives it back. The environment tells it, or not.
+// offline takes the network of a user away, or brings it back. The environment says it, or not.
 func (w *world) offline(u *user) {
 	u.offline = !u.offline
-	tells := w.choose.below(2) == 1
-	w.note("%s has no network: %t (the client is told: %t)", u.name, u.offline, tells)
+	says := w.choose.below(2) == 1
+	w.note("%s has no network: %t (the client is told: %t)", u.name, u.offline, says)
 	if u.offline {
 		w.count["offline"]++
 		for _, l := range slices.Clone(u.wires) {
@@ -156,7 +157,7 @@ func (w *world) offline(u *user) {
 			w.mu.Unlock()
 		}
 	}
-	if tells {
+	if says {
 		u.signals(map[bool]string{true: "offline", false: "online"}[u.offline])
 	}
 }
@@ -183,11 +184,11 @@ func (w *world) jump() {
 		w.pass(d)
 		return
 	}
-	w.live4(d)
+	w.goOn(d)
 }
 
-// live4 lets a long time pass, in which things go on in order.
-func (w *world) live4(d time.Duration) {
+// goOn lets a long time pass, in which things go on in order.
+func (w *world) goOn(d time.Duration) {
 	for until := time.Now().Add(d); time.Now().Before(until) && w.steps < maxSteps; {
 		w.turn()
 		items := w.items()
@@ -290,7 +291,9 @@ func (w *world) publishOrSet() {
 
 // makePeace ends all faults.
 func (w *world) makePeace() {
+	w.mu.Lock()
 	w.calm = true
+	w.mu.Unlock()
 	for _, u := range w.users {
 		if u.offline {
 			u.offline = false

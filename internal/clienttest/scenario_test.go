@@ -19,7 +19,7 @@ import (
 	"github.com/gatesock/gatesock/internal/topicwire"
 )
 
-// scenario is a story of testdata/scenarios; the README there tells of the steps.
+// scenario is a story of testdata/scenarios; the README there says of the steps.
 type scenario struct {
 	Name    string   `json:"name"`
 	Rules   []string `json:"rules"`   // of docs/protocol.md, such as "9.4.5"
@@ -56,14 +56,14 @@ func readScenarios(t *testing.T) (all []scenario) {
 }
 
 // playAll plays all scenarios with clients of one kind.
-func playAll(t *testing.T, kind string, make func(t *testing.T) agent) {
+func playAll(t *testing.T, kind string, newAgent func(t *testing.T) agent) {
 	t.Helper()
 	for _, sc := range readScenarios(t) {
 		if sc.Only != "" && sc.Only != kind {
 			continue
 		}
 		t.Run(sc.file+": "+sc.Name, func(t *testing.T) {
-			a := make(t)
+			a := newAgent(t)
 			synctest.Test(t, func(t *testing.T) { play(t, a, sc) })
 		})
 	}
@@ -384,8 +384,8 @@ func (s *stage) hears(name, about string, want []string) {
 	}
 }
 
-// hearsOf checks what was told since the last time: "any" is of no interest, "same" is nothing, "has X"
-// is among others, and "last X" the last.
+// hearsOf checks what was told since the last time: "any" is of no interest, "same" is nothing,
+// "has X" is among others, and "last X" the last.
 func (s *stage) hearsOf(name, about, want string) {
 	s.t.Helper()
 	s.run()
@@ -422,8 +422,8 @@ func glob(text string) string {
 	return "^" + strings.ReplaceAll(regexp.QuoteMeta(text), `\*`, ".*") + "$"
 }
 
-// common returns the part of a value that another one has too. What is null there is absent here, and
-// "*" stands for anything that is there.
+// common returns the part of a value that another one has too. What is null there is absent here,
+// and "*" stands for anything that is there.
 func common(value, want any) any {
 	switch want := want.(type) {
 	case map[string]any:

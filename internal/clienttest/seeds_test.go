@@ -41,8 +41,8 @@ func makers(t *testing.T) map[string]maker {
 	return all
 }
 
-// alone lets one goroutine run at a time: of two that a timer wakes at the same moment, which one is
-// first must not depend on the cores.
+// alone lets one goroutine run at a time: of two that a timer wakes at the same moment, which one
+// is first must not depend on the cores.
 func alone(t *testing.T) {
 	t.Helper()
 	before := runtime.GOMAXPROCS(1)

@@ -24,19 +24,18 @@ type server struct {
 	log    *topic.Memory
 	store  conn.Store
 
-	served  int // invocations of calls
-	calls   map[int]*served
-	keys    map[string]int // by which call a key was used
-	events  map[string]map[string][]int
-	where   map[int]string
-	events0 int
-	values  map[string]string
+	served    int // invocations of calls
+	calls     map[int]*served
+	keys      map[string]int // by which call a key was used
+	events    map[string]map[string][]int
+	where     map[int]string
+	lastEvent int
+	values    map[string]string
 }
 
 // served is what the server knows of a call.
 type served struct {
-	done    int // how often it was carried out
-	refused int // how often it was refused for its rate
+	done int // how often it was carried out
 }
 
 // What an application has.
@@ -62,7 +61,8 @@ func (w *world) newServer() {
 		ended := topic.NewEnded()
 		s.log = topic.NewMemory()
 		s.store = conn.NewMemory(conn.WithEnded(ended.Func()))
-		fanout := broadcast.New(api, s.store, broadcast.WithLogger(quiet), broadcast.WithRandom(steady(w.seed*0x9E3779B97F4A7C15)))
+		fanout := broadcast.New(api, s.store, broadcast.WithLogger(quiet),
+			broadcast.WithRandom(steady(w.seed*0x9E3779B97F4A7C15)))
 		s.topics = topic.New(s.log, s.store, fanout, topic.WithLogger(quiet),
 			topic.WithState(s.log, func(name string) (topic.State, bool) { return topic.State{}, name == stateTopic }),
 			topic.WithPresence(s.log, func(name string) (topic.Presence, bool) {
@@ -77,7 +77,7 @@ func (w *world) newServer() {
 		gatesock.Handle(r, "report", func(ctx context.Context, req *gatesock.Request, in callInput) error {
 			_, err := s.serve(ctx, req, in)
 			if err == nil {
-				w.running.Go(func() { s.report(api, req.ConnectionID, req.ID, in.N) })
+				w.running.Go(func() { s.report(api, req.ConnectionID, req.ID, in.N) }) //nolint:contextcheck // it comes later
 			}
 			return err
 		})
@@ -145,10 +145,8 @@ func (s *server) serve(ctx context.Context, req *gatesock.Request, in callInput)
 	case 1:
 		sleep(3 * time.Second)
 	case 2:
-		s.do(in.N).refuse()
 		return callOutput{}, gatesock.Errorf(gatesock.CodeRateLimited, "slowly")
 	case 3:
-		s.do(in.N).refuse()
 		return callOutput{}, gatesock.Errorf(gatesock.CodeRateLimited, "slowly").WithRetryAfter(2500 * time.Millisecond)
 	case 4:
 		return callOutput{}, gatesock.Errorf(gatesock.CodeUnavailable, "down")
@@ -190,8 +188,6 @@ func (s *server) do(n int) *served {
 	return c
 }
 
-func (c *served) refuse() { c.refused++ }
-
 // report posts the result of a call.
 func (s *server) report(api gatesock.ConnectionsAPI, connection, id string, n int) {
 	w := s.w
@@ -213,9 +209,9 @@ func (s *server) publish(name string, events int, roll bool) {
 	var out []topic.Outgoing
 	var numbers []int
 	for range events {
-		s.events0++
-		numbers = append(numbers, s.events0)
-		out = append(out, topic.Outgoing{Event: "e", Data: s.events0})
+		s.lastEvent++
+		numbers = append(numbers, s.lastEvent)
+		out = append(out, topic.Outgoing{Event: "e", Data: s.lastEvent})
 	}
 	var at topic.Position
 	var err error
@@ -240,13 +236,13 @@ func (s *server) publish(name string, events int, roll bool) {
 // set sets or deletes a value of the state topic.
 func (s *server) set(key string, remove bool) {
 	var err error
-	s.events0++
+	s.lastEvent++
 	if remove {
 		_, _, err = s.topics.Delete(context.Background(), stateTopic, key)
 	} else {
-		_, _, err = s.topics.Set(context.Background(), stateTopic, key, s.events0)
+		_, _, err = s.topics.Set(context.Background(), stateTopic, key, s.lastEvent)
 	}
-	s.w.note("%s = %d (removed: %t): %v", key, s.events0, remove, err)
+	s.w.note("%s = %d (removed: %t): %v", key, s.lastEvent, remove, err)
 	s.w.count["values"]++
 }
 

@@ -22,8 +22,8 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 )
 
-// stage is where a scenario is played: a client, the emulator's gateway, and a server that does what
-// the scenario says. It lives in a bubble of testing/synctest.
+// stage is where a scenario is played: a client, the emulator's gateway, and a server that does
+// what the scenario says. It lives in a bubble of testing/synctest.
 type stage struct {
 	t       *testing.T
 	client  agent

@@ -204,7 +204,6 @@ func (w *world) turn() {
 
 // settle lets things go on for a while, in order and without faults.
 func (w *world) settle(d time.Duration) {
-	w.calm = true
 	for until := time.Now().Add(d); time.Now().Before(until); {
 		w.turn()
 		items := w.items()
@@ -331,12 +330,18 @@ type wire struct {
 	session *emulator.Session
 
 	in      []incoming // from the gateway
-	out     []string   // from the client
+	out     []outgoing // from the client
 	dialing bool
 	open    bool // in the eyes of the client
 	left    bool // the client has closed it, or has lost it
 	dead    bool // frames get lost, and nobody knows
 	noticed bool // the gateway knows that it has ended
+}
+
+// outgoing is a frame of the client.
+type outgoing struct {
+	frame string
+	at    time.Time
 }
 
 // Send and Close are called by the gateway.
@@ -449,7 +454,7 @@ func (l *wire) receive(i int) {
 func (l *wire) send(i int) {
 	w := l.user.w
 	w.mu.Lock()
-	frame := l.out[i]
+	frame := l.out[i].frame
 	l.out = slices.Delete(l.out, i, i+1)
 	dead := l.dead
 	w.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/authz/apikey"
 	"github.com/gatesock/gatesock/broadcast"
+	"github.com/gatesock/gatesock/client"
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/dynamo/sweep"
@@ -34,6 +35,7 @@ func TestNilOptions(t *testing.T) {
 		"authz: NewTickets": func() { authz.NewTickets(authz.NewMemoryTickets(), nil) },
 		"apikey: New":       func() { apikey.New(apikey.NewMemory(), nil) },
 		"broadcast: New":    func() { broadcast.New(poster, store, nil) },
+		"client: New":       func() { _, _ = client.New("ws://127.0.0.1:1/dev", nil) },
 		"conn: NewMemory":   func() { conn.NewMemory(nil) },
 		"conn: Track":       func() { conn.Track(store, nil) },
 		"dynamo: Open":      func() { dynamo.Open(new(dynamodb.Client), "table", nil) },

@@ -1,6 +1,6 @@
-// What the leader of the tabs does: it has the connection, and passes on what the tabs send and what
-// the server sends. It is an extension of the core like topics, but keeps no log and no position:
-// each tab has the whole client of topics for itself, and so learns what it has missed, whoever leads.
+// What the leader of the tabs does: it has the connection, and passes on what the tabs and the
+// server send. It is an extension of the core like topics, but keeps no log and no position: each
+// tab has the whole client of topics for itself, and so learns what it has missed.
 
 import type { Extension, Failure, Frame, Host, NewExtension } from "./extension.js";
 import type { CallOptions, CoreClient, State } from "./types.js";
@@ -30,7 +30,7 @@ export type Down =
   | { t: "frame"; frame: Frame }
   | { t: "problem" | "limited"; fault: Fault }
   | { t: "answer"; to: string; r: number; data?: unknown; fault?: Fault }
-  /** The end of a call. `lost`: the leader has ended, and the message may have been sent. `unsent`: it was not. */
+  /** The end of a call. If the leader ends: `lost` if it may have been sent, or `unsent`. */
   | { t: "end"; to: string; c: number; data?: unknown; fault?: Fault; lost?: boolean; unsent?: boolean };
 
 /** The leader's part. */
@@ -39,7 +39,7 @@ export interface Hub {
   readonly name: string;
   /** Takes what a tab has sent. */
   receive(from: string, m: Up): void;
-  /** Takes what a tab sends, from this tab too. Closes the connection; `then` runs when every tab was told how its calls ended. */
+  /** Closes the connection. `then` runs when every tab was told how its calls ended. */
   end(then: () => void): void;
 }
 
@@ -51,7 +51,7 @@ interface Tab {
   forget(): void;
 }
 
-/** A request for topics, which waits while one that was made before it is under way for the same topic. */
+/** A request for topics. It waits while an earlier one is under way for the same topic. */
 interface Request {
   from?: string;
   r: number;
@@ -61,10 +61,13 @@ interface Request {
   started: boolean;
 }
 
-/** How many topics one request to unsubscribe names: names have at most 512 bytes, and frames 32 KiB. */
+/** How many topics one unsubscribe names: names have at most 512 bytes, and frames 32 KiB. */
 const BATCH = 50;
 
-/** Makes the leader's part. `watch` calls `gone` when a tab has vanished, unless what it returns was called before. */
+/**
+ * Makes the leader's part. `watch` calls `gone` when a tab has vanished, unless what it returns was
+ * called before.
+ */
 export function newHub(
   name: string,
   create: (extend: NewExtension) => CoreClient,
@@ -154,7 +157,9 @@ export function newHub(
       (data) => {
         if (action === "subscribe") {
           const results = (data as { topics?: unknown } | null)?.topics;
-          for (const result of Array.isArray(results) ? results : [data]) if (result?.error) unwant(from, [result.topic]);
+          for (const result of Array.isArray(results) ? results : [data]) {
+            if (result?.error) unwant(from, [result.topic]);
+          }
         }
         finish({ data });
       },
@@ -204,8 +209,8 @@ export function newHub(
     tab.calls.set(m.c, abort);
     const end = (end: { data?: unknown; fault?: Fault }) => {
       if (!tab.calls.delete(m.c) || abort.signal.aborted) return;
-      const how = !isOver ? {} : end.fault?.code === "closed" ? { unsent: true } : end.fault?.code === "unknown_outcome" ? { lost: true } : {};
-      post({ t: "end", to: id, c: m.c, ...end, ...how });
+      const code = isOver && end.fault?.code;
+      post({ t: "end", to: id, c: m.c, ...end, unsent: code === "closed", lost: code === "unknown_outcome" });
     };
     client.call(m.action, m.input, { ...m.options, signal: abort.signal }).then(
       (data) => end({ data }),

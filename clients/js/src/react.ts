@@ -2,11 +2,11 @@
 import { useMemo, useSyncExternalStore } from "react";
 import { presenceStore, stateStore, topicStore } from "./store.js";
 import type {
-  HasState, PresenceView, Presents, Store, Subscribes, TopicName, TopicOptions, TopicView,
+  HasState, PresenceView, Presents, Store, TopicName, TopicOptions, TopicView,
 } from "./store.js";
-import type { State, TopicEvent } from "./types.js";
+import type { Api, Client, EventOf, State, TopicEvent } from "./types.js";
 
-export type { HasState, PresenceView, Presents, Subscribes, TopicName, TopicOptions, TopicView } from "./store.js";
+export type { HasState, PresenceView, Presents, TopicName, TopicOptions, TopicView } from "./store.js";
 
 const use = <T>({ get, subscribe }: Store<T>): T => useSyncExternalStore(subscribe, get, get);
 
@@ -18,12 +18,12 @@ export const useClientState = (client: HasState): State => use(useMemo(() => sta
  * Without a topic nothing is subscribed. It begins anew with another client, topic or options;
  * options with the same JSON are the same.
  */
-export const useTopic = <E extends TopicEvent>(
-  client: Subscribes<E>,
+export const useTopic = <A extends Api, E extends TopicEvent = EventOf<A>>(
+  client: Client<A>,
   topic: TopicName,
   options?: TopicOptions,
 ): TopicView<E> =>
-  use(useMemo(() => topicStore(client, topic, options), [client, topic, JSON.stringify(options)]));
+  use(useMemo(() => topicStore<A, E>(client, topic, options), [client, topic, JSON.stringify(options)]));
 
 /**
  * Joins a topic's presence as long as the component is mounted, and returns the members. Others

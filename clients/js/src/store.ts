@@ -1,7 +1,7 @@
 // What the adapters for frameworks have in common: a value that changes, and what keeps it up to
 // date as long as anyone listens.
 import type {
-  CoreClient, Established, Member, Presence, State, SubscribeOptions, Subscription, TopicEvent,
+  Api, Client, CoreClient, Established, EventOf, Member, Presence, State, SubscribeOptions, TopicEvent,
 } from "./types.js";
 
 /** A value that changes: a store as Svelte defines it, and for all that takes a `subscribe`. */
@@ -39,11 +39,6 @@ export interface PresenceView {
   readonly count: number;
   /** Why the presence is not available. */
   readonly error?: Error;
-}
-
-/** What a topic's store needs of a client. */
-export interface Subscribes<E extends TopicEvent> {
-  subscribe(topic: string, options?: SubscribeOptions): Subscription<E>;
 }
 
 /** What a presence's store needs of a client. */
@@ -109,13 +104,13 @@ export const stateStore = (client: HasState): Store<State> => ({
 });
 
 /** Returns the store of a topic. */
-export const topicStore = <E extends TopicEvent>(
-  client: Subscribes<E>,
+export const topicStore = <A extends Api, E extends TopicEvent = EventOf<A>>(
+  client: Client<A>,
   topic: TopicName,
   { keep = 1000, ...options }: TopicOptions = {},
 ): Store<TopicView<E>> =>
   store({ events: [] as readonly E[] } as TopicView<E>, topic == null ? nothing : (put) => {
-    const subscription = client.subscribe(topic, options);
+    const subscription = client.subscribe<E>(topic, options);
     let events: readonly E[] = [];
     let first = true;
     const confirm = (established: Established) => {

@@ -2,5 +2,5 @@
 // them.
 export { presenceStore, stateStore, topicStore } from "./store.js";
 export type {
-  HasState, PresenceView, Presents, Store, Subscribes, TopicName, TopicOptions, TopicView,
+  HasState, PresenceView, Presents, Store, TopicName, TopicOptions, TopicView,
 } from "./store.js";

@@ -1,4 +1,4 @@
-// A tab that shares a connection with others: the core of a client whose messages go over the leader.
+// A tab that shares a connection with others: the core of a client whose messages go to the leader.
 
 import { closed as closedError, compose } from "./calls.js";
 import type { Environment } from "./env.js";
@@ -22,7 +22,11 @@ export interface TabsEnvironment extends Environment {
     request(name: string, options: { signal?: AbortSignal; steal?: boolean }, then: () => unknown): Promise<unknown>;
   };
   /** Opens the channel on which all tabs hear each other. */
-  channel(name: string): { onmessage: ((event: { data: unknown }) => void) | null; postMessage(m: unknown): void; close(): void };
+  channel(name: string): {
+    onmessage: ((event: { data: unknown }) => void) | null;
+    postMessage(m: unknown): void;
+    close(): void;
+  };
   /** Calls hide when the page is left, and show when it is back after all. Returns what ends it. */
   page(hide: () => void, show: () => void): () => void;
 }
@@ -55,7 +59,7 @@ interface Call {
 
 type Listener = (...args: any[]) => void;
 
-/** Returns a client whose connection is shared: create makes the one that has it if this tab is elected. */
+/** Returns a client that shares a connection: create makes its owner if this tab is elected. */
 export function join<A extends Api>(
   options: TabsOptions,
   env: TabsEnvironment,
@@ -134,7 +138,7 @@ export function join<A extends Api>(
     check: settle,
   };
 
-  // Tells the leader whether all is confirmed on the connection.
+  // The leader has to know whether all is confirmed on the connection.
   function settle(): void {
     const settled = extensions.every((e) => e.settled());
     if (!n || settled === wasSettled) return;
@@ -196,7 +200,7 @@ export function join<A extends Api>(
     }
     if (m.t === "welcome" && !leader) follow(m.leader);
     if (m.leader !== leader) return;
-    // In Chromium a frozen page still hears and answers other tabs. Only its timers and sockets rest.
+    // In Chromium a frozen page hears and answers other tabs. Only its timers and sockets rest.
     if (m.t === "pong" || m.t === "frame") heard = env.now();
     switch (m.t) {
       case "welcome":
@@ -271,7 +275,7 @@ export function join<A extends Api>(
     );
   }
 
-  // Passes calls on to the leader, once it is online: what was never passed on was certainly not sent.
+  // Passes calls on to the leader, once it is online. What stays here was certainly not sent.
   function flush(): void {
     if (state.name !== "online") return;
     const lanes = new Set<string>();
@@ -331,7 +335,7 @@ export function join<A extends Api>(
           release = done;
           post(name, { t: "leader" });
         });
-      // It rejects if it was aborted, or if another tab has taken the lock: then this one seemed to sleep.
+      // It rejects if it was aborted, or if another tab has taken the lock: this one seemed asleep.
       env.locks.request(group, steal ? { steal } : { signal: wait.signal }, lead).catch(() => {
         if (isOver || !mine || hub !== mine) return;
         stepDown(mine, () => {});
@@ -484,7 +488,8 @@ export function join<A extends Api>(
 }
 
 function errorOf({ code, message = "", retryAfterMs, details }: Fault): Error & { code: string } {
-  return code === undefined ? Object.assign(new TypeError(message), { code: "" }) : new GatesockError(code as Code, message, { retryAfterMs, details });
+  if (code === undefined) return Object.assign(new TypeError(message), { code: "" });
+  return new GatesockError(code as Code, message, { retryAfterMs, details });
 }
 
 const unknownOutcome = () =>

@@ -21,7 +21,7 @@ export type { TabsOptions } from "./tab.js";
  * without TLS, each client has its own connection.
  *
  * The tabs must be signed in as the same user and subscribe to state topics with the same filters:
- * for the server they are one client. A user is present in a topic as long as one tab is subscribed.
+ * for the server they are one client. A user is present in a topic while one tab is subscribed.
  */
 export function connect<A extends Api = Api>(options: TabsOptions): Client<A>;
 export function connect<A extends Api = Api>(options: TabsOptions, env?: TabsEnvironment): Client<A> {
@@ -35,13 +35,13 @@ export function connect<A extends Api = Api>(options: TabsOptions, env?: TabsEnv
 
 // Returns the surroundings of a page, or undefined if tabs cannot meet here.
 function browser(options: TabsOptions): TabsEnvironment | undefined {
-  const { navigator, BroadcastChannel } = globalThis as { navigator?: { locks?: TabsEnvironment["locks"] }; BroadcastChannel?: any };
-  const locks = navigator?.locks;
+  const { navigator, BroadcastChannel } = globalThis as Partial<Window & typeof globalThis>;
+  const locks = navigator?.locks as TabsEnvironment["locks"] | undefined;
   if (!locks || !BroadcastChannel || typeof document === "undefined") return undefined;
   return {
     ...system(options),
     locks,
-    channel: (name) => new BroadcastChannel(name),
+    channel: (name) => new BroadcastChannel!(name) as ReturnType<TabsEnvironment["channel"]>,
     page(hide, show) {
       const shown = (event: PageTransitionEvent) => event.persisted && show();
       addEventListener("pagehide", hide);

@@ -4,11 +4,11 @@ import { shallowRef, toValue, watchEffect } from "vue";
 import type { MaybeRefOrGetter, ShallowRef } from "vue";
 import { presenceStore, stateStore, topicStore } from "./store.js";
 import type {
-  HasState, PresenceView, Presents, Store, Subscribes, TopicName, TopicOptions, TopicView,
+  HasState, PresenceView, Presents, Store, TopicName, TopicOptions, TopicView,
 } from "./store.js";
-import type { State, TopicEvent } from "./types.js";
+import type { Api, Client, EventOf, State, TopicEvent } from "./types.js";
 
-export type { HasState, PresenceView, Presents, Subscribes, TopicName, TopicOptions, TopicView } from "./store.js";
+export type { HasState, PresenceView, Presents, TopicName, TopicOptions, TopicView } from "./store.js";
 
 /** A value that only the composable changes. */
 export type View<T> = Readonly<ShallowRef<T>>;
@@ -29,11 +29,11 @@ export const useClientState = (client: HasState): View<State> => use(() => state
  * Subscribes to a topic until the scope ends, and returns what is known of it. Without a topic
  * nothing is subscribed. It begins anew if the topic, a ref or a getter, has another name.
  */
-export const useTopic = <E extends TopicEvent>(
-  client: Subscribes<E>,
+export const useTopic = <A extends Api, E extends TopicEvent = EventOf<A>>(
+  client: Client<A>,
   topic: MaybeRefOrGetter<TopicName>,
   options?: TopicOptions,
-): View<TopicView<E>> => use(() => topicStore(client, toValue(topic), options));
+): View<TopicView<E>> => use(() => topicStore<A, E>(client, toValue(topic), options));
 
 /**
  * Joins a topic's presence until the scope ends, and returns the members. Others see the option

@@ -130,7 +130,7 @@ class Agent {
         if (socket.readyState > 1) return;
         socket.readyState = 2;
         this.actions.push({ do: "close", conn, code, reason });
-        this.closing = (this.closing ?? []).concat(conn); // a browser tells the end later
+        this.closing = (this.closing ?? []).concat(conn); // a browser says the end later
       },
     };
     this.sockets.set(conn, socket);

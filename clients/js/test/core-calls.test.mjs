@@ -938,3 +938,39 @@ test("rule 15: the old connection waits for what the extension wants", async () 
   assert.equal(first.closed, 1000);
   assert.deepEqual(told.slice(4), []);
 });
+
+test("rule 20: a late result is ignored, too", async () => {
+  const { client, world } = await online();
+  const call = client.call("report", {}, { result: true, idempotent: true, timeout: 1_000 });
+  const [first] = world.socket.messages;
+  await world.pass(1_250);
+  assert.equal(world.socket.sent.length, 2);
+  await world.socket.say({ event: "report", id: first.id, data: "late" });
+  assert.equal(await outcome(call), "pending");
+  await world.socket.say({ event: "report", id: world.socket.last.id, data: "A" });
+  assert.equal(await outcome(call), "A");
+});
+
+test("rule 25: it may be for a call that had no answer in time, and nothing else", async () => {
+  const { client, world, problems } = await online();
+  settled(client.call("a", {}, { timeout: 1_000 }));
+  await world.pass(1_000);
+  await world.socket.say(forbidden);
+  assert.deepEqual(problems, []);
+});
+
+test("rule 27: a result that comes twice counts once", async () => {
+  const { client, world } = await online();
+  settled(client.call("report", {}, { result: true, idempotent: true }));
+  const { id } = world.socket.last;
+  await world.socket.reply(null);
+  const error = { code: "unavailable", message: "no" };
+  for (let i = 0; i < 2; i++) {
+    await world.socket.say({ event: "report", id, error });
+    await world.pass(2_000);
+  }
+  assert.equal(world.socket.sent.length, 2);
+  await world.socket.say({ event: "report", id, data: "late" });
+  await world.pass(0);
+  assert.equal(world.socket.sent.length, 2);
+});

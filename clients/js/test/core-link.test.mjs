@@ -730,3 +730,28 @@ test("close in the listener of a problem leaves nothing", async () => {
     assert.equal(world.timers.length, 0);
   }
 });
+
+test("rule 2: a token that comes to nothing after its time is told once", async () => {
+  let fail;
+  const { world, problems } = start({ token: () => new Promise((_, reject) => (fail ??= reject)) });
+  await world.pass(10_000);
+  fail(new Error("late"));
+  await idle();
+  assert.deepEqual(problems, ["token"]);
+});
+
+test("rule 4: an attempt without credentials is no refusal: it did not reach the server", async () => {
+  const all = start({ token: () => "" });
+  for (let i = 0; i < 8; i++) {
+    await idle();
+    assert.equal(all.client.state.name, "waiting");
+    await all.world.pass(delay(all));
+  }
+  assert.ok(!all.problems.includes("refused"));
+});
+
+test("a socket has a listener for errors to its end, without which package ws throws", async () => {
+  const { client, world } = start();
+  client.close();
+  assert.equal(typeof world.socket.onerror, "function");
+});

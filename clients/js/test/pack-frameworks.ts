@@ -1,5 +1,5 @@
 // The adapters with the types of their frameworks; test/pack.test.mjs compiles it.
-import { connect } from "gatesock";
+import { connect, type TopicEvent } from "gatesock";
 import * as react from "gatesock/react";
 import { presenceStore, stateStore, topicStore } from "gatesock/svelte";
 import * as vue from "gatesock/vue";
@@ -16,6 +16,22 @@ export function Room({ room }: { room: string | null }): string {
   // @ts-expect-error A topic has a name.
   react.useTopic(client, 7);
   return [events[0]?.event, established?.recovered, error?.message, members?.length, count, state.name].join();
+}
+
+interface Chat {
+  routes: {};
+  pushes: { message: { text: string }; left: { name: string } };
+}
+const chat = connect<Chat>({ url: "wss://example.com/prod" });
+
+export function Texts(): string[] {
+  const { events } = react.useTopic(chat, "a");
+  const view = vue.useTopic(chat, "a");
+  const store = topicStore(chat, "a");
+  const numbers = react.useTopic<Chat, TopicEvent<"number", number>>(chat, "another");
+  return [...events, ...view.value.events, ...store.get().events]
+    .map((e) => e.event === "message" ? e.data.text : e.data.name)
+    .concat(numbers.events.map((e) => e.data.toFixed()));
 }
 
 export function setup(): () => string {

@@ -526,26 +526,38 @@ test("The connection that is replaced stays until the topics of all tabs are sub
   await finish(world);
 });
 
-test("After an unsubscribe without an answer the topic is subscribed on another connection", async () => {
-  const world = await start(36, 2);
-  const [one, other] = world.tabs;
-  const before = listen(one, "a");
-  listen(one, "b");
-  await world.clock.advance(1000);
-  world.server.late.unsubscribe = 40_000;
-  before.subscription.close();
-  await world.clock.advance(1000);
-  const after = listen(other, "a");
-  for (let i = 0; i < 60; i++) {
-    world.server.publish("b", i); // the connection is well
-    await world.clock.advance(1000);
-  }
-  assert.deepEqual([...world.server.members()].sort(), ["a", "b"]);
-  world.server.publish("a", "last");
-  await world.clock.advance(1000);
-  assert.deepEqual(after.events, ["last"]);
-  assert.equal(world.server.opened, 2);
+test("The connection that is replaced is closed soon if no tab has a topic", async () => {
+  const world = await start(39, 3);
+  assert.ok(await world.clock.advance(120 * MINUTE, () => world.server.connections.size === 2), "another connection");
+  await world.clock.advance(5000);
+  assert.equal(world.server.connections.size, 1);
   await finish(world);
+});
+
+test("After an unsubscribe without an answer the topic is subscribed on another connection", async () => {
+  for (const how of ["closes", "crashes"]) {
+    const world = await start(36, 3);
+    const { leader } = world;
+    const [one, other] = world.tabs.filter((tab) => tab !== leader);
+    const before = listen(one, "a");
+    listen(leader, "b");
+    await world.clock.advance(1000);
+    world.server.late.unsubscribe = 40_000;
+    if (how === "closes") before.subscription.close();
+    else one.crash();
+    await world.clock.advance(1000);
+    const after = listen(other, "a");
+    for (let i = 0; i < 60; i++) {
+      world.server.publish("b", i); // the connection is well
+      await world.clock.advance(1000);
+    }
+    assert.deepEqual([...world.server.members()].sort(), ["a", "b"], how);
+    world.server.publish("a", "last");
+    await world.clock.advance(1000);
+    assert.deepEqual(after.events, ["last"]);
+    assert.equal(world.server.opened, 2, how);
+    await finish(world);
+  }
 });
 
 test("A tab that was refused does not keep a topic", async () => {

@@ -620,3 +620,47 @@ test("many members are no burden", async () => {
   s.push(diff({ joined: [who("late", "late", 1)] }));
   assert.equal(there(s), "ann bob crowd", "what is kept is bounded");
 });
+
+test("one that is not there any more after a reconnection has left", async () => {
+  const s = await audience();
+  s.offline();
+  s.online();
+  await idle();
+  s.take({ action: "subscribe", presence: true })
+    .reply(result({ presence: { count: 1, members: [who("a1", "ann", 1)] } }));
+  assert.equal(there(s), "ann");
+});
+
+test("a grace time is an hour at most", async () => {
+  const s = await audience();
+  s.push(diff({ left: [{ ref: "b1", version: 3, graceMs: 1e300 }] }));
+  await s.pass(3_599_999);
+  assert.equal(there(s), "ann bob");
+  await s.pass(1);
+  assert.equal(there(s), "ann");
+});
+
+test("a user leaves with the last connection only, whatever the grace time of another one", async () => {
+  const s = await audience();
+  s.push(diff({ left: [{ ref: "a1", version: 1, graceMs: 5000 }] }));
+  s.push(diff({ left: [{ ref: "a2", version: 2 }] }));
+  assert.equal(there(s), "bob");
+});
+
+test("a snapshot that fails is asked for after a second, and one that is under way is enough", async () => {
+  const s = await audience();
+  s.random = () => 0;
+  const odd = (version) => s.push(diff({ joined: [who("c1", "cem", version)], digest: "9-00000000" }));
+  odd(7);
+  await s.pass(0);
+  s.take({ action: "presence" });
+  odd(8);
+  await s.pass(9 * SECOND);
+  s.silent();
+  s.last.refuse({ code: "unavailable" });
+  odd(9);
+  await s.pass(999);
+  s.silent();
+  await s.pass(1);
+  s.take({ action: "presence" });
+});

@@ -19,6 +19,7 @@ export class Stage {
   connection = 0;
   isOnline = false;
   restarts = 0;
+  checks = 0;
   problems = [];
   random = () => 0.5;
   told = []; // as in scenarios.json
@@ -60,7 +61,7 @@ export class Stage {
         stage.restarts++;
         stage.offline();
       },
-      check() {},
+      check: () => stage.checks++,
     };
     this.topics = newTopics(this.host);
   }

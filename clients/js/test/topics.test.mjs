@@ -785,3 +785,163 @@ test("one push that comes again and again is kept once", async () => {
   s.push(push(6));
   s.tells(["e6 1-x:6", "e7 1-x:7", "e8 1-x:8"]);
 });
+
+test("a gap is asked for once its time has passed, which begins again if the position has moved", async () => {
+  const s = await member();
+  s.push(push(8));
+  await s.pass(150);
+  s.push(push(10));
+  await s.pass(99);
+  s.silent();
+  await s.pass(1);
+  s.take({ action: "history" });
+
+  const t = await member();
+  t.push(push(7));
+  t.push(push(10));
+  await t.pass(150);
+  t.push(push(6));
+  await t.pass(249);
+  t.silent();
+  await t.pass(1);
+  t.take({ action: "history", since: { epoch: "1-x", offset: 7 } });
+});
+
+test("the time of a gap has bounds, is that of the sender, and another one for another epoch", async () => {
+  const s = await member();
+  s.random = () => 1;
+  s.push(push(7, { spreadMs: 9000 }));
+  await s.pass(9999);
+  s.silent();
+  await s.pass(1);
+  s.take({ action: "history" }).reply(result({ offset: 7, events: entries(6, 7) }));
+  s.push(push(9));
+  await s.pass(300);
+  s.take({ action: "history" }).reply(result({ offset: 9, events: entries(8, 9) }));
+  s.push(push(1, { epoch: "2-y" }));
+  await s.pass(1999);
+  s.silent();
+  await s.pass(1);
+  s.take({ action: "history" }).reply(result({ offset: 9 }));
+  await idle();
+  s.push(push(2, { epoch: "2-y" }));
+  await s.pass(1999);
+  s.silent();
+});
+
+test("a history that fails is asked for later each time", async () => {
+  const s = await member();
+  s.random = () => 1;
+  s.push(push(7));
+  await s.await(MINUTE);
+  const waits = [];
+  for (let i = 0; i < 4; i++) {
+    const answer = [{ code: "unavailable" }, {}, { code: "internal" }][i];
+    if (answer) s.take({ action: "history" }).refuse(answer);
+    else s.take({ action: "history" }).reply(result({ topic: "b", offset: 7, events: entries(6, 7) }));
+    const before = s.time;
+    await s.await(MINUTE);
+    waits.push(s.time - before);
+  }
+  assert.deepEqual(waits, [500, 1000, 2000, 4000]);
+});
+
+test("after a subscribe that was answered, the next failure is the first one", async () => {
+  const s = await online();
+  s.random = () => 1;
+  s.listen("a");
+  await idle();
+  const waits = [];
+  for (let i = 0; i < 4; i++) {
+    if (i === 2) {
+      s.take({ action: "subscribe" }).reply(result());
+      s.wake();
+      await idle();
+      s.take({ action: "sync" }).reply({ lost: ["a"] });
+      await idle();
+    }
+    s.take({ action: "subscribe" }).refuse({ code: "unavailable" });
+    const before = s.time;
+    await s.await(MINUTE);
+    waits.push(s.time - before);
+  }
+  assert.deepEqual(waits, [500, 1000, 500, 1000]);
+});
+
+test("a subscription that does not end any more is not asked about", async () => {
+  const s = await online();
+  s.listen("a");
+  await idle();
+  s.take({ action: "subscribe" }).reply(result({ expiresInMs: 60_000 }));
+  s.present("a");
+  await idle();
+  s.take({ action: "subscribe" }).reply(result());
+  await s.pass(2 * MINUTE);
+  s.silent();
+});
+
+test("the history of the app is asked for once, and when there is a subscription", async () => {
+  const s = await member();
+  s.offline();
+  const page = s.a.history();
+  s.online();
+  await idle();
+  const join = s.take({ action: "subscribe" });
+  s.silent();
+  const { checks } = s;
+  join.reply(result());
+  await idle();
+  assert.ok(s.checks > checks, "the core learns that the topics are on the new connection");
+  const history = s.take({ action: "history" });
+  s.push(push(6));
+  await idle();
+  s.silent();
+  history.reply(result({ offset: 4, events: entries(4) }));
+  assert.equal((await page).events.length, 1);
+});
+
+test("the history of the app is asked for again on another connection if the server has lost this one", async () => {
+  const s = await member();
+  const page = s.a.history();
+  await idle();
+  s.take({ action: "history" }).refuse({ code: "stale_connection" });
+  await idle();
+  s.silent();
+  s.offline();
+  s.online();
+  await idle();
+  s.take({ action: "subscribe" }).reply(result());
+  await idle();
+  s.take({ action: "history" }).reply(result({ offset: 4, events: entries(4) }));
+  assert.equal((await page).events.length, 1);
+});
+
+test("one sync is under way, of what is subscribed", async () => {
+  const s = await member();
+  s.present("b");
+  await idle();
+  s.take({ action: "subscribe", topic: "b" });
+  s.wake();
+  s.wake();
+  await idle();
+  assert.deepEqual(s.take({ action: "sync" }).frame.topics.map(({ topic }) => topic), ["a"]);
+  await s.pass(10 * MINUTE);
+  s.silent();
+  s.offline();
+  s.online();
+  await idle();
+  s.take({ action: "subscribe" }).reply({ topics: [result(), result({ topic: "b" })] });
+  await idle();
+  s.wake();
+  await idle();
+  assert.equal(s.take({ action: "sync" }).frame.topics[1].digest, undefined, "the members are not known");
+});
+
+test("the longest time of the senders counts", async () => {
+  const s = await member();
+  s.push(push(8, { spreadMs: 3000 }));
+  s.push(push(9, { spreadMs: 10 }));
+  s.push(push(6));
+  await s.pass(2999);
+  s.silent();
+});

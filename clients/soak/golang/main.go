@@ -1,5 +1,5 @@
-// Command golang is the clients in Go of the soak of clients/soak: golang URL NAME CLIENTS TOPICS. It
-// takes commands, one line of JSON each, and answers each with a line.
+// Command golang is the clients in Go of the soak of clients/soak: golang URL NAME CLIENTS TOPICS.
+// It takes commands, one line of JSON each, and answers each with a line.
 package main
 
 import (
@@ -103,7 +103,7 @@ func (s *soak) serve(ctx context.Context) error {
 // start connects all clients and subscribes them to their topics.
 func (s *soak) start(ctx context.Context) error {
 	for i := range s.report.Clients {
-		c, err := client.New(s.url)
+		c, err := client.Connect(ctx, s.url)
 		if err != nil {
 			return err
 		}

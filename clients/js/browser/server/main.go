@@ -68,7 +68,7 @@ func run(ctx context.Context, addr, files, endpoint string, tokens bool) error {
 	a.wires.Listener = listener
 	server := &http.Server{Handler: gateway, ReadHeaderTimeout: 10 * time.Second}
 	go func() { log.Print(server.Serve(emulator.NewListener(&a.wires))) }()
-	fmt.Printf("http://%s\n", listener.Addr())
+	fmt.Fprintf(os.Stdout, "http://%s\n", listener.Addr())
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
 }
@@ -111,7 +111,7 @@ func (a *app) now() time.Time { return time.Now().Add(time.Duration(a.moved.Load
 // handler returns the API. Its state is in db, or in memory if that is nil.
 func (a *app) handler(api gatesock.ConnectionsAPI, db *dynamo.DB) lambda.Handler {
 	a.api, a.done, a.keys, a.open = api, make(map[string]int), make(map[string]bool), make(map[string]bool)
-	var store conn.Store = conn.NewMemory(conn.WithClock(a.now))
+	store := conn.NewMemory(conn.WithClock(a.now))
 	var entries topic.Log = topic.NewMemory()
 	if db != nil {
 		store, entries = db.Connections(), db.Topics()
@@ -123,7 +123,7 @@ func (a *app) handler(api gatesock.ConnectionsAPI, db *dynamo.DB) lambda.Handler
 	r := gatesock.New(opts...)
 	r.Use(gatesock.Recover())
 	if a.tokens {
-		// The browser wants one of its subprotocols in the answer, and the token must not be it.
+		// The browser wants one of its subprotocols in the answer, which is not the token.
 		r.Use(
 			authz.NegotiateSubprotocol("test"),
 			authz.NewCredentialExpiry(authz.WithClock(a.now), authz.WithDisconnector(api, nil)).Middleware(),
