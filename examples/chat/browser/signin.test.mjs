@@ -132,7 +132,7 @@ function expire() {
 
 for (const [what, room, prepare, time] of [
   ["A page that slept until its token had expired", "#slept", () => {}, "01:00:00"],
-  ["A page whose token the server does not accept any more", "#expired", expire, "02:00"],
+  ["A page whose token the server does not accept any more", "#expired", expire, "07:00"],
 ]) {
   signing(`${what} connects with another one, and misses nothing`, async (open) => {
     const ann = await open(room, { clock: true });
