@@ -34,12 +34,13 @@ const closings: { [code: number]: string } = {
   1012: "The server has closed the connection: it restarts.",
 };
 
-// The gateway answers in place of the server, without an id.
+// The gateway answers in place of the server, without an id. Nothing is rate_limited, after which
+// every call is sent again: the frame may be a late one, and about another call.
 const gatewayCodes = new Map([
   ["Forbidden", "not_found"],
   ["Bad request body", "invalid_argument"],
   ["Endpoint request timed out", "deadline_exceeded"],
-  ["Too Many Requests", "rate_limited"],
+  ["Too Many Requests", "unavailable"],
 ]);
 
 type Listener = (...args: any[]) => void;
@@ -321,9 +322,10 @@ export function newClient<A extends Api>(
     return true;
   }
 
-  function send(conn: Connection, message: object): void {
+  function send(conn: Connection, message: object, id?: string): void {
+    const text = JSON.stringify(message);
     conn.activeAt = env.now();
-    conn.socket!.send(JSON.stringify(message));
+    for (const frame of (id && options.fragments?.(text, id)) || [text]) conn.socket!.send(frame);
   }
 
   // The connection is dead unless a frame comes (13).
@@ -358,7 +360,7 @@ export function newClient<A extends Api>(
     };
     conn.waiting.set(id, answer);
     if (hasResult) conn.results.set(id, answer);
-    send(conn, { action, id, ...members });
+    send(conn, { action, id, ...members }, id);
     expect(conn, ANSWER);
   }
 
