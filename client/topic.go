@@ -23,6 +23,7 @@ type topic struct {
 	options   clientcore.Options
 	confirmed bool
 	position  Position // after the last event
+	isState   bool     // it has values in place of events, if it is confirmed
 
 	subscriptions []*Subscription
 	values        []*Values
@@ -63,7 +64,8 @@ func (c *Client) open(h handle, name string, o clientcore.Options, add func(*top
 			c.machine.Subscribe(now, name, t.options)
 		}
 		if t.confirmed {
-			h.confirm(t.position)
+			c.dismiss(now, t)
+			h.confirm(t.position) // it does nothing if h was dismissed
 		}
 	})
 	if !ok {
@@ -91,6 +93,24 @@ func (c *Client) leave(now time.Time, t *topic) {
 	if len(t.subscriptions)+len(t.values)+len(t.presences) == 0 && c.topics[t.name] == t {
 		delete(c.topics, t.name)
 		c.machine.Unsubscribe(now, t.name)
+	}
+}
+
+// dismiss ends the handles that are for a topic of the other kind.
+func (c *Client) dismiss(now time.Time, t *topic) {
+	if t.isState && len(t.subscriptions) > 0 {
+		for _, s := range t.subscriptions {
+			s.settle(gatesock.Errorf(gatesock.CodeFailedPrecondition, "the topic %q has values and no events", t.name))
+		}
+		t.subscriptions = nil
+		c.leave(now, t)
+	}
+	if !t.isState && len(t.values) > 0 {
+		for _, v := range t.values {
+			v.settle(gatesock.Errorf(gatesock.CodeFailedPrecondition, "the topic %q has events and no values", t.name))
+		}
+		t.values = nil
+		c.leave(now, t)
 	}
 }
 
@@ -133,7 +153,8 @@ func (c *Client) tell(a *clientcore.Action) {
 	}
 	switch a.Kind {
 	case clientcore.Subscribed:
-		t.confirmed, t.position = true, Position(a.Position)
+		t.confirmed, t.position, t.isState = true, Position(a.Position), a.Values
+		c.dismiss(c.clock.now(), t)
 		for _, h := range t.handles() {
 			h.confirm(t.position)
 		}
