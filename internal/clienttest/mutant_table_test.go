@@ -7,6 +7,10 @@ func mutants() []mutant {
 		m.client = "go"
 		all = append(all, m)
 	}
+	for _, m := range driverMutants() {
+		m.client = "client"
+		all = append(all, m)
+	}
 	for _, m := range scriptMutants() {
 		m.client = "js"
 		all = append(all, m)

@@ -27,6 +27,7 @@ import (
 type stage struct {
 	t       *testing.T
 	client  agent
+	live    bool // it has a clock of its own
 	gateway *emulator.Gateway
 	arrived chan struct{}
 
@@ -108,11 +109,18 @@ func newStage(t *testing.T, a agent) *stage {
 	})
 	require.NoError(t, err)
 	s.gateway = gw
+	if l, ok := a.(live); ok {
+		s.live = true
+		l.nudges(func() { nudge(s.arrived) })
+	}
 	return s
 }
 
 // end ends what is in the bubble.
 func (s *stage) end() {
+	if l, ok := s.client.(live); ok {
+		l.end()
+	}
 	require.NoError(s.t, s.gateway.Shutdown(context.Background()))
 }
 
@@ -242,10 +250,7 @@ func (l *link) bring(in incoming) {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
 	l.in = append(l.in, in)
-	select {
-	case l.s.arrived <- struct{}{}:
-	default:
-	}
+	nudge(l.s.arrived)
 }
 
 func (l *link) take() (in incoming, ok bool) {
