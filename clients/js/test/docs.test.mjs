@@ -69,10 +69,10 @@ function compile(all) {
   return done.stdout;
 }
 
-for (const [name, page] of [["docs/client.md", guide], ["README.md", readme]]) {
+for (const name of ["../../docs/client.md", "../../README.md", "README.md"]) {
   test(`the code of ${name} compiles`, () => {
-    const all = blocks(page, "js", "ts", "jsx", "tsx");
-    assert.ok(all.length > 2, `${all.length} blocks`);
+    const all = blocks(read(name), "js", "ts", "jsx", "tsx");
+    assert.ok(all.length > 0);
     assert.equal(compile(all), "", all.map(({ code }, i) => `block${i}:\n${code}`).join("\n"));
   });
 }
