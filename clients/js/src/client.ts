@@ -321,9 +321,10 @@ export function newClient<A extends Api>(
     return true;
   }
 
-  function send(conn: Connection, message: object): void {
+  function send(conn: Connection, message: object, id?: string): void {
+    const text = JSON.stringify(message);
     conn.activeAt = env.now();
-    conn.socket!.send(JSON.stringify(message));
+    for (const frame of (id && options.fragments?.(text, id)) || [text]) conn.socket!.send(frame);
   }
 
   // The connection is dead unless a frame comes (13).
@@ -358,7 +359,7 @@ export function newClient<A extends Api>(
     };
     conn.waiting.set(id, answer);
     if (hasResult) conn.results.set(id, answer);
-    send(conn, { action, id, ...members });
+    send(conn, { action, id, ...members }, id);
     expect(conn, ANSWER);
   }
 

@@ -428,7 +428,7 @@ export function join<A extends Api>(
         signal?.throwIfAborted();
         if (isClosed) throw closedError();
         if (calls.size >= (options.maxQueue ?? MAX_QUEUE)) throw new GatesockError("queue_full", "Too many calls wait already. Wait for their promises.");
-        const members = compose(action, input);
+        const members = compose(action, input, undefined, options.fragments);
         const c = ++count;
         const stop = after(expires, () => expire(c, call));
         const abort = () => {

@@ -52,8 +52,11 @@ export interface Options {
   keepAliveAction?: string;
   /** How many calls may wait, unsent or unanswered. Default: 256. */
   maxQueue?: number;
-  /** Whether messages above 32 KiB are split; the server needs package fragment. Default: false. */
-  fragments?: boolean;
+  /**
+   * `fragments` of `gatesock/fragments`: messages above 32 KiB are sent in several frames, if the
+   * server has package fragment. Without it they are refused with `too_large`.
+   */
+  fragments?: (message: string, id: string) => string[];
   /** Other names of the members of frames (docs/protocol.md, section 8) are not supported. */
   envelope?: undefined;
   /** A WebSocket constructor, for Node.js 20, which has none. */

@@ -158,7 +158,7 @@ test("A push that is lost without a trace is found when the tab wakes up", limit
     await bob.hears("The last word");
     await ann.page.evaluate(() => globalThis.mend());
     assert.deepEqual(await ann.texts(), []);
-    await ann.page.clock.fastForward("02:00"); // its timers are late
+    await ann.page.clock.fastForward("07:00"); // its timers are late
     await ann.hears("The last word");
     assert.equal(await ann.page.evaluate(() => globalThis.sockets.length), 1, "over the same connection");
   } finally {

@@ -13,7 +13,7 @@ const MAX_NAME = 32; // the server's limits, in characters
 const MAX_TEXT = 2000;
 const ROOM = /^[a-z0-9-]{1,32}$/;
 const TYPING_EVERY = 2_000;
-const REJOIN = 2_000; // ms after which the page joins again if the server says that it is not in the room
+const REJOIN = 2_000; // ms after which the page joins again if the server does not know it in the room
 const EXPIRED = 5_000; // ms after the end of a token from which on the page may have missed something
 const SILENT = ["token", "refused", "rate_limited"]; // problems that the state of the connection shows
 
