@@ -30,6 +30,7 @@ func machineMutants() []mutant {
 		one("a refusal for the rate holds up its call only", "outbox.go",
 			"	c.pauses[k.Action] = later(c.pauses[k.Action], c.now.Add(wait))\n", ""),
 		one("retryAfterMs is ignored", "outbox.go", "	if wait == 0 {\n", "	if true {\n"),
+		one("a refusal of the gateway for the rate is the server's", "outbox.go", "		code = unavailable\n", "		code = limited\n"),
 		one("what would expire waits", "outbox.go", "case at.Before(k.until):", "case true:"),
 		one("a call without an answer is sent again", "outbox.go", "	if k.Idempotent && !k.settled {\n", "	if !k.settled {\n"),
 		one("a call that was sent expires", "outbox.go", "case k.link == nil && k.unsure:", `case k.link == nil && k.Action == "-":`),
@@ -144,7 +145,9 @@ func scriptMutants() []mutant {
 		one("of an array the first push counts", "client.js", "for (const frame of Array.isArray(frames) ? frames : [frames])",
 			"for (const frame of Array.isArray(frames) ? frames.slice(0, 1) : [frames])"),
 		one("a frame of the gateway is for one of several", "client.js", "conn.waiting.size == 1", "conn.waiting.size >= 1"),
-		one("stale_connection is an error as others", "client.js", `Object(error).code == "stale_connection"`, `Object(error).code == "-"`),
+		one("a refusal of the gateway for the rate is the server's", "client.js", `["Too Many Requests", "unavailable"]`,
+			`["Too Many Requests", "rate_limited"]`),
+		one("stale_connection is an error as others", "client.js", `code == "stale_connection"`, `code == "-"`),
 
 		one("pushes are dropped while it subscribes", "log.js", "if (this.position && isBelow(entry, this.position)) return [];",
 			"if (!this.position || isBelow(entry, this.position)) return [];"),

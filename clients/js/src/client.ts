@@ -34,12 +34,13 @@ const closings: { [code: number]: string } = {
   1012: "The server has closed the connection: it restarts.",
 };
 
-// The gateway answers in place of the server, without an id.
+// The gateway answers in place of the server, without an id. Nothing is rate_limited, after which
+// every call is sent again: the frame may be a late one, and about another call.
 const gatewayCodes = new Map([
   ["Forbidden", "not_found"],
   ["Bad request body", "invalid_argument"],
   ["Endpoint request timed out", "deadline_exceeded"],
-  ["Too Many Requests", "rate_limited"],
+  ["Too Many Requests", "unavailable"],
 ]);
 
 type Listener = (...args: any[]) => void;

@@ -4,7 +4,7 @@ import { check, closed, listeners } from "./subscription.js";
 import type { Handle, Topics } from "./topics.js";
 import type { Member, Presence } from "./types.js";
 
-/** Makes the client a visible member of a topic, and shows who is there. */
+/** Makes the client a visible member of a topic, and returns who is there. */
 export function presence(topics: Topics, name: string, { as }: { as?: unknown } = {}): Presence {
   check(name, as);
   const { on, emit } = listeners(topics.host);

@@ -122,7 +122,7 @@ export function newTopics(host: Host) {
   let syncTries = 0;
   let pushes = 0; // pushes and answers that have come
 
-  // Changes the state, and informs the app. What the state calls for is sent a moment later, so
+  // Changes the state; the app learns of it. What the state calls for is sent a moment later, so
   // that what the app subscribes to at once is in one request.
   function step(change?: () => void): void {
     change?.();

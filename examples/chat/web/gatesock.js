@@ -230,7 +230,7 @@ var gatewayCodes = /* @__PURE__ */ new Map([
   ["Forbidden", "not_found"],
   ["Bad request body", "invalid_argument"],
   ["Endpoint request timed out", "deadline_exceeded"],
-  ["Too Many Requests", "rate_limited"]
+  ["Too Many Requests", "unavailable"]
 ]);
 function newClient(options, env = system(options), extend) {
   const { token, ticket, protocols = [], keepAlive = 8 * MINUTE, keepAliveAction = "keepalive" } = options;
