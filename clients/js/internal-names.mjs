@@ -1,5 +1,5 @@
-// The members of objects that never leave the package. The build gives them short names, which
-// takes about 300 bytes off the bundle of a page. A name in this list must not be a member of a
+// The members of objects that never leave the package. The build shortens their names, which takes
+// about 300 bytes off the bundle of a page. A name in this list must not be a member of a
 // frame, of what an app or another tab sees, or of anything that JavaScript or a browser has:
 // test/build.test.mjs checks that.
 export const internalNames = `
