@@ -115,7 +115,7 @@ func (c *Client) Next() (Action, bool) {
 
 func (c *Client) act(a Action) { c.actions = append(c.actions, a) }
 
-// problem tells the user what belongs to no call.
+// problem lets the user know what belongs to no call.
 func (c *Client) problem(code, text string) {
 	c.act(Action{Kind: Problem, Code: code, Text: text})
 }

@@ -216,7 +216,7 @@ func (c *Client) Send(now time.Time, action string, input json.RawMessage) error
 // Calls returns how many calls are unsettled, or may still be answered.
 func (c *Client) Calls() int { return len(c.calls) }
 
-// settled tells the user how a call has ended.
+// settled lets the user know how a call has ended.
 func (c *Client) settled(number int64, e failure) {
 	c.act(Action{
 		Kind: Settled, Request: number, Code: e.Code, Text: e.Message, RetryAfter: ms(e.RetryAfterMs), Details: e.Details,

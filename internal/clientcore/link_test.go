@@ -257,6 +257,20 @@ func TestDeadConnections(t *testing.T) {
 	}
 }
 
+// TestProbesDoNotPutOffTheEnd checks that a user who asks again and again does not keep a dead
+// connection.
+func TestProbesDoNotPutOffTheEnd(t *testing.T) {
+	t.Parallel()
+	s := connected(t)
+	s.deaf = true
+	for range 10 {
+		s.Visible(s.now)
+		s.pass(time.Second)
+	}
+	require.Equal(t, []int{1}, s.ends)
+	require.Equal(t, 1, s.kept)
+}
+
 func TestKeepAliveOptions(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[time.Duration]time.Duration{

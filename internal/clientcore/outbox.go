@@ -47,8 +47,8 @@ func (c *Client) sendCalls() {
 	}
 }
 
-// maySend returns the time before which an unsent call is not sent, and whether that is all it waits
-// for. The others are the lanes of earlier calls, and their actions.
+// maySend returns the time before which an unsent call is not sent, and whether that is all that it
+// waits for. The others are the lanes of earlier calls, and their actions.
 func (c *Client) maySend(k *call, lanes, underWay, unsent *names) (time.Time, bool) {
 	if (*lanes)[k.Lane] || (*underWay)[k.Action] || (*unsent)[k.Action] {
 		return time.Time{}, false
@@ -326,7 +326,8 @@ func (c *Client) gatewayAnswered(l *link, text string) {
 // isRecent reports whether the gateway may still answer a message that was sent at a time.
 func (c *Client) isRecent(at time.Time) bool { return !at.IsZero() && c.now.Sub(at) < gatewayTime }
 
-// gatewayError returns the error that a frame of the gateway is.
+// gatewayError returns the error that a frame of the gateway is. None is rate_limited, after which
+// every call is sent again: the frame may be a late one, and about another call.
 func gatewayError(text string) failure {
 	code := internal
 	switch text {
@@ -337,7 +338,7 @@ func gatewayError(text string) failure {
 	case "Endpoint request timed out":
 		code = late
 	case "Too Many Requests":
-		code = limited
+		code = unavailable
 	}
 	return failure{Code: code, Message: "the gateway has answered: " + text}
 }

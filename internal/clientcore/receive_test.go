@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFramesOfOthers checks what the user is told of frames that are not about topics: of rules 9 to
+// TestFramesOfOthers checks what the user is told of frames that are not about topics: rules 9 to
 // 11 of section 12.
 func TestFramesOfOthers(t *testing.T) {
 	t.Parallel()

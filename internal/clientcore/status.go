@@ -53,7 +53,7 @@ func (c *Client) State() (State, time.Time) {
 	}
 }
 
-// report tells the user of the state if it has changed.
+// report lets the user know the state if it has changed.
 func (c *Client) report() {
 	s, at := c.State()
 	if s == c.told && at.Equal(c.toldAt) {

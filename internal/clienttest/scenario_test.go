@@ -130,6 +130,16 @@ func (s *stage) finish() {
 	}
 	s.client.do(time.Now(), command{Do: "close"})
 	s.run()
+	s.requireClosed()
+	// A driver may tell it the time once more.
+	time.Sleep(time.Hour) //nolint:forbidigo // in a bubble
+	s.client.tick(time.Now())
+	s.run()
+	s.requireClosed()
+}
+
+func (s *stage) requireClosed() {
+	s.t.Helper()
 	for _, l := range s.links {
 		require.Equal(s.t, over, l.state, "connection %d of a client that was closed", l.number)
 	}

@@ -57,6 +57,7 @@ type link struct {
 	state   linkState
 	code    int // with which the client has closed it
 	in      []incoming
+	pieces  map[string][]string // of messages in fragments, by their ids
 }
 
 type linkState int
@@ -170,6 +171,9 @@ func (s *stage) message(ctx context.Context, id, body string) ([]byte, error) {
 	}
 	if s.ignored == "" || s.ignored != r.fields["action"] {
 		s.inbox = append(s.inbox, r)
+		if whole := s.joins(r); whole != nil {
+			s.inbox = append(s.inbox, whole)
+		}
 	}
 	failing := s.failing
 	s.failing = ""
@@ -197,6 +201,39 @@ func (s *stage) autoAnswer(r *request) []byte {
 	default:
 		return nil
 	}
+}
+
+// joins notes a fragment, and returns the message if all of its fragments are there, or nil.
+func (s *stage) joins(r *request) *request {
+	if r.fields["action"] != "fragment" {
+		return nil
+	}
+	var f struct {
+		ID           string
+		Index, Count int
+		Piece        string
+	}
+	if json.Unmarshal(r.raw, &f) != nil || f.Index < 0 || f.Index >= f.Count || f.Count > 128 {
+		return nil // the step that expects it fails
+	}
+	if r.link.pieces == nil {
+		r.link.pieces = map[string][]string{}
+	}
+	pieces := r.link.pieces[f.ID]
+	if pieces == nil {
+		pieces = make([]string, f.Count)
+		r.link.pieces[f.ID] = pieces
+	}
+	if f.Count != len(pieces) {
+		return nil
+	}
+	pieces[f.Index] = f.Piece
+	if slices.Contains(pieces, "") {
+		return nil
+	}
+	whole := &request{link: r.link, raw: []byte(strings.Join(pieces, ""))}
+	_ = json.Unmarshal(whole.raw, &whole.fields)
+	return whole
 }
 
 // Send and Close are called by the gateway.

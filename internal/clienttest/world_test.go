@@ -356,18 +356,12 @@ type wire struct {
 	session *emulator.Session
 
 	in      []incoming // from the gateway
-	out     []outgoing // from the client
+	out     []string   // from the client
 	dialing bool
 	open    bool // in the eyes of the client
 	left    bool // the client has closed it, or has lost it
 	dead    bool // frames get lost, and nobody knows
 	noticed bool // the gateway knows that it has ended
-}
-
-// outgoing is a frame of the client.
-type outgoing struct {
-	frame string
-	at    time.Time
 }
 
 // Send and Close are called by the gateway.
@@ -477,7 +471,7 @@ func (l *wire) receive(i int) {
 func (l *wire) send(i int) {
 	w := l.user.w
 	w.mu.Lock()
-	frame := l.out[i].frame
+	frame := l.out[i]
 	l.out = slices.Delete(l.out, i, i+1)
 	dead := l.dead
 	w.mu.Unlock()

@@ -11,7 +11,8 @@ import type { CallOptions, Options } from "./types.js";
  * No frame for so long after a request: the connection is dead; and so long the gateway may answer.
  */
 export const ANSWER = 30_000;
-const MAX_FRAME = 32 * 1024; // bytes; the gateway closes a connection that sends a larger one
+/** In bytes; the gateway closes a connection that sends a larger one. */
+export const MAX_FRAME = 32 * 1024;
 const MAX_FAULTS = 5; // so often may a server fail, until it is believed
 
 interface Call {
@@ -37,7 +38,7 @@ export type Calls = ReturnType<typeof newCalls>;
 
 /** Returns an outbox. */
 export function newCalls(
-  { maxQueue = 256, idempotent = [] }: Options,
+  { maxQueue = 256, idempotent = [], fragments }: Options,
   env: Environment,
   after: (ms: number, f: () => void) => () => void,
   ask: (conn: Connection, action: string, members: object, ms: number, answer: Answer, hasResult?: boolean) => void,
@@ -72,7 +73,7 @@ export function newCalls(
     call.conn = conn;
     call.sends++;
     const answer = (frame?: Frame) => {
-      if (frame?.error) refused(call, serverError(frame.error));
+      if (frame?.error) refused(call, serverError(frame.error, fragments && frame.action));
       else if (frame) call.settle(undefined, frame.data ?? null);
       else {
         pause(call, backoff(call));
@@ -132,7 +133,7 @@ export function newCalls(
         if (isClosed) throw closed();
         if (calls.size >= maxQueue) throw new GatesockError("queue_full", "Too many calls wait for their answers.");
         const key = options.key === true ? env.key() : options.key;
-        const members = compose(action, input, key);
+        const members = compose(action, input, key, fragments);
         const call: Call = {
           action,
           members,
@@ -186,7 +187,7 @@ const unknown = () => new GatesockError("unknown_outcome", "There was no answer.
 export const closed = () => new GatesockError("closed", "The client is closed.");
 
 /** Returns a copy of the members of a message. It throws if there can be no such message. */
-export function compose(action: unknown, input: unknown = {}, key?: string): object {
+export function compose(action: unknown, input: unknown = {}, key?: string, split?: Options["fragments"]): object {
   let members: any;
   let cause: unknown;
   try {
@@ -201,10 +202,16 @@ export function compose(action: unknown, input: unknown = {}, key?: string): obj
     throw new GatesockError("invalid_argument", `The message ${String(action)} needs a name, and an object of JSON without action and id.`, { cause });
   }
   if (key) members.key = key;
-  const size = new TextEncoder().encode(JSON.stringify({ action, id: "0123456789", ...members })).length;
-  if (size > MAX_FRAME) throw new GatesockError("too_large", `The message has ${size} bytes, of at most ${MAX_FRAME}.`);
+  const id = "0123456789";
+  const text = JSON.stringify({ action, id, ...members });
+  const size = bytes(text);
+  if (split) split(text, id);
+  else if (size > MAX_FRAME) throw new GatesockError("too_large", `The message has ${size} bytes, of at most ${MAX_FRAME}.`);
   return members;
 }
+
+/** Returns how many bytes a text has in UTF-8. */
+export const bytes = (text: string) => new TextEncoder().encode(text).length;
 
 /** Reports whether a value of JSON is an object. */
 export function isObject(value: unknown): value is Frame {

@@ -6,6 +6,7 @@ import type { Answer, Connection } from "./connection.js";
 import { system, type Environment, type Happening } from "./env.js";
 import { GatesockError, serverError, type Code } from "./error.js";
 import type { Frame, NewExtension } from "./extension.js";
+import { newListeners, type Listener } from "./listeners.js";
 import type { Api, CoreClient, Options, Push, State } from "./types.js";
 
 const MINUTE = 60_000;
@@ -34,15 +35,14 @@ const closings: { [code: number]: string } = {
   1012: "The server has closed the connection: it restarts.",
 };
 
-// The gateway answers in place of the server, without an id.
+// The gateway answers in place of the server, without an id. Nothing is rate_limited, after which
+// every call is sent again: the frame may be a late one, and about another call.
 const gatewayCodes = new Map([
   ["Forbidden", "not_found"],
   ["Bad request body", "invalid_argument"],
   ["Endpoint request timed out", "deadline_exceeded"],
-  ["Too Many Requests", "rate_limited"],
+  ["Too Many Requests", "unavailable"],
 ]);
-
-type Listener = (...args: any[]) => void;
 
 /** Returns a client, which connects at once, perhaps with an extension. */
 export function newClient<A extends Api>(
@@ -51,7 +51,6 @@ export function newClient<A extends Api>(
   extend?: NewExtension,
 ): CoreClient<A> {
   const { token, ticket, protocols = [], keepAlive = 8 * MINUTE, keepAliveAction = "keepalive" } = options;
-  const listeners = new Set<[type: string, f: Listener]>();
   const url = address(options.url);
   const silence = Math.min(Math.max(keepAlive, 10_000), 9 * MINUTE);
   const timers = new Map<() => void, unknown>(); // what ends them, and whose they are
@@ -75,15 +74,7 @@ export function newClient<A extends Api>(
     }
   }
 
-  function emit(type: string, ...args: unknown[]): void {
-    for (const one of [...listeners]) if (one[0] == type && listeners.has(one)) run(one[1], ...args);
-  }
-
-  function listen(type: string, f: Listener): () => void {
-    const one: [string, Listener] = [type, f];
-    listeners.add(one);
-    return () => void listeners.delete(one);
-  }
+  const { on, emit } = newListeners(run);
 
   function become(next: State): void {
     state = next;
@@ -293,8 +284,10 @@ export function newClient<A extends Api>(
   function take(conn: Connection, frame: Frame): boolean {
     const { id, event, error, message, action } = frame;
     const isPush = event !== undefined || "events" in frame;
-    const isStale = Object(error).code == "stale_connection";
+    const { code } = Object(error);
+    const isStale = code == "stale_connection";
     if (isPush && !id && !error) return push(frame);
+    if (id && code == "rate_limited") emit("limited", serverError(error));
     if (id) (isPush ? conn.results : conn.waiting).get(id)?.(frame);
     else if (action == keepAliveAction) conn.waiting.delete("");
     else if (error) isStale || tell(serverError(error));
@@ -319,9 +312,10 @@ export function newClient<A extends Api>(
     return true;
   }
 
-  function send(conn: Connection, message: object): void {
+  function send(conn: Connection, message: object, id?: string): void {
+    const text = JSON.stringify(message);
     conn.activeAt = env.now();
-    conn.socket!.send(JSON.stringify(message));
+    for (const frame of (id && options.fragments?.(text, id)) || [text]) conn.socket!.send(frame);
   }
 
   // The connection is dead unless a frame comes (13).
@@ -356,7 +350,7 @@ export function newClient<A extends Api>(
     };
     conn.waiting.set(id, answer);
     if (hasResult) conn.results.set(id, answer);
-    send(conn, { action, id, ...members });
+    send(conn, { action, id, ...members }, id);
     expect(conn, ANSWER);
   }
 
@@ -410,8 +404,8 @@ export function newClient<A extends Api>(
       note(current, message, undefined);
       return true;
     },
-    on: (type: string, f: Listener) => listen(type, f),
-    onPush: (event: string, f: (data: any, push: Push) => void) => listen(`push ${event}`, f),
+    on,
+    onPush: (event: string, f: (data: any, push: Push) => void) => on(`push ${event}`, f),
     retry: hurry,
     close() {
       if (state.name == "closed") return;

@@ -55,11 +55,13 @@ export function isLasting(code: unknown): boolean {
 
 /**
  * Makes an error of the member `error` of a frame, which may be anything. A code may be one that is
- * not known here.
+ * not known here. The action is that of the frame, if messages may be sent in fragments: a server
+ * without fragments does not take so large a message.
  */
-export function serverError(error: unknown): GatesockError {
+export function serverError(error: unknown, action?: unknown): GatesockError {
   const { code, message, retryAfterMs: ms, details } = Object(error);
-  const known = code && typeof code == "string" ? code : "internal";
+  let known = code && typeof code == "string" ? code : "internal";
+  if (action == "fragment" && known == "not_found") known = "too_large";
   return new GatesockError(known, typeof message == "string" ? message : known, {
     retryAfterMs: ms > 0 && typeof ms == "number" ? ms : undefined,
     details,

@@ -28,7 +28,7 @@ export type Down =
   | { t: "state"; state: State }
   | { t: "opened"; n: number }
   | { t: "frame"; frame: Frame }
-  | { t: "problem"; fault: Fault }
+  | { t: "problem" | "limited"; fault: Fault }
   | { t: "answer"; to: string; r: number; data?: unknown; fault?: Fault }
   /** The end of a call. If the leader ends: `lost` if it may have been sent, or `unsent`. */
   | { t: "end"; to: string; c: number; data?: unknown; fault?: Fault; lost?: boolean; unsent?: boolean };
@@ -113,6 +113,7 @@ export function newHub(
   });
   client.on("state", (state) => isOver || post({ t: "state", state }));
   client.on("problem", (error) => post({ t: "problem", fault: faultOf(error) }));
+  client.on("limited", (error) => post({ t: "limited", fault: faultOf(error) }));
 
   // Starts the requests that need not wait for an earlier one.
   function pump(): void {
@@ -285,7 +286,8 @@ export function newHub(
 }
 
 function topicsOf(members: { topic?: unknown; topics?: unknown }): string[] {
-  const all = Array.isArray(members.topics) ? members.topics : [members.topic];
+  const { topic, topics } = Object(members);
+  const all: any[] = Array.isArray(topics) ? topics : [topic];
   return all.map((one) => (typeof one === "object" && one ? one.topic : one)).filter((one) => typeof one === "string");
 }
 

@@ -52,8 +52,11 @@ export interface Options {
   keepAliveAction?: string;
   /** How many calls may wait, unsent or unanswered. Default: 256. */
   maxQueue?: number;
-  /** Whether messages above 32 KiB are split; the server needs package fragment. Default: false. */
-  fragments?: boolean;
+  /**
+   * `fragments` of `gatesock/fragments`: messages above 32 KiB are sent in several frames, if the
+   * server has package fragment. Without it they are refused with `too_large`.
+   */
+  fragments?: (message: string, id: string) => string[];
   /** Other names of the members of frames (docs/protocol.md, section 8) are not supported. */
   envelope?: undefined;
   /** A WebSocket constructor, for Node.js 20, which has none. */
@@ -67,7 +70,7 @@ export interface CallOptions {
    * out.
    */
   signal?: AbortSignal;
-  /** How long to wait for an answer after sending, in ms. Default: 30,000. */
+  /** How long to wait for an answer after sending, in ms. Default: 30 seconds. */
   timeout?: number;
   /** How long the call may wait to be sent, in ms. Default: 5 minutes. */
   expires?: number;
@@ -220,6 +223,11 @@ export interface CoreClient<A extends Api = Api> {
   on(type: "state", listener: (state: State) => void): () => void;
   /** Listens to what went wrong and belongs to no call: the text is for people. */
   on(type: "problem", listener: (error: Error & { code: string }) => void): () => void;
+  /**
+   * Listens to refusals of calls and topics because there were too many: what was refused waits for
+   * `retryAfterMs`, and up to 25 % longer, and is sent again.
+   */
+  on(type: "limited", listener: (error: Error & { retryAfterMs: number | undefined }) => void): () => void;
   /** Listens to the pushes of an event. */
   onPush<E extends keyof A["pushes"] & string>(event: E, listener: (data: A["pushes"][E], push: Push) => void): () => void;
   /** Tries to connect now, if the client waits for its next attempt. */

@@ -446,6 +446,22 @@ test("rule 23: if it would expire before, it is settled at once", async () => {
   assert.equal(await outcome(other), 2);
 });
 
+test("each refusal for the rate is told, and only those of requests", async () => {
+  const { client, world, problems } = await online();
+  const told = [];
+  client.on("limited", (error) => told.push([error.code, error.retryAfterMs, error instanceof GatesockError]));
+  client.call("a");
+  await world.socket.refuse({ code: "rate_limited", message: "no", retryAfterMs: 2_000 });
+  await world.pass(2_500);
+  await world.socket.refuse("rate_limited");
+  assert.deepEqual(told, [["rate_limited", 2_000, true], ["rate_limited", undefined, true]]);
+  settled(client.call("b"));
+  await world.socket.refuse("permission_denied");
+  await world.socket.say({ action: "typing", error: { code: "rate_limited", message: "no", retryAfterMs: 5 } });
+  assert.equal(told.length, 2);
+  assert.deepEqual(problems, ["rate_limited"]);
+});
+
 test("rule 24: what is passing is repeated if the call is idempotent", async () => {
   for (const code of ["unavailable", "deadline_exceeded", "internal", "a code of the future", 7, undefined]) {
     const { client, world } = await online();
@@ -545,6 +561,7 @@ for (const [message, code] of Object.entries({
   "Bad request body": "invalid_argument",
   "Internal server error": "internal",
   "Endpoint request timed out": "deadline_exceeded",
+  "Too Many Requests": "unavailable",
   "something else": "internal",
   constructor: "internal",
 })) {
@@ -557,11 +574,12 @@ for (const [message, code] of Object.entries({
   });
 }
 
-test("rule 25: Too Many Requests is rate_limited", async () => {
+test("rule 25: an idempotent call is sent again after Too Many Requests", async () => {
   const { client, world } = await online();
-  const call = client.call("a");
+  const call = client.call("a", {}, { idempotent: true });
   await world.socket.say({ message: "Too Many Requests", connectionId: "c", requestId: "r" });
-  await world.pass(1_250);
+  await world.pass(500);
+  assert.equal(world.socket.sent.length, 2);
   await world.socket.reply("A");
   assert.equal(await outcome(call), "A");
 });

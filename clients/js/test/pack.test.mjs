@@ -17,6 +17,7 @@ const values = {
   ".": ["GatesockError", "connect"],
   "./core": ["GatesockError", "connect"],
   "./values": ["values"],
+  "./fragments": ["fragments"],
   "./tabs": ["GatesockError", "connect"],
   "./react": ["useClientState", "usePresence", "useTopic"],
   "./svelte": ["presenceStore", "stateStore", "topicStore"],

@@ -31,6 +31,7 @@ const imports = [
   ["gatesock/core", connect("core"), 5000],
   ["gatesock", connect("index"), 7000],
   ["gatesock/values", `import { values } from "./values.js"; globalThis.prices = values(globalThis.client, "prices");`, 1250, connect("index")],
+  ["gatesock/fragments", `import { fragments } from "./fragments.js"; globalThis.fragments = fragments;`, 500, connect("core")],
   ["gatesock/tabs", connect("tabs"), 3830, connect("index")],
   ["gatesock/react", all("react"), 1000],
   ["gatesock/svelte", all("svelte"), 1000],

@@ -361,6 +361,20 @@ test("A problem is told in all tabs", async () => {
   await finish(world);
 });
 
+test("A refusal for the rate is told in all tabs", async () => {
+  const world = await start(22, 3);
+  const told = [];
+  for (const [i, tab] of world.tabs.entries()) tab.client.on("limited", (error) => told.push([i, error.code, error.retryAfterMs]));
+  world.server.busy = true;
+  const call = outcome(world.tabs[1].client.call("do", { k: 1 }));
+  await world.clock.advance(1000);
+  assert.deepEqual(told.sort(), [0, 1, 2].map((i) => [i, "rate_limited", 20_000]));
+  world.server.busy = false;
+  await world.clock.advance(30_000);
+  assert.deepEqual(call, { value: { k: 1 } });
+  await finish(world);
+});
+
 test("A tab in front keeps the time for a leader whose timers are late", async () => {
   const world = await start(21, 2);
   const { leader } = world;

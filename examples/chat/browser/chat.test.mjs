@@ -389,7 +389,7 @@ chat("frames", "The gateway's own frames are understood", async (join) => {
   await receive('{"event":"news","topic":"elsewhere","data":1,"more":2}');
   assert.equal(await ann.page.locator(".alert").count(), 0);
   await receive('{"message": "Internal server error", "connectionId":"abc=", "requestId":"def="}');
-  await ann.alert("The gateway answered: Internal server error.");
+  await ann.alert("The gateway has answered in place of the server: Internal server error");
 });
 
 test("The door refuses an empty room and a name that is too long", limit, async () => {

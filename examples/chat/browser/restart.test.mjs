@@ -145,7 +145,7 @@ test("A tab that was asleep has what was said meanwhile, in order and once", lim
 });
 
 test("A push that is lost without a trace is found when the tab wakes up", limit, async () => {
-  const ann = await Window.join(browser, server.url, "Ann", "lost");
+  const ann = await Window.join(browser, server.url, "Ann", "lost", { clock: true });
   const bob = await Window.join(browser, server.url, "Bob", "lost");
   try {
     await ann.page.evaluate(() => {
@@ -158,7 +158,7 @@ test("A push that is lost without a trace is found when the tab wakes up", limit
     await bob.hears("The last word");
     await ann.page.evaluate(() => globalThis.mend());
     assert.deepEqual(await ann.texts(), []);
-    await ann.page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+    await ann.page.clock.fastForward("07:00"); // its timers are late
     await ann.hears("The last word");
     assert.equal(await ann.page.evaluate(() => globalThis.sockets.length), 1, "over the same connection");
   } finally {

@@ -115,6 +115,49 @@ signing("A token that ends while one talks is replaced by another", async () => 
   }
 });
 
+// Runs in the page: the server answers the next sync and subscribe as if the token had expired.
+function expire() {
+  const socket = globalThis.sockets.at(-1);
+  const send = socket.send;
+  const answers = {
+    sync: ({ topics }) => ({ data: { moved: [], lost: topics.map(({ topic }) => topic), extra: [], presence: [] } }),
+    subscribe: () => ({ error: { code: "unauthenticated", message: "the token has expired" } }),
+  };
+  socket.send = (text) => {
+    const { id, action, ...input } = JSON.parse(text);
+    if (!answers[action]) return send.call(socket, text);
+    setTimeout(() => socket.onmessage?.({ data: JSON.stringify({ id, action, ...answers[action](input) }) }));
+  };
+}
+
+for (const [what, room, prepare, time] of [
+  ["A page that slept until its token had expired", "#slept", () => {}, "01:00:00"],
+  ["A page whose token the server does not accept any more", "#expired", expire, "07:00"],
+]) {
+  signing(`${what} connects with another one, and misses nothing`, async (open) => {
+    const ann = await open(room, { clock: true });
+    const bob = await open(room);
+    for (const [name, window] of Object.entries({ Ann: ann, Bob: bob })) {
+      await window.signIn(name);
+      await window.online(...(window === ann ? ["Ann"] : ["Ann", "Bob"]));
+    }
+    await bob.say("Good night");
+    await ann.hears("Good night");
+    const { access } = await ann.session();
+    await ann.page.evaluate(prepare);
+    await ann.page.clock.fastForward(time);
+    await ann.page.waitForFunction(() => globalThis.sockets.length === 2);
+    await ann.state("Online");
+    await bob.say("Good morning");
+    await ann.hears("Good morning");
+    assert.notEqual((await ann.session()).access, access);
+    assert.deepEqual(await ann.texts(), ["Good night", "Good morning"]);
+    assert.deepEqual(await ann.page.locator(".alert").allTextContents(), []);
+    await ann.say("Good morning to you");
+    await bob.hears("Good morning to you");
+  });
+}
+
 signing("Messages wait for a server that comes back with other keys", async (open) => {
   const ann = await open("#restart");
   await ann.signIn("Ann");

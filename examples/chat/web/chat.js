@@ -1,38 +1,40 @@
 // The page: the door, to choose a name and a room, and the chat behind it.
 
 import { alert } from "./alerts.js";
+import { Drafts, Later } from "./drafts.js";
 import { keepFocus } from "./focus.js";
-import { Link, LinkError, RequestError } from "./link.js";
+import { connect, GatesockError } from "./gatesock.js";
 import * as log from "./log.js";
-import { Outbox } from "./outbox.js";
 import { Presence } from "./presence.js";
 import { SignedOut, SignIn } from "./signin.js";
 import { keep, load } from "./storage.js";
-import { Topics } from "./topics/topics.js";
 
 const MAX_NAME = 32; // the server's limits, in characters
 const MAX_TEXT = 2000;
 const ROOM = /^[a-z0-9-]{1,32}$/;
 const TYPING_EVERY = 2_000;
+const REJOIN = 2_000; // ms after which the page joins again if the server does not know it in the room
+const EXPIRED = 5_000; // ms after the end of a token from which on the page may have missed something
+const SILENT = ["token", "refused", "rate_limited"]; // problems that the state of the connection shows
 
 const $ = (selector) => document.querySelector(selector);
 const text = $("#text");
 
 const meta = (name) => $(`meta[name=${name}]`).content;
 const gateway = new URL(meta("gateway"), location);
-gateway.protocol = gateway.protocol.replace("http", "ws");
 
 // Without sign-in there is no session, and people choose their names.
 const session = meta("issuer") ? new SignIn({ issuer: meta("issuer"), client: meta("client"), scope: meta("scope") }) : null;
-const link = new Link(gateway, session ? protocols : undefined);
-const topics = new Topics(request);
-const outbox = new Outbox(say, (until) => showWait(until));
+const drafts = new Drafts(say);
 const presence = new Presence();
 let me = "";
 let room = "";
+let client = null; // of gatesock, while the page is in a room
+let messages = null; // the subscription to the room
+let joins = 0; // how often the server has confirmed that
 let joined = false; // over the present connection
+let lost = new AbortController(); // aborts when that has ended
 let typedAt = 0; // when the last typing notice was sent
-let retryAt = 0; // when the link tries again
 let waitUntil = 0; // when the server accepts messages again, after too many
 
 // The door.
@@ -57,8 +59,8 @@ function check(id, isRight, problem) {
 }
 
 function showDoor() {
-  topics.unsubscribe(topicOf(room));
-  link.close();
+  client?.close();
+  client = null;
   $("#chat").hidden = true;
   $("#door").hidden = false;
   $("#name").value = load("name", "");
@@ -99,60 +101,53 @@ $("#sign-out").addEventListener("click", () => {
   showAccount();
 });
 
-// The subprotocols of a handshake: the chat's own, and the token (see authz.SubprotocolToken).
-// After a failed attempt it uses a new token, because a browser does not report a refusal to the
-// page.
-async function protocols({ refused }) {
+// Returns the token for a connection. After a failed attempt it is a new one, because a browser does
+// not report a refusal to the page.
+let isDoubted = false;
+
+async function token() {
+  const doubted = isDoubted;
+  isDoubted = true;
+  return signedIn(() => session.token({ doubted }));
+}
+
+// Sends a new token over the connection.
+async function renew() {
+  const fresh = await signedIn(() => session.token({ doubted: true }));
+  await client.call("authenticate", { token: fresh }, { idempotent: true, signal: lost.signal });
+}
+
+// Runs a function, and goes back to the door if the sign-in has ended.
+async function signedIn(run) {
   try {
-    return ["chat.v1", `bearer.${await session.token({ doubted: refused })}`];
+    return await run();
   } catch (error) {
-    if (error instanceof SignedOut) leave(error);
+    if (error instanceof SignedOut) {
+      showDoor();
+      alert(error.message);
+    }
     throw error;
   }
 }
 
-// Back to the door, because the sign-in has ended.
-function leave(error) {
-  showDoor();
-  alert(error.message);
-}
-
-// Sends a request. If the token has expired, it replaces the token first.
-async function request(action, members) {
-  try {
-    return await link.request(action, members);
-  } catch (error) {
-    if (!session || error.code !== "unauthenticated") throw error;
-  }
-  try {
-    await link.request("authenticate", { token: await session.token({ doubted: true }) });
-  } catch (error) {
-    if (error instanceof SignedOut) leave(error);
-    throw error instanceof RequestError || error instanceof SignedOut ? error : new LinkError(error.message);
-  }
-  return link.request(action, members);
-}
-
 // A connection receives nothing after its token has expired, so the page sends a new token before.
-// If that fails, for example without a network, the server reports the connection as unknown, and
-// the link starts over.
+// If it could not, because the computer was asleep, it connects again.
 let renewal = 0;
 
 function keepRenewed() {
   clearTimeout(renewal);
-  if (!session || link.state !== "online") return;
+  if (!session || client?.state.name !== "online") return;
   renewal = setTimeout(async () => {
+    if (session.expiredFor > EXPIRED) return reopen();
     try {
-      await link.request("authenticate", { token: await session.token({ doubted: true }) });
-      topics.wake(); // extends the presence
-    } catch (error) {
-      if (error instanceof SignedOut) return leave(error);
+      await renew();
+      drafts.flush();
+    } catch {
+      // It is tried again soon, or on the next connection.
     }
     keepRenewed();
   }, session.renewIn);
 }
-
-link.addEventListener("check", () => topics.wake());
 
 // The room in the address, or "" if there is no valid one.
 function roomInAddress() {
@@ -166,7 +161,7 @@ function roomInAddress() {
 
 // Shows which rooms have unsent messages.
 function showUnsent() {
-  const { rooms } = outbox;
+  const { rooms } = drafts;
   $("#unsent").hidden = rooms.length === 0;
   if (rooms.length === 0) return;
   const where = new Intl.ListFormat("en").format(new Set(rooms));
@@ -189,10 +184,56 @@ function enter(name, where) {
   text.value = load(`text ${room}`, "");
   typedAt = 0;
   measure();
-  outbox.open(room, me);
+  drafts.open(room, me);
   text.focus();
-  topics.subscribe(topicOf(room), { last: 50, presence: true, as: session ? undefined : { name: me } }, conversation);
-  link.open();
+  open();
+}
+
+// Connects and joins the room, to go on from a position if there is one.
+function open(since) {
+  const topic = topicOf(room);
+  client = connect({ url: gateway.href, token: session ? token : undefined, protocols: session ? ["chat.v1"] : [] });
+  client.on("state", showState);
+  client.on("problem", (error) => SILENT.includes(error.code) || alert(error.message));
+  client.on("limited", ({ retryAfterMs = 1_000 }) => {
+    drafts.wait();
+    showWait(Date.now() + 1.25 * retryAfterMs); // the client waits up to a quarter longer
+  });
+  client.onPush("typing", (data, push) => push.topic === topic && presence.types(data.name));
+  messages = client.subscribe(topic, { last: 50, since });
+  messages.on("established", (e) => {
+    joins++;
+    joined = true;
+    log.hush();
+    if (!e.recovered) log.notice("", "Messages are missing here");
+    drafts.flush();
+  });
+  messages.on("event", ({ event, data }) => {
+    if (event !== "message") return;
+    presence.typed(data.name);
+    drafts.settle(data);
+  });
+  messages.on("error", refused);
+  client.presence(topic, { as: session ? undefined : { name: me } }).on("change", (members, n) => presence.show(members, n));
+  showLink();
+}
+
+// Starts over on a new connection, without a gap.
+function reopen() {
+  if (!client) return;
+  client.close();
+  open(messages.position);
+}
+
+// The server has refused the room.
+function refused(error) {
+  if (error.code === "unauthenticated" && joined) {
+    isDoubted = true; // the token has expired meanwhile
+    return reopen();
+  }
+  showDoor();
+  if (error.code === "permission_denied") return check("room", false, `You may not enter: ${error.message}.`);
+  alert(`You could not join: ${error.message}`);
 }
 
 function topicOf(room) {
@@ -205,51 +246,30 @@ addEventListener("hashchange", showDoor); // another room, written into the addr
 
 // The conversation.
 
-// What happens in the topic of the room.
-const conversation = {
-  subscribed() {
-    joined = true;
-    log.hush();
-    outbox.flush();
-  },
-  event({ name, data }) {
-    if (name !== "message") return;
-    presence.typed(data.name);
-    outbox.settle(data);
-  },
-  lost() {
-    log.notice("", "Messages are missing here");
-  },
-  members(members) {
-    presence.show(members);
-  },
-  waiting(error) {
-    if (error.code === "rate_limited") showWait(Date.now() + error.retryAfterMs);
-  },
-  failed(error) {
-    showDoor();
-    if (error.code === "permission_denied") return check("room", false, `You may not enter: ${error.message}.`);
-    alert(`You could not join: ${error.message}`);
-  },
-};
-
-async function say({ room, text, key }) {
-  if (!joined) throw new LinkError("not in the room yet");
+// Sends a message, and returns whether it is still to come from the server. Under its key the room
+// has it once, however often it is sent.
+async function say(draft) {
+  if (!joined) throw new Later();
+  const { room, text, key } = draft;
+  const before = joins;
+  const send = () => client.call("say", { room, text }, { key, expires: Infinity, signal: lost.signal });
   try {
-    return topics.expect(topicOf(room), await request("say", { room, text, key }));
+    const { epoch, offset } = await send().catch(async (error) => {
+      if (!session || error.code !== "unauthenticated") throw error;
+      await renew();
+      return send();
+    });
+    const { position } = messages;
+    return epoch !== position.epoch || offset > position.offset;
   } catch (error) {
-    if (error instanceof SignedOut) throw new LinkError(error.message); // it waits for the next sign-in
-    if (error.code !== "failed_precondition") throw error;
-    link.restart(); // the server does not know this connection
-    throw new LinkError(error.message);
+    if (error.code === "failed_precondition") {
+      // The page is not in the room. If its connection was just replaced, it will be in a moment.
+      if (joins !== before) return say(draft);
+      setTimeout(() => joins === before && client?.state.name === "online" && reopen(), REJOIN);
+    } else if (error instanceof GatesockError && !["closed", "unknown_outcome"].includes(error.code)) throw error;
+    throw new Later(); // when the page is in the room again, or signed in
   }
 }
-
-link.addEventListener("push", ({ detail: push }) => {
-  if (!topics.receive(push) && push.topic === topicOf(room) && push.event === "typing") presence.types(push.data.name);
-});
-
-link.addEventListener("fault", ({ detail }) => alert(detail.message));
 
 $("#composer").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -261,8 +281,8 @@ $("#composer").addEventListener("submit", (event) => {
   keep(`text ${room}`, "");
   typedAt = 0;
   measure();
-  outbox.add(words);
-  outbox.flush();
+  drafts.add(words);
+  drafts.flush();
   showLink();
 });
 
@@ -277,7 +297,7 @@ text.addEventListener("input", () => {
   measure();
   if (!joined || text.value === "" || Date.now() - typedAt < TYPING_EVERY) return;
   typedAt = Date.now();
-  link.send("typing", { room });
+  client.send("typing", { room });
 });
 
 // Adjusts the height of the field to its text, and shows a count if the text is long.
@@ -294,19 +314,22 @@ function length(string) {
   return [...string].length;
 }
 
-// The state of the link.
+// The state of the connection.
 
-link.addEventListener("state", ({ detail }) => {
+function showState({ name }) {
   joined = false;
-  retryAt = detail.retryAt ?? 0;
-  detail.state === "online" ? topics.online() : topics.offline();
+  if (name === "online") isDoubted = false;
+  else {
+    lost.abort(new Later());
+    lost = new AbortController();
+    presence.quiet();
+  }
   keepRenewed();
-  if (detail.state !== "online") presence.quiet();
   showLink();
-});
+}
 
-$("#retry").addEventListener("click", () => link.retry());
-setInterval(() => retryAt && showLink(), 250);
+$("#retry").addEventListener("click", () => client.retry());
+setInterval(() => client?.state.retryAt && showLink(), 250);
 setInterval(() => waitUntil && showWait(waitUntil), 250);
 
 // Counts down until the server accepts messages again.
@@ -318,21 +341,29 @@ function showWait(until) {
   write($("#wait-seconds"), waitUntil ? `in ${seconds} s.` : "");
 }
 
+const reasons = {
+  connecting: "Connecting…",
+  offline: "You are offline.",
+  waiting: "The connection is down.",
+  refused: "The server cannot be reached.",
+};
+
 function showLink() {
-  const state = link.state;
+  const { name: state, retryAt } = client?.state ?? { name: "closed" };
   const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000));
-  const names = { connecting: "Connecting…", online: "Online", waiting: "Reconnecting", offline: "Offline", closed: "" };
+  const isWaiting = state === "waiting" || state === "refused";
+  const names = { connecting: "Connecting…", online: "Online", offline: "Offline", closed: "" };
   $("#link").dataset.state = state;
-  write($("#link-text"), names[state]);
-  write($("#link-seconds"), state === "waiting" ? `in ${seconds} s` : "");
+  write($("#link-text"), names[state] ?? "Reconnecting");
+  write($("#link-seconds"), isWaiting ? `in ${seconds} s` : "");
 
   const wasDown = !$("#down").hidden;
   keepFocus(() => {
     $("#down").hidden = state === "online" || (state === "connecting" && !wasDown);
     $("#retry").hidden = state === "connecting";
   });
-  const reason = { offline: "You are offline.", waiting: "The connection is down.", connecting: "Connecting…" }[state] ?? "";
-  const n = outbox.size;
+  const reason = reasons[state] ?? "";
+  const n = drafts.size;
   const promise = n === 0 ? "" : n === 1 ? " Your message will be sent when it is back." : ` ${n} messages will be sent when it is back.`;
   write($("#down-text"), reason + promise);
 }

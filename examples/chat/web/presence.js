@@ -21,11 +21,12 @@ export class Presence {
     this.quiet();
   }
 
-  // Shows the members, with notices of those who have come or left since the last time.
-  show({ users, count }) {
-    const names = users.map(({ user, as }) => as?.name ?? user).sort();
+  // Shows the members, with notices of those who have come or left since the last time. They are
+  // undefined if they are too many.
+  show(members, count) {
+    const names = (members ?? []).map(({ user, as }) => as?.name ?? user).sort();
     const before = this.#names ?? names;
-    this.#names = count > users.length ? undefined : names; // too many to know them
+    this.#names = members && names;
     this.#render(names, count);
     if (!this.#names) return;
     this.#tell(names, before, "joined");

@@ -32,6 +32,11 @@ export class SignIn {
     return this.#session && { name: this.#session.name, scopes: this.#session.scopes };
   }
 
+  // The ms since the token has expired; negative if it has not.
+  get expiredFor() {
+    return Date.now() - (this.#session?.endsAt ?? 0);
+  }
+
   // The ms until the token should be replaced: a while before its expiry, and at once only close to
   // it.
   get renewIn() {

@@ -1,6 +1,6 @@
 // Package web is the chat's page: plain HTML, CSS and JavaScript, without a build step. Any web
 // server can serve it; the meta elements of index.html contain the URLs of the API and the identity
-// provider.
+// provider. Its gatesock.js is the npm package gatesock in one file.
 package web
 
 import (
@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-//go:embed index.html style.css icon.svg *.js topics/*.js
+//go:embed index.html style.css icon.svg *.js
 var files embed.FS
 
 // policy lets the page load its own files and connect to gateways. Handler appends the identity

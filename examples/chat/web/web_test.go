@@ -16,13 +16,13 @@ func TestHandler(t *testing.T) {
 		status      int
 		contentType string
 	}{
-		"/":                 {http.StatusOK, "text/html; charset=utf-8"},
-		"/chat.js":          {http.StatusOK, "text/javascript; charset=utf-8"},
-		"/topics/topics.js": {http.StatusOK, "text/javascript; charset=utf-8"},
-		"/package.json":     {http.StatusNotFound, "text/plain; charset=utf-8"},
-		"/style.css":        {http.StatusOK, "text/css; charset=utf-8"},
-		"/icon.svg":         {http.StatusOK, "image/svg+xml"},
-		"/web.go":           {http.StatusNotFound, "text/plain; charset=utf-8"},
+		"/":             {http.StatusOK, "text/html; charset=utf-8"},
+		"/chat.js":      {http.StatusOK, "text/javascript; charset=utf-8"},
+		"/gatesock.js":  {http.StatusOK, "text/javascript; charset=utf-8"},
+		"/package.json": {http.StatusNotFound, "text/plain; charset=utf-8"},
+		"/style.css":    {http.StatusOK, "text/css; charset=utf-8"},
+		"/icon.svg":     {http.StatusOK, "image/svg+xml"},
+		"/web.go":       {http.StatusNotFound, "text/plain; charset=utf-8"},
 	}
 	for path, want := range tests {
 		t.Run(path, func(t *testing.T) {

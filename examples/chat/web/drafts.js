@@ -1,27 +1,24 @@
-// Messages that are not sent yet. They are sent one after another, each after the reply to the one
-// before, because the gateway guarantees no order. A message without a reply is sent again under
-// the same key, so that the room receives it once. The tab keeps drafts over a reload. Each draft
-// waits for its own room.
+// Messages that are not sent yet. They are sent one after another, so that they keep their order.
+// The tab keeps them over a reload. Each draft waits for its own room.
 
-import { LinkError, RequestError } from "./link.js";
 import * as log from "./log.js";
 import { keep, load } from "./storage.js";
 
 const MAX_KEYS = 500;
 
-export class Outbox {
+// What say throws if the message is to be sent later, when flush is called.
+export class Later extends Error {}
+
+export class Drafts {
   #say; // sends a draft, and returns whether its message is still to come
   #me;
   #room;
   #drafts = load("drafts", []).filter(isDraft); // of all rooms, oldest first
   #keys = load("keys", []); // of messages written in this tab, because two people can have the same name
   #busy = false;
-  #pause; // called with the time until which nothing is sent, if the server asks to wait
-  #pausedUntil = 0;
 
-  constructor(say, pause) {
+  constructor(say) {
     this.#say = say;
-    this.#pause = pause;
   }
 
   // The number of drafts for the open room.
@@ -55,51 +52,49 @@ export class Outbox {
   }
 
   async flush() {
-    if (this.#busy || Date.now() < this.#pausedUntil) return;
+    if (this.#busy) return;
     this.#busy = true;
     for (let draft; (draft = this.#here().find((d) => !d.failed)); ) {
       log.mark(draft.key, "sending");
       try {
         const isToCome = await this.#say(draft);
-        this.#take(draft.key);
+        this.#take(draft);
         if (!isToCome) log.remove(draft.key); // it is among the messages, or before them
       } catch (error) {
-        if (error instanceof LinkError) break;
-        if (error instanceof RequestError && error.code === "rate_limited") {
-          this.#wait(error.retryAfterMs);
-          break;
-        }
+        if (error instanceof Later) break;
         draft.failed = error.message || "refused";
       }
       this.#describe(draft);
       this.#keep();
     }
     this.#busy = false;
-    this.#here().forEach((draft) => this.#describe(draft));
+    this.wait();
   }
 
-  // Pauses for a while, and then goes on.
-  #wait(ms = 1_000) {
-    this.#pausedUntil = Date.now() + ms;
-    this.#pause(this.#pausedUntil);
-    setTimeout(() => this.flush(), ms + 20); // timers may be early
+  // Shows that nothing is sent for now.
+  wait() {
+    this.#here().forEach((draft) => this.#describe(draft));
   }
 
   // Shows a message of the server, in place of its draft if there is one.
   settle(message) {
-    this.#take(message.key);
+    const draft = this.#here().find(({ key }) => key === message.key);
+    if (draft) this.#take(draft);
     log.show(message, this.#keys.includes(message.key));
   }
 
   #describe(draft) {
-    if (!this.#drafts.includes(draft)) return;
+    if (draft.room !== this.#room || !this.#drafts.includes(draft)) return;
     if (!draft.failed) return log.mark(draft.key, "waiting", "Waiting to be sent");
     log.mark(draft.key, "failed", `Not sent: ${draft.failed}`, {
       "Try again": () => {
         draft.failed = "";
         this.flush();
       },
-      Discard: () => this.#take(draft.key) && log.remove(draft.key),
+      Discard: () => {
+        this.#take(draft);
+        log.remove(draft.key);
+      },
     });
   }
 
@@ -107,12 +102,9 @@ export class Outbox {
     return this.#drafts.filter((draft) => draft.room === this.#room);
   }
 
-  #take(key) {
-    const i = this.#drafts.findIndex((draft) => draft.key === key && draft.room === this.#room);
-    if (i < 0) return false;
-    this.#drafts.splice(i, 1);
+  #take(draft) {
+    this.#drafts = this.#drafts.filter((d) => d !== draft);
     this.#keep();
-    return true;
   }
 
   #keep() {
