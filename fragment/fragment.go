@@ -75,14 +75,14 @@ func Register(r *gatesock.Router, store Store, opts ...Option) {
 	}
 	j.idName = r.Describe().Envelope.ID
 	mustAnswer(j.route)
-	all := append(j.route, gatesock.WithCodec(gatesock.JSON{}), gatesock.WithMiddleware(withAnswer))
-	gatesock.Handle(r, Action, j.handle, all...)
+	j.route = append(j.route, gatesock.WithCodec(gatesock.JSON{}), gatesock.WithMiddleware(withAnswer))
+	gatesock.Handle(r, Action, j.handle, j.route...)
 }
 
 // mustAnswer panics if options take the frame of an answer away.
 func mustAnswer(opts []gatesock.RouteOption) {
 	probe := gatesock.New()
-	probe.HandleFunc(Action, func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil }, opts...)
+	gatesock.Handle(probe, Action, func(context.Context, *gatesock.Request, fragment) error { return nil }, opts...)
 	for _, route := range probe.Describe().Routes {
 		switch {
 		case route.Key != Action:
