@@ -1,7 +1,7 @@
 // Builds dist/ from src/: one module of JavaScript for each file, by esbuild, and its declarations,
 // by tsc. Nothing is bundled or minified, so that stack traces can be read and the app's own bundler
 // leaves out what the app does not use. There are no source maps: the modules are the sources without
-// their types and comments.
+// their types and comments, and with short names of internal members.
 //
 //   node build.mjs          checks the types and builds
 //   node build.mjs --quick  builds the JavaScript only, and checks nothing
@@ -12,6 +12,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, 
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { mangling } from "./internal-names.mjs";
 
 const quick = process.argv.includes("--quick");
 const folder = fileURLToPath(new URL(".", import.meta.url));
@@ -45,7 +46,7 @@ async function modules() {
   const names = readdirSync(join(folder, "src")).filter((name) => name.endsWith(".ts"));
   const { outputFiles } = await build({
     absWorkingDir: folder, entryPoints: names.map((name) => `src/${name}`), outdir: "dist", write: false,
-    format: "esm", target: "es2022", charset: "utf8", logLevel: "warning",
+    format: "esm", target: "es2022", charset: "utf8", logLevel: "warning", ...mangling,
   });
   return new Map(outputFiles.map((f) => [basename(f.path), f.text]));
 }

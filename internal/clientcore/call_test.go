@@ -366,7 +366,7 @@ func TestGatewayFrames(t *testing.T) {
 	}
 	for text, code := range map[string]string{
 		"Forbidden": "not_found", "Bad request body": "invalid_argument", "Internal server error": "internal",
-		"Endpoint request timed out": "deadline_exceeded", "Something else": "internal",
+		"Endpoint request timed out": "deadline_exceeded", "Too Many Requests": "unavailable", "Something else": "internal",
 	} {
 		s := connected(t)
 		s.say(Call{})
@@ -375,10 +375,10 @@ func TestGatewayFrames(t *testing.T) {
 		require.Empty(t, s.problems)
 	}
 	s := connected(t)
-	s.say(Call{})
+	s.say(Call{Idempotent: true})
 	s.push(gateway("Too Many Requests"))
 	s.sent = nil
-	s.pass(1250 * time.Millisecond)
+	s.pass(500 * time.Millisecond)
 	require.Equal(t, "1", s.numbers())
 
 	s.say(Call{})

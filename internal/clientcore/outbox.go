@@ -326,7 +326,8 @@ func (c *Client) gatewayAnswered(l *link, text string) {
 // isRecent reports whether the gateway may still answer a message that was sent at a time.
 func (c *Client) isRecent(at time.Time) bool { return !at.IsZero() && c.now.Sub(at) < gatewayTime }
 
-// gatewayError returns the error that a frame of the gateway is.
+// gatewayError returns the error that a frame of the gateway is. None is rate_limited, after which
+// every call is sent again: the frame may be a late one, and about another call.
 func gatewayError(text string) failure {
 	code := internal
 	switch text {
@@ -337,7 +338,7 @@ func gatewayError(text string) failure {
 	case "Endpoint request timed out":
 		code = late
 	case "Too Many Requests":
-		code = limited
+		code = unavailable
 	}
 	return failure{Code: code, Message: "the gateway has answered: " + text}
 }

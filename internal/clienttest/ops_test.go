@@ -2,7 +2,6 @@ package clienttest
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -105,15 +104,9 @@ func (w *world) strange(l *wire) {
 	w.count["strange frames"]++
 	frame := []string{"hello", "[]", "[7]"}[w.choose.below(3)]
 	w.mu.Lock()
-	// The gateway answers within 29 seconds; a frame that is on its way for longer is not refused.
-	if len(l.out) > 0 && l.session != nil && time.Since(l.out[0].at) < 20*time.Second {
+	if len(l.out) > 0 && l.session != nil {
 		text := []string{"Internal server error", "Too Many Requests"}[w.choose.below(2)]
-		w.note("%s -> refused by the gateway: %s", l.name, short([]byte(l.out[0].frame)))
-		var m struct{ ID string }
-		_ = json.Unmarshal([]byte(l.out[0].frame), &m) // a frame that the client has sent
-		if c := l.user.calls[l.user.ids[m.ID]]; c != nil && text == "Too Many Requests" {
-			c.limited[m.ID] = true
-		}
+		w.note("%s -> refused by the gateway: %s", l.name, short([]byte(l.out[0])))
 		l.out = l.out[1:]
 		frame = `{"message":"` + text + `","connectionId":"c","requestId":"r"}`
 	}
@@ -173,7 +166,7 @@ func (w *world) jump() {
 		times, weights = times[:5], weights[:5]
 	}
 	d := times[w.choose.weighted(weights...)]
-	if d > time.Second && w.choose.below(2) == 1 {
+	if d > time.Second && w.choose.below(2) == 1 && !w.clocks { // in a bubble, clocks do not sleep
 		w.note("the computers sleep for %s", d)
 		w.count["sleeps"]++
 		time.Sleep(d) //nolint:forbidigo // in a bubble

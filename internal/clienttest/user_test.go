@@ -148,7 +148,7 @@ func (u *user) sends(a action) *called {
 		u.fail("sends %d bytes", len(a.Frame))
 	}
 	u.w.mu.Lock()
-	l.out = append(l.out, outgoing{a.Frame, time.Now()})
+	l.out = append(l.out, a.Frame)
 	u.w.mu.Unlock()
 	u.w.count["frames sent"]++
 	var m struct {

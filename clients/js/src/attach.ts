@@ -1,4 +1,4 @@
-// Gives a client topics and presence.
+// Adds topics and presence to a client.
 
 import { GatesockError } from "./error.js";
 import type { Host } from "./extension.js";

@@ -28,8 +28,7 @@ export function fragments(message: string, id: string): string[] {
   return pieces.map((piece, index) => JSON.stringify({ action: "fragment", id, index, count, piece }));
 }
 
-// Cuts a text in halves, again and again, until each fits, and never in a character (13.1.1,
-// 13.1.3).
+// Cuts a text in halves until each part fits, and never in a character (13.1.1, 13.1.3).
 function cut(text: string): string[] {
   if (bytes(JSON.stringify(text)) <= MAX_PIECE) return [text];
   let middle = text.length >> 1;

@@ -286,7 +286,8 @@ export function newHub(
 }
 
 function topicsOf(members: { topic?: unknown; topics?: unknown }): string[] {
-  const all = Array.isArray(members.topics) ? members.topics : [members.topic];
+  const { topic, topics } = Object(members);
+  const all: any[] = Array.isArray(topics) ? topics : [topic];
   return all.map((one) => (typeof one === "object" && one ? one.topic : one)).filter((one) => typeof one === "string");
 }
 

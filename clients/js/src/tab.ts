@@ -50,6 +50,7 @@ interface Call {
   lane?: string;
   idempotent: boolean;
   expires: number;
+  isOld?: boolean; // its time is over, whatever the clock says
   posted: boolean; // to the present leader
   sent: boolean; // perhaps, by some leader
   cancel(): void; // ends what waits for its time and its signal
@@ -109,7 +110,8 @@ export function join<A extends Api>(
   }
 
   function emit(type: string, ...args: unknown[]): void {
-    for (const f of [...(listeners.get(type) ?? [])]) run(f, ...args);
+    const all = listeners.get(type);
+    for (const f of [...(all ?? [])]) if (all!.has(f)) run(f, ...args);
   }
 
   function listen(type: string, f: Listener): () => void {
@@ -269,7 +271,7 @@ export function join<A extends Api>(
   }
 
   function expire(c: number, call: Call): void {
-    if (call.posted || env.now() < call.expires) return;
+    if (call.posted || (!call.isOld && env.now() < call.expires)) return;
     settleCall(c, call, () =>
       call.reject(call.sent ? unknownOutcome() : new GatesockError("expired", "The call has waited too long to be sent.")),
     );
@@ -337,7 +339,13 @@ export function join<A extends Api>(
         });
       // It rejects if it was aborted, or if another tab has taken the lock: this one seemed asleep.
       env.locks.request(group, steal ? { steal } : { signal: wait.signal }, lead).catch(() => {
-        if (isOver || !mine || hub !== mine) return;
+        if (isOver) return;
+        // There are no locks here, as where the browser keeps no data: each tab leads itself.
+        if (!mine) {
+          if (!wait.signal.aborted) void lead();
+          return;
+        }
+        if (hub !== mine) return;
         stepDown(mine, () => {});
         elect(false);
       });
@@ -363,7 +371,7 @@ export function join<A extends Api>(
       due = env.now() + ms;
       stopWatch = env.after(ms, () => {
         const isLate = env.now() - due > LATE;
-        if (hub || env.now() - heard < SILENCE) asked = 0;
+        if (hub || Math.abs(env.now() - heard) < SILENCE) asked = 0; // the clock may have been set back
         else if (asked > 1 || (asked && !isLate)) {
           asked = 0;
           heard = env.now();
@@ -402,7 +410,7 @@ export function join<A extends Api>(
       send({ t: "hello" });
       elect(false);
       return new Promise<void>((done) => (leaveTab = done));
-    }).catch(() => {});
+    }).catch(() => isOver || elect(false));
   }
 
   const stopPage = env.page(
@@ -424,13 +432,16 @@ export function join<A extends Api>(
     },
     call(action: string, input?: unknown, o: CallOptions = {}): Promise<unknown> {
       return new Promise((resolve, reject) => {
-        const { signal, lane, key, expires = EXPIRES, ...rest } = o;
+        const { signal, lane, key, expires = EXPIRES, timeout, result, idempotent: mayRepeat } = o;
         signal?.throwIfAborted();
         if (isClosed) throw closedError();
         if (calls.size >= (options.maxQueue ?? MAX_QUEUE)) throw new GatesockError("queue_full", "Too many calls wait already. Wait for their promises.");
         const members = compose(action, input, undefined, options.fragments);
         const c = ++count;
-        const stop = after(expires, () => expire(c, call));
+        const stop = after(expires, () => {
+          call.isOld = true;
+          expire(c, call);
+        });
         const abort = () => {
           if (call.posted) send({ t: "abort", c });
           settleCall(c, call, () => reject(signal!.reason));
@@ -440,9 +451,9 @@ export function join<A extends Api>(
         const call: Call = {
           action,
           input: members,
-          options: { ...rest, ...(key && { key: key === true ? random() + random() : key }) },
+          options: { timeout, result, idempotent: mayRepeat, key: key === true ? random() + random() : key },
           lane,
-          idempotent: Boolean(rest.idempotent || key || idempotent.has(action)),
+          idempotent: Boolean(mayRepeat || key || idempotent.has(action)),
           expires: env.now() + expires,
           posted: false,
           sent: false,

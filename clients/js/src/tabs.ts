@@ -41,7 +41,13 @@ function browser(options: TabsOptions): TabsEnvironment | undefined {
   return {
     ...system(options),
     locks,
-    channel: (name) => new BroadcastChannel!(name) as ReturnType<TabsEnvironment["channel"]>,
+    channel(name) {
+      try {
+        return new BroadcastChannel!(name) as ReturnType<TabsEnvironment["channel"]>;
+      } catch {
+        return { onmessage: null, postMessage() {}, close() {} }; // a page that may keep no data
+      }
+    },
     page(hide, show) {
       const shown = (event: PageTransitionEvent) => event.persisted && show();
       addEventListener("pagehide", hide);

@@ -1,6 +1,7 @@
 // Builds the sources into a temporary folder, once for each test process, and returns its address.
 
 import { build } from "esbuild";
+import { mangling } from "../internal-names.mjs";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +17,7 @@ await build({
   format: "esm",
   target: "es2022",
   sourcemap: "inline",
+  ...mangling, // as in the package
 });
 
 /** Imports one of the sources, such as "core". */

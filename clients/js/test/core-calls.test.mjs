@@ -561,6 +561,7 @@ for (const [message, code] of Object.entries({
   "Bad request body": "invalid_argument",
   "Internal server error": "internal",
   "Endpoint request timed out": "deadline_exceeded",
+  "Too Many Requests": "unavailable",
   "something else": "internal",
   constructor: "internal",
 })) {
@@ -573,11 +574,12 @@ for (const [message, code] of Object.entries({
   });
 }
 
-test("rule 25: Too Many Requests is rate_limited", async () => {
+test("rule 25: an idempotent call is sent again after Too Many Requests", async () => {
   const { client, world } = await online();
-  const call = client.call("a");
+  const call = client.call("a", {}, { idempotent: true });
   await world.socket.say({ message: "Too Many Requests", connectionId: "c", requestId: "r" });
-  await world.pass(1_250);
+  await world.pass(500);
+  assert.equal(world.socket.sent.length, 2);
   await world.socket.reply("A");
   assert.equal(await outcome(call), "A");
 });

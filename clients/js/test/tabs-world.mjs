@@ -14,6 +14,7 @@ export function randomOf(seed) {
 
 export class Clock {
   time = 1_800_000_000_000;
+  skew = 0; // by which the clocks of the tabs were set; timers do not mind
   #seq = 0;
   #events = []; // {at, seq, run, tab}
 
@@ -161,7 +162,7 @@ export class Tab {
   environment() {
     const { clock, random, locks, channels, server } = this.#world;
     return {
-      now: () => clock.time,
+      now: () => clock.time + clock.skew,
       after: (ms, f) => clock.after(ms, f, this, "timer"),
       random,
       report: (error) => this.problems.push(error),
@@ -245,6 +246,9 @@ export class Server {
   answers = true;
   busy = false; // refuses calls of do
   refuses = new Set(); // topics
+  values = new Map(); // of state topics: by name, a map of {version, data}
+  counter = 0;
+  shown = new Map(); // by topic, the connections that are visible, and what they show
   late = {}; // for how many ms an action is carried out late
   opens = true;
   opened = 0; // connections so far
@@ -283,6 +287,7 @@ export class Server {
       if (socket.state === "closed") return;
       socket.state = "closed";
       this.connections.delete(socket);
+      for (const topic of this.shown.keys()) this.#hide(socket, topic);
       tab.task(() => socket.onclose?.({ code, reason: "" }));
     };
     later(() => {
@@ -305,6 +310,45 @@ export class Server {
     for (const socket of this.connections) {
       if (socket.members.has(topic)) socket.push({ event: "said", topic, epoch: "1-a", offset, data, ...(offset === 1 && { prev: { epoch: "", offset: 0 } }) });
     }
+  }
+
+  /** Sets a value of a state topic, or deletes it. */
+  set(topic, key, data) {
+    const version = 1000 + ++this.counter;
+    const isGone = data === undefined;
+    this.values.get(topic).set(key, { version, data, isGone });
+    const frame = { event: isGone ? "delete" : "set", topic, key, version, counter: this.counter, data };
+    for (const socket of this.connections) if (socket.members.has(topic)) socket.push(frame);
+  }
+
+  #snapshot(topic) {
+    const values = [...this.values.get(topic)].filter(([, v]) => !v.isGone).map(([key, { version, data }]) => ({ key, version, data }));
+    return { topic, state: true, counter: this.counter, values };
+  }
+
+  #diff(topic, data) {
+    for (const socket of this.connections) if (socket.members.has(topic)) socket.push({ event: "presence", topic, data });
+  }
+
+  #who = (topic) => {
+    const members = [...this.shown.get(topic).values()];
+    return { count: members.length, members };
+  };
+
+  #show(socket, topic, as) {
+    const shown = this.shown.get(topic);
+    if (!shown) return;
+    const version = 1000 + ++this.counter;
+    const member = { ref: (socket.ref ??= `r${this.counter}`), user: socket.user ?? "ann", as, version };
+    shown.set(socket, member);
+    this.#diff(topic, { joined: [member] });
+  }
+
+  #hide(socket, topic) {
+    const member = this.shown.get(topic)?.get(socket);
+    if (!member) return;
+    this.shown.get(topic).delete(socket);
+    this.#diff(topic, { left: [{ ref: member.ref, version: member.version }] });
   }
 
   members() {
@@ -349,16 +393,23 @@ export class Server {
           break;
         }
         for (const { topic } of all) socket.members.add(topic);
-        const results = all.map(({ topic, since, last }) => this.#result(topic, since, last));
+        for (const { topic, presence, as } of all) if (presence) this.#show(socket, topic, as);
+        const results = all.map(({ topic, since, last, presence }) => ({
+          ...(this.values.has(topic) ? this.#snapshot(topic) : this.#result(topic, since, last)),
+          ...(presence && this.shown.has(topic) && { presence: this.#who(topic) }),
+        }));
         answer(input.topics ? { topics: results } : results[0]);
         break;
       }
       case "unsubscribe":
-        for (const topic of input.topics ?? [input.topic]) socket.members.delete(topic);
+        for (const topic of input.topics ?? [input.topic]) {
+          socket.members.delete(topic);
+          this.#hide(socket, topic);
+        }
         answer(null);
         break;
       case "history":
-        answer(this.#result(input.topic, input.since));
+        answer(this.values.has(input.topic) ? this.#snapshot(input.topic) : this.#result(input.topic, input.since));
         break;
       case "sync": {
         const named = new Map(input.topics.map((one) => [one.topic, one]));
