@@ -26,8 +26,7 @@ var (
 	ErrOffline = errors.New("client: there is no connection")
 	// ErrSlowConsumer means that a buffer was full because nobody took what was in it.
 	ErrSlowConsumer = errors.New("client: the buffer is full")
-	// ErrConflict means that the client has the topic already, with other options: one that has
-	// begun cannot begin again at [WithSince] or [WithLast], nor can it have two filters.
+	// ErrConflict means that the client has the topic already, with another [WithFilter] or [WithAs].
 	ErrConflict = errors.New("client: the topic is subscribed with other options")
 )
 

@@ -27,8 +27,11 @@ type said struct{ Name, Text string }
 // serve runs an API with the actions add and say on this machine, and returns its address.
 func serve(ctx context.Context) (address string, topics *topic.Topics, stop func()) {
 	gateway, err := emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
-		store := conn.NewMemory()
-		topics = topic.New(topic.NewMemory(), store, broadcast.New(api, store))
+		ended, memory := topic.NewEnded(), topic.NewMemory()
+		store := conn.NewMemory(conn.WithEnded(ended.Func()))
+		topics = topic.New(memory, store, broadcast.New(api, store),
+			topic.WithPresence(memory, func(name string) (topic.Presence, bool) { return topic.Presence{}, name == "room:1" }, ended),
+			topic.WithState(memory, func(name string) (topic.State, bool) { return topic.State{}, name == "prices" }))
 		r := gatesock.New()
 		r.Use(conn.Track(store))
 		topics.Register(r, topic.AllowAnyone)

@@ -14,10 +14,16 @@ import (
 
 // config returns what the machine is told of the options.
 func (c *Client) config() clientcore.Config {
-	return clientcore.Config{
+	cfg := clientcore.Config{
 		Random: random(), MaxCalls: c.settings.maxQueue, Idempotent: c.settings.idempotent,
 		KeepAlive: c.settings.keepAlive, KeepAliveAction: c.settings.keepAction,
 	}
+	if t, ok := c.settings.http.Transport.(clientcore.Tuner); ok {
+		t.Tune(&cfg, func(f func(time.Time, *clientcore.Client)) {
+			c.do(func(now time.Time) { f(now, c.machine) })
+		})
+	}
+	return cfg
 }
 
 // perform does one thing that the machine asks for.

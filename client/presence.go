@@ -51,7 +51,8 @@ type Presence struct {
 func (c *Client) Presence(name string, opts ...PresenceOption) *Presence {
 	mustName("Presence", name)
 	var settings presenceSettings
-	for _, o := range opts {
+	for i, o := range opts {
+		mustOption("Presence", i, o == nil)
 		o.applyPresence(&settings)
 	}
 	p := &Presence{client: c, topic: name}

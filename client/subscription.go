@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"sync"
 	"time"
@@ -38,6 +39,9 @@ type Subscription struct {
 
 	mu       sync.Mutex
 	position *Position // of the last event that was yielded
+
+	catchUp *catchUp           // while it has less than the topic; belongs to the loop
+	end     context.CancelFunc // of it; nil if there was none
 }
 
 // item is what waits in the buffer of a subscription.
@@ -51,17 +55,31 @@ type item struct {
 // Close the Subscription when it is not needed any more.
 //
 // All subscriptions to one topic share one membership. Another one begins with the next event that
-// arrives, and fails with [ErrConflict] if it asks for others. It panics if the topic is empty.
+// arrives; with [WithSince] or [WithLast] it catches up with the others by the topic's history.
+//
+// Subscribe panics if the topic is empty. A Subscription fails with the code failed_precondition if
+// the topic has values, see [Client.Values], and with invalid_argument if the Position of
+// [WithSince] is none.
 func (c *Client) Subscribe(name string, opts ...SubscribeOption) *Subscription {
 	mustName("Subscribe", name)
 	var settings subscribeSettings
-	for _, o := range opts {
+	for i, o := range opts {
+		mustOption("Subscribe", i, o == nil)
 		o.applySubscribe(&settings)
 	}
 	s := &Subscription{client: c, topic: name, position: settings.since}
 	s.queue.limit = cmp.Or(settings.buffer, defaultBuffer)
+	if settings.since != nil && !settings.since.isValid() {
+		s.settle(gatesock.Errorf(gatesock.CodeInvalidArgument, "%+v is not a position", *settings.since))
+		return s
+	}
 	o := topicOptions(settings)
-	c.open(s, name, o, func(t *topic) { t.subscriptions = append(t.subscriptions, s) })
+	c.open(s, name, o, func(t *topic) {
+		if t.isSet && (o.Since != nil || o.Last > 0 && (t.confirmed || o.Last != t.options.Last)) {
+			c.catchUp(s, t, o)
+		}
+		t.subscriptions = append(t.subscriptions, s)
+	})
 	return s
 }
 
@@ -76,6 +94,12 @@ func topicOptions(s subscribeSettings) clientcore.Options {
 func mustName(method, topic string) {
 	if topic == "" {
 		panic("client: Client." + method + ": the topic must not be empty")
+	}
+}
+
+func mustOption(method string, i int, isNil bool) {
+	if isNil {
+		panic(fmt.Sprintf("client: Client.%s: option %d must not be nil", method, i))
 	}
 }
 
@@ -152,12 +176,38 @@ func (s *Subscription) Close() {
 	s.client.shut(s, s.topic, func(t *topic) { t.subscriptions = without(t.subscriptions, s) })
 }
 
+// take passes an entry on. It reports false if the subscription has ended, perhaps by that.
+func (s *Subscription) take(e entry) bool {
+	if s.catchUp != nil {
+		return s.catchUp.hold(e)
+	}
+	return s.push(e)
+}
+
+func (s *Subscription) push(e entry) bool {
+	for _, i := range e.items {
+		if !s.queue.push(i) {
+			return false
+		}
+	}
+	return true
+}
+
 func (s *Subscription) settle(err error) {
+	if s.end != nil {
+		s.end()
+	}
 	s.queue.end(err)
 	s.begun.fail(cmp.Or(err, ErrClosed))
 }
 
 func (s *Subscription) confirm(at Position) {
+	if s.catchUp == nil {
+		s.begin(at)
+	}
+}
+
+func (s *Subscription) begin(at Position) {
 	s.mu.Lock()
 	if s.position == nil {
 		s.position = &at
@@ -193,12 +243,9 @@ func (s *Subscription) History(ctx context.Context, before Position, limit int) 
 	}
 	p := &page{done: make(chan struct{})}
 	ok := s.client.do(func(now time.Time) {
-		number, sent := s.client.machine.History(now, h)
-		if !sent {
+		if !s.client.ask(now, h, p) {
 			p.settle(nil, &gatesock.Error{Code: gatesock.CodeUnavailable, Message: "there is no connection"})
-			return
 		}
-		s.client.pages[number] = p
 	})
 	if !ok {
 		return Page{}, ErrClosed
@@ -209,6 +256,15 @@ func (s *Subscription) History(ctx context.Context, before Position, limit int) 
 	case <-ctx.Done():
 		return Page{}, ctx.Err()
 	}
+}
+
+// ask asks for a part of the history. It reports false if that is not possible now.
+func (c *Client) ask(now time.Time, h topicwire.History, p *page) bool {
+	number, sent := c.machine.History(now, h)
+	if sent {
+		c.pages[number] = p
+	}
+	return sent
 }
 
 // defaultPage is how many of the newest events a page has.
@@ -231,17 +287,9 @@ func (p *page) read(topic string, newest bool) (Page, error) {
 		return Page{}, p.err
 	}
 	out := Page{More: p.result.More, Position: Position{Epoch: p.result.Epoch, Offset: p.result.Offset}}
-	for _, e := range p.result.Events {
-		at := Position{Epoch: p.result.Epoch, Offset: e.Offset}
-		if e.Events == nil {
-			out.Events = append(out.Events, Event{Topic: topic, Name: e.Event, Data: e.Data, Position: at})
-		}
-		for i, part := range e.Events {
-			position := at
-			if i < len(e.Events)-1 {
-				position.Offset--
-			}
-			out.Events = append(out.Events, Event{Topic: topic, Name: part.Event, Data: part.Data, Position: position})
+	for _, e := range p.entries(topic) {
+		for _, i := range e.items {
+			out.Events = append(out.Events, i.event)
 		}
 	}
 	if len(out.Events) > 0 {
@@ -252,6 +300,20 @@ func (p *page) read(topic string, newest bool) (Page, error) {
 	return out, nil
 }
 
+func (p *page) entries(topic string) []entry {
+	all := make([]entry, 0, len(p.result.Events))
+	for _, e := range p.result.Events {
+		at := Position{Epoch: p.result.Epoch, Offset: e.Offset}
+		before := Position{Epoch: p.result.Epoch, Offset: e.Offset - 1}
+		parts := e.Events
+		if parts == nil {
+			parts = []topicwire.Item{{Event: e.Event, Data: e.Data}}
+		}
+		all = append(all, newEntry(topic, before, at, parts))
+	}
+	return all
+}
+
 // answered passes on the answer to a request for a part of the history.
 func (c *Client) answered(a *clientcore.Action) {
 	p := c.pages[a.Request]
@@ -260,7 +322,7 @@ func (c *Client) answered(a *clientcore.Action) {
 	}
 	delete(c.pages, a.Request)
 	if a.Result == nil {
-		p.settle(nil, &gatesock.Error{Code: gatesock.Code(a.Code), Message: a.Text})
+		p.settle(nil, &gatesock.Error{Code: gatesock.Code(a.Code), Message: a.Text, RetryAfter: a.RetryAfter})
 		return
 	}
 	p.settle(a.Result, nil)

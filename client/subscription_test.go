@@ -198,8 +198,6 @@ func TestSharedMembership(t *testing.T) {
 		for _, err := range one.Events(t.Context()) {
 			t.Fatal("an event after Close", err)
 		}
-		_, err = c.Subscribe("room", client.WithLast(1)).Established(t.Context())
-		require.ErrorIs(t, err, client.ErrConflict)
 		two.Close()
 		synctest.Wait()
 		w.publish(4, 4)
@@ -208,6 +206,89 @@ func TestSharedMembership(t *testing.T) {
 		require.NoError(t, err)
 		w.publish(5, 5)
 		take(t, three, 5, 5)
+	})
+}
+
+// A second subscription begins where it wants to, and goes on with the first one.
+func TestCatchUp(t *testing.T) {
+	inBubble(t, emulator.Config{}, withTopics, func(w *world) {
+		t := w.t
+		w.publish(1, 200)
+		c := w.connect()
+		defer c.Close()
+		one := c.Subscribe("room", client.WithLast(200))
+		at := take(t, one, 1, 3)
+		two := c.Subscribe("room", client.WithSince(at))
+		three := c.Subscribe("room", client.WithLast(2))
+		four := c.Subscribe("room", client.WithLast(2))
+		w.publish(201, 203)
+		take(t, one, 4, 203)
+		begun, err := two.Established(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, at, begun)
+		take(t, two, 4, 203)
+		four.Close() // while it catches up, or not
+		synctest.Wait()
+		first := 200
+		for e, err := range three.Events(t.Context()) {
+			require.NoError(t, err)
+			require.NoError(t, e.Decode(&first))
+			break
+		}
+		require.Contains(t, []int{199, 200, 201, 202}, first, "the newest two when it asked")
+		take(t, three, first+1, 203)
+
+		// Without a connection it waits.
+		w.fail(errors.New("no network"))
+		w.drop()
+		five := c.Subscribe("room", client.WithSince(at))
+		time.Sleep(time.Minute)
+		w.publish(204, 204)
+		w.fail(nil)
+		take(t, five, 4, 204)
+		take(t, two, 204, 204)
+
+		// What is not kept is lost, in its place.
+		six := c.Subscribe("room", client.WithSince(client.Position{Epoch: "99999-x", Offset: 4}))
+		for _, err := range six.Events(t.Context()) {
+			var lost *client.LostError
+			require.ErrorAs(t, err, &lost)
+			break
+		}
+		synctest.Wait()
+		w.publish(205, 205)
+		take(t, six, 205, 205)
+	})
+}
+
+// A subscription that is behind with its history does not keep more than its buffer.
+func TestCatchUpIsBounded(t *testing.T) {
+	inBubble(t, emulator.Config{}, withTopics, func(w *world) {
+		t := w.t
+		w.publish(1, 20)
+		c := w.connect()
+		defer c.Close()
+		one := c.Subscribe("room", client.WithLast(20))
+		at := take(t, one, 1, 2)
+		slow := c.Subscribe("room", client.WithSince(at), client.WithBuffer(5))
+		synctest.Wait()
+		take(t, slow, 3, 7)
+		for _, err := range slow.Events(t.Context()) {
+			require.ErrorIs(t, err, client.ErrSlowConsumer)
+		}
+		take(t, one, 3, 20)
+	})
+}
+
+func TestPositionThatIsNone(t *testing.T) {
+	inBubble(t, emulator.Config{}, withTopics, func(w *world) {
+		t := w.t
+		c := w.connect()
+		defer c.Close()
+		for _, p := range []client.Position{{Epoch: "x", Offset: 1}, {Epoch: "1-x", Offset: -1}, {Offset: 1 << 60}} {
+			_, err := c.Subscribe("room", client.WithSince(p)).Established(t.Context())
+			require.Equal(t, gatesock.CodeInvalidArgument, gatesock.CodeOf(err), "%v", p)
+		}
 	})
 }
 

@@ -21,12 +21,15 @@ type Position struct {
 type topic struct {
 	name      string
 	options   clientcore.Options
+	isSet     bool // the machine has them
 	confirmed bool
 	position  Position // after the last event
+	isState   bool     // it has values in place of events, if it is confirmed
 
 	subscriptions []*Subscription
 	values        []*Values
 	presences     []*Presence
+	waiting       []chan struct{} // to be closed at the next confirmation
 
 	keys    map[string]Value // of a state topic
 	ready   bool             // the first snapshot is complete
@@ -42,7 +45,8 @@ type handle interface {
 	confirm(at Position)
 }
 
-// open adds a handle to a topic, and subscribes to it if that is new. Add adds the handle.
+// open adds a handle to a topic, and subscribes to it if that is new. Add adds the handle; the
+// options of a new topic are those of the handle.
 func (c *Client) open(h handle, name string, o clientcore.Options, add func(*topic)) {
 	ok := c.do(func(now time.Time) {
 		t := c.topics[name]
@@ -50,6 +54,7 @@ func (c *Client) open(h handle, name string, o clientcore.Options, add func(*top
 			t = &topic{name: name, options: o, keys: make(map[string]Value)}
 			c.topics[name] = t
 			add(t)
+			t.isSet = true
 			c.machine.Subscribe(now, name, o)
 			return
 		}
@@ -63,7 +68,8 @@ func (c *Client) open(h handle, name string, o clientcore.Options, add func(*top
 			c.machine.Subscribe(now, name, t.options)
 		}
 		if t.confirmed {
-			h.confirm(t.position)
+			c.dismiss(now, t)
+			h.confirm(t.position) // it does nothing if h was dismissed
 		}
 	})
 	if !ok {
@@ -75,8 +81,7 @@ func (c *Client) open(h handle, name string, o clientcore.Options, add func(*top
 // fit those that are there.
 func (t *topic) merge(o clientcore.Options) (merged, fits bool) {
 	switch {
-	case o.Since != nil || o.Last > 0,
-		len(o.Filter) > 0 && !bytes.Equal(o.Filter, t.options.Filter),
+	case len(o.Filter) > 0 && !bytes.Equal(o.Filter, t.options.Filter),
 		t.options.Presence && len(o.As) > 0 && !bytes.Equal(o.As, t.options.As):
 		return false, false
 	case o.Presence && !t.options.Presence:
@@ -94,6 +99,24 @@ func (c *Client) leave(now time.Time, t *topic) {
 	}
 }
 
+// dismiss ends the handles that are for a topic of the other kind.
+func (c *Client) dismiss(now time.Time, t *topic) {
+	if t.isState && len(t.subscriptions) > 0 {
+		for _, s := range t.subscriptions {
+			s.settle(gatesock.Errorf(gatesock.CodeFailedPrecondition, "the topic %q has values and no events", t.name))
+		}
+		t.subscriptions = nil
+		c.leave(now, t)
+	}
+	if !t.isState && len(t.values) > 0 {
+		for _, v := range t.values {
+			v.settle(gatesock.Errorf(gatesock.CodeFailedPrecondition, "the topic %q has events and no values", t.name))
+		}
+		t.values = nil
+		c.leave(now, t)
+	}
+}
+
 // shut takes a handle from its topic.
 func (c *Client) shut(h handle, name string, remove func(*topic)) {
 	h.settle(nil)
@@ -103,6 +126,12 @@ func (c *Client) shut(h handle, name string, remove func(*topic)) {
 			c.leave(now, t)
 		}
 	})
+}
+
+// isValid reports whether a position has the form of one.
+func (p Position) isValid() bool {
+	_, ok := topicwire.EpochNumber(p.Epoch)
+	return ok && p.Offset >= 0 && p.Offset <= topicwire.MaxOffset
 }
 
 // without returns the elements of a list that are not item.
@@ -133,7 +162,12 @@ func (c *Client) tell(a *clientcore.Action) {
 	}
 	switch a.Kind {
 	case clientcore.Subscribed:
-		t.confirmed, t.position = true, Position(a.Position)
+		t.confirmed, t.position, t.isState = true, Position(a.Position), a.Values
+		for _, waits := range t.waiting {
+			close(waits)
+		}
+		t.waiting = nil
+		c.dismiss(c.clock.now(), t)
 		for _, h := range t.handles() {
 			h.confirm(t.position)
 		}
@@ -145,7 +179,7 @@ func (c *Client) tell(a *clientcore.Action) {
 		}
 	case clientcore.Lost:
 		t.position = Position(a.Position)
-		c.deliver(t, item{lost: &LostError{Topic: t.name, Reason: a.Reason, Position: t.position}})
+		c.deliver(t, loss(t.name, a.Reason, t.position))
 	case clientcore.Event:
 		c.events(t, a)
 	case clientcore.Set, clientcore.Deleted, clientcore.Ready:
@@ -157,29 +191,42 @@ func (c *Client) tell(a *clientcore.Action) {
 	}
 }
 
-// events delivers the events of an entry. Those before the last one of an entry have the position
-// before it: a client that goes on from there gets the whole entry.
+// entry is what waits for a subscription at one position: the events that were published together,
+// or a loss.
+type entry struct {
+	at    Position
+	items []item
+}
+
+// events delivers the events of an entry.
 func (c *Client) events(t *topic, a *clientcore.Action) {
 	before := t.position
 	t.position = Position(a.Position)
-	if a.Items == nil {
-		c.deliver(t, item{event: Event{Topic: t.name, Name: a.Name, Data: a.Data, Position: t.position}})
-		return
+	parts := a.Items
+	if parts == nil {
+		parts = []topicwire.Item{{Event: a.Name, Data: a.Data}}
 	}
-	for i, part := range a.Items {
-		at := before
-		if i == len(a.Items)-1 {
-			at = t.position
-		}
-		c.deliver(t, item{event: Event{Topic: t.name, Name: part.Event, Data: part.Data, Position: at}})
-	}
+	c.deliver(t, newEntry(t.name, before, t.position, parts))
 }
 
-// deliver passes an event on to all subscriptions. One whose buffer is full has ended.
-func (c *Client) deliver(t *topic, i item) {
+// newEntry returns the events of an entry. Those before the last one have the position before it: a
+// client that goes on from there gets the whole entry.
+func newEntry(topic string, before, at Position, parts []topicwire.Item) entry {
+	e := entry{at: at, items: make([]item, len(parts))}
+	for i, part := range parts {
+		e.items[i].event = Event{Topic: topic, Name: part.Event, Data: part.Data, Position: before}
+	}
+	if n := len(parts); n > 0 {
+		e.items[n-1].event.Position = at
+	}
+	return e
+}
+
+// deliver passes an entry on to all subscriptions. One whose buffer is full has ended.
+func (c *Client) deliver(t *topic, e entry) {
 	full := false
 	t.subscriptions = slices.DeleteFunc(t.subscriptions, func(s *Subscription) bool {
-		ended := !s.queue.push(i)
+		ended := !s.take(e)
 		full = full || ended
 		return ended
 	})

@@ -49,7 +49,8 @@ type Values struct {
 func (c *Client) Values(name string, opts ...ValuesOption) *Values {
 	mustName("Values", name)
 	var settings valuesSettings
-	for _, o := range opts {
+	for i, o := range opts {
+		mustOption("Values", i, o == nil)
 		o.applyValues(&settings)
 	}
 	v := &Values{client: c, topic: name, current: map[string]Value{}, changed: map[string]Value{}}

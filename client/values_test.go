@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/client"
 	"github.com/gatesock/gatesock/emulator"
 )
@@ -170,4 +171,32 @@ func await(t *testing.T, p *client.Presence, want ...string) {
 		}
 	}
 	t.Fatal("the iteration has ended")
+}
+
+// A topic has events or values. A handle for the other kind learns it, whoever came first.
+func TestOtherKindOfTopic(t *testing.T) {
+	inBubble(t, emulator.Config{}, withTopics, func(w *world) {
+		t := w.t
+		w.set("a", 1)
+		c := w.connect()
+		defer c.Close()
+		for range 2 { // alone, and with a handle of the right kind
+			err := c.Values("room").Ready(t.Context())
+			require.Equal(t, gatesock.CodeFailedPrecondition, gatesock.CodeOf(err), "%v", err)
+			for _, err := range c.Values("room").Changes(t.Context()) {
+				require.Equal(t, gatesock.CodeFailedPrecondition, gatesock.CodeOf(err), "%v", err)
+			}
+			_, err = c.Subscribe("prices").Established(t.Context())
+			require.Equal(t, gatesock.CodeFailedPrecondition, gatesock.CodeOf(err), "%v", err)
+			_, err = c.Subscribe("prices", client.WithLast(3)).Established(t.Context())
+			require.Equal(t, gatesock.CodeFailedPrecondition, gatesock.CodeOf(err), "%v", err)
+
+			events, values := c.Subscribe("room"), c.Values("prices")
+			defer events.Close()
+			defer values.Close()
+			_, err = events.Established(t.Context())
+			require.NoError(t, err)
+			require.NoError(t, values.Ready(t.Context()))
+		}
+	})
 }

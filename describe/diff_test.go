@@ -184,7 +184,8 @@ func TestDiff(t *testing.T) {
 		},
 		{
 			`"routes":[{"key":"a","answer":"ack"}]`, `"routes":[{"key":"a","answer":"ack","idempotent":true}]`,
-			[]string{`route "a": is idempotent`}, []string{`breaking: route "a": is not idempotent`},
+			[]string{`route "a": is idempotent`},
+			[]string{`breaking: route "a": is not idempotent`},
 		},
 		{
 			`"routes":[{"key":"a","answer":"ack"}]`, `"routes":[{"key":"a","answer":"ack","input":{"type":"object"},"codec":"json"}]`,

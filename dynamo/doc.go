@@ -19,6 +19,7 @@
 //	[DB.Usage]          usage records, for package ratelimit/metering
 //	[DB.Outcomes]       what became of jobs, for package async
 //	[DB.Topics]         events, values and presence of topics, for package topic
+//	[DB.Fragments]      messages that arrive in fragments, for package fragment
 //
 // [DB.CreateTable] makes the table. The file template.json in this package's folder declares the
 // same table for CloudFormation and SAM. The binary of a function has only the code of the stores
@@ -41,6 +42,7 @@
 //	[DB.Outcomes]       dynamodb:UpdateItem
 //	[DB.Topics]         dynamodb:GetItem, BatchGetItem, PutItem, Query; UpdateItem and DeleteItem for
 //	                    state topics and presence, UpdateItem for topic.WithMark
+//	[DB.Fragments]      dynamodb:GetItem, PutItem, Query, UpdateItem
 //	package sweep       dynamodb:Scan, UpdateItem, DeleteItem
 //	[DB.CreateTable]    dynamodb:CreateTable, DescribeTable, DescribeTimeToLive, UpdateTimeToLive
 //

@@ -130,10 +130,12 @@ func (c canned) Query(
 	return &dynamodb.QueryOutput{Items: []map[string]types.AttributeValue{c.item}}, c.answer(ctx)
 }
 
-// unheard loses the answer to the first write. The write is carried out unless early is true.
+// unheard loses the answer to one write: the first one, or that after some others. The write is carried
+// out unless early is true.
 type unheard struct {
 	dynamo.API
 	early     bool
+	after     int    // so many writes are answered before
 	meanwhile func() // is called after the loss, if it is not nil
 	lost      bool
 	writes    int
@@ -147,7 +149,7 @@ func unheardOnce(tb testing.TB) *unheard {
 
 func (l *unheard) write(carryOut func() error) error {
 	l.writes++
-	if l.lost {
+	if l.lost || l.writes <= l.after {
 		return carryOut()
 	}
 	l.lost = true

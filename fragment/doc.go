@@ -6,8 +6,8 @@
 //	gatesock.HandleReply(r, "save", save)
 //	fragment.Register(r, db.Fragments()) // a dynamo.DB; or a fragment.NewMemory()
 //
-//	→ {"action":"fragment","id":"7","index":0,"count":2,"piece":"{\"action\":\"save\",\"id\":\"7\",\"te"}
-//	→ {"action":"fragment","id":"7","index":1,"count":2,"piece":"xt\":\"…\"}"}
+//	→ {"action":"fragment","id":"7","index":0,"count":2,"piece":"{\"action\":\"save\",\"id\":\"7\","}
+//	→ {"action":"fragment","id":"7","index":1,"count":2,"piece":"\"text\":\"…\"}"}
 //	← {"id":"7","action":"save","data":{…}}
 //
 // The client of npm package gatesock does so with the option fragments.
@@ -27,9 +27,9 @@
 // # What is kept, and what is lost
 //
 // Fragments arrive in any order, at the same time, and in different processes, so a [Store] keeps
-// the pieces. It gives the whole message to one invocation only: a message is handled at most once.
-// If that invocation dies, or a fragment is lost, the message never gets an answer, as any other
-// whose invocation dies. The store forgets pieces after 5 minutes ([Keep]).
+// the pieces. Only one invocation gets the whole message, so it is handled at most once. If that
+// invocation dies, or a fragment is lost, the message is never answered, like any other whose
+// invocation dies. The store forgets pieces after 5 minutes ([Keep]).
 //
 // A client can make the server keep 16 messages of 256 KiB for that time, and as many connections
 // as it may open; [WithMaxMessages] and [WithMaxSize] change that. Guards of the route "fragment"

@@ -30,7 +30,11 @@ const (
 const retryAfter = time.Second
 
 // Option is an option of [Register].
-type Option func(*joiner)
+type Option interface{ apply(j *joiner) }
+
+type option func(j *joiner)
+
+func (o option) apply(j *joiner) { o(j) }
 
 // WithMaxSize sets how many bytes a message may have, in UTF-8, when it is joined. The default is
 // 256 KiB. It panics unless it is from 1 byte to 1 MiB.
@@ -38,7 +42,7 @@ func WithMaxSize(bytes int) Option {
 	if bytes < 1 || bytes > maxSize {
 		panic(fmt.Sprintf("fragment: WithMaxSize(%d): it must be from 1 to %d", bytes, maxSize))
 	}
-	return func(j *joiner) { j.limits.Size = bytes }
+	return option(func(j *joiner) { j.limits.Size = bytes })
 }
 
 // WithMaxMessages sets how many messages of one connection may be under way: some fragments have
@@ -48,7 +52,7 @@ func WithMaxMessages(n int) Option {
 	if n < 1 {
 		panic(fmt.Sprintf("fragment: WithMaxMessages(%d): n must be positive", n))
 	}
-	return func(j *joiner) { j.limits.Messages = n }
+	return option(func(j *joiner) { j.limits.Messages = n })
 }
 
 // WithRouteOptions adds options of the route of fragments, such as guards: with
@@ -56,7 +60,7 @@ func WithMaxMessages(n int) Option {
 // routes of their own. The route has a codec of its own, and can be neither Raw nor OneWay:
 // Register panics then.
 func WithRouteOptions(opts ...gatesock.RouteOption) Option {
-	return func(j *joiner) { j.route = append(j.route, opts...) }
+	return option(func(j *joiner) { j.route = append(j.route, opts...) })
 }
 
 // Register adds the route "fragment" to a router, which joins the messages that clients send in
@@ -71,18 +75,19 @@ func Register(r *gatesock.Router, store Store, opts ...Option) {
 		if o == nil {
 			panic(fmt.Sprintf("fragment: Register: option %d must not be nil", i))
 		}
-		o(j)
+		o.apply(j)
 	}
 	j.idName = r.Describe().Envelope.ID
 	mustAnswer(j.route)
-	all := append(j.route, gatesock.WithCodec(gatesock.JSON{}), gatesock.WithMiddleware(withAnswer))
-	gatesock.Handle(r, Action, j.handle, all...)
+	j.route = append(j.route, gatesock.WithCodec(gatesock.JSON{}), gatesock.WithMiddleware(withAnswer))
+	gatesock.Handle(r, Action, j.handle, j.route...)
 }
 
 // mustAnswer panics if options take the frame of an answer away.
 func mustAnswer(opts []gatesock.RouteOption) {
 	probe := gatesock.New()
-	probe.HandleFunc(Action, func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil }, opts...)
+	nothing := func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil }
+	probe.HandleFunc(Action, nothing, opts...)
 	for _, route := range probe.Describe().Routes {
 		switch {
 		case route.Key != Action:

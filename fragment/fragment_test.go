@@ -58,13 +58,13 @@ type save struct {
 	Text string `json:"text"`
 }
 
+func echo(_ context.Context, _ *gatesock.Request, in save) (string, error) { return in.Text, nil }
+
 // app returns a router with some routes, and fragments.
 func app(opts ...fragment.Option) *gatesock.Router {
 	r := gatesock.New(quiet())
 	r.Use(gatesock.Recover())
-	gatesock.HandleReply(r, "save", func(_ context.Context, _ *gatesock.Request, in save) (string, error) {
-		return in.Text, nil
-	})
+	gatesock.HandleReply(r, "save", echo)
 	gatesock.Handle(r, "quiet", func(context.Context, *gatesock.Request, save) error { return nil }, gatesock.OneWay())
 	gatesock.Handle(r, "panic", func(context.Context, *gatesock.Request, save) error { panic("boom") })
 	denied := func(gatesock.HandlerFunc) gatesock.HandlerFunc {
@@ -192,8 +192,8 @@ func TestTheRequestOfTheMessage(t *testing.T) {
 func clean(r *gatesock.Request) *gatesock.Request {
 	return &gatesock.Request{
 		EventType: r.EventType, RouteKey: r.RouteKey, Route: r.Route, ConnectionID: r.ConnectionID, MessageID: r.MessageID,
-		RequestID: r.RequestID, Time: r.Time, ConnectedAt: r.ConnectedAt, Identity: r.Identity, StageVariables: r.StageVariables,
-		Authorizer: r.Authorizer, Body: r.Body, Action: r.Action, ID: r.ID,
+		RequestID: r.RequestID, Time: r.Time, ConnectedAt: r.ConnectedAt, Identity: r.Identity,
+		StageVariables: r.StageVariables, Authorizer: r.Authorizer, Body: r.Body, Action: r.Action, ID: r.ID,
 	}
 }
 
@@ -222,7 +222,7 @@ func TestOtherNames(t *testing.T) {
 	r := gatesock.New(quiet(), gatesock.WithEnvelope(gatesock.Envelope{
 		Action: "type", ID: "requestId", Data: "payload", Input: "payload", Error: "fault",
 	}))
-	gatesock.HandleReply(r, "save", func(_ context.Context, _ *gatesock.Request, in save) (string, error) { return in.Text, nil })
+	gatesock.HandleReply(r, "save", echo)
 	fragment.Register(r, fragment.NewMemory())
 	for index, want := range []string{"", `{"requestId":"7","type":"save","payload":"hi"}`} {
 		piece := []string{`{\"type\":\"save\",\"requestId\":`, `\"7\",\"payload\":{\"text\":\"hi\"}}`}[index]

@@ -143,7 +143,7 @@ func FuzzFragment(f *testing.F) {
 			return
 		}
 		direct := gatesock.New(quiet())
-		gatesock.HandleReply(direct, "save", func(_ context.Context, _ *gatesock.Request, in save) (string, error) { return in.Text, nil })
+		gatesock.HandleReply(direct, "save", echo)
 		r := app()
 		var got []string
 		sent := map[int]bool{}

@@ -134,7 +134,8 @@ func (s *stage) ids() []string {
 	return ids
 }
 
-// pick returns one of those who are connected, or nil if nobody is. Others may disconnect meanwhile.
+// pick returns one of those who are connected, or nil if nobody is. Others may disconnect
+// meanwhile.
 func (s *stage) pick(who int) *viewer {
 	s.mu.Lock()
 	defer s.mu.Unlock()

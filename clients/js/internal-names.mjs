@@ -1,7 +1,7 @@
-// The members of objects that never leave the package. The build gives them short names, which
+// The members of objects that never leave the package. The build has short names for them, which
 // takes about 300 bytes off the bundle of a page. A name in this list must not be a member of a
-// frame, of what an app or another tab sees, or of anything that JavaScript or a browser has:
-// test/build.test.mjs checks that.
+// frame, of what an app or another tab sees, or of anything that JavaScript or a browser has, and
+// must not be in a string: test/build.test.mjs checks the most of that.
 export const internalNames = `
   activeAt again bad expiresAt faults isDead isGood isIdempotent isProbed isUncertain openedAt
   pump results sends settle waitOn
@@ -11,8 +11,11 @@ export const internalNames = `
   spread step subscription tell timers tries users where wish wishes
 `.trim().split(/\s+/);
 
+// No other member has a name of one letter but those of the messages of tabs: c, n, r and t.
+const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghijklmopqsuvwxyz";
+
 /** Options of esbuild. The short names are the same in all modules. */
 export const mangling = {
   mangleProps: new RegExp(`^(${internalNames.join("|")})$`),
-  mangleCache: Object.fromEntries(internalNames.map((name, i) => [name, `_${i.toString(36)}`])),
+  mangleCache: Object.fromEntries(internalNames.map((name, i) => [name, letters[i] ?? `$${i}`])),
 };

@@ -100,10 +100,10 @@ func race(ctx context.Context, s stores) error {
 func contradiction(ctx context.Context, s stores) error {
 	return steps(
 		func() error { return add(ctx, s.a, piece(0, 2, "a"), "") },
-		func() error { return refused(ctx, s.a, piece(0, 2, "b"), limits, fragment.ErrContradiction) },
-		func() error { return refused(ctx, s.b, piece(0, 2, "aa"), limits, fragment.ErrContradiction) },
-		func() error { return refused(ctx, s.b, piece(1, 3, "b"), limits, fragment.ErrContradiction) },
-		func() error { return refused(ctx, s.b, piece(0, 3, "a"), limits, fragment.ErrContradiction) },
+		func() error { return refused(ctx, s.a, piece(0, 2, "b"), limits(), fragment.ErrContradiction) },
+		func() error { return refused(ctx, s.b, piece(0, 2, "aa"), limits(), fragment.ErrContradiction) },
+		func() error { return refused(ctx, s.b, piece(1, 3, "b"), limits(), fragment.ErrContradiction) },
+		func() error { return refused(ctx, s.b, piece(0, 3, "a"), limits(), fragment.ErrContradiction) },
 		func() error { return add(ctx, s.b, piece(1, 2, "c"), "ac") },
 	)
 }
@@ -138,12 +138,12 @@ func tooMany(ctx context.Context, s stores) error {
 		func() error { return add(ctx, s.a, message("1", piece(0, 2, "a")), "") },
 		func() error { return add(ctx, s.b, message("2", piece(0, 2, "a")), "") },
 		func() error { return add(ctx, s.b, message("3", piece(0, 3, "a")), "") },
-		func() error { return refused(ctx, s.a, message("4", piece(0, 2, "a")), limits, fragment.ErrTooMany) },
+		func() error { return refused(ctx, s.a, message("4", piece(0, 2, "a")), limits(), fragment.ErrTooMany) },
 		func() error { return add(ctx, s.a, message("3", piece(1, 3, "b")), "") },
 		func() error { return add(ctx, s.a, other, "") },
 		func() error { return add(ctx, s.a, message("2", piece(1, 2, "b")), "ab") },
 		func() error { return add(ctx, s.a, message("4", piece(1, 2, "b")), "") },
-		func() error { return refused(ctx, s.b, message("5", piece(0, 2, "a")), limits, fragment.ErrTooMany) },
+		func() error { return refused(ctx, s.b, message("5", piece(0, 2, "a")), limits(), fragment.ErrTooMany) },
 		func() error { return add(ctx, s.b, message("4", piece(0, 2, "a")), "ab") },
 	)
 }
@@ -194,13 +194,23 @@ func makesRoom(ctx context.Context, s stores) error {
 
 func apart(ctx context.Context, s stores) error {
 	names := [][2]string{
-		{"c", "m"}, {"c", "m#"}, {"c#m", "m"}, {"c", "m#m"}, {"c#", "m"}, {"d", "m"}, {"c#m#m", "m"}, {"c", "m#0000"},
-		{"e", "\x00"}, {"e", " "}, {"f", "ü/\"\n"}, {"f", strings.Repeat("🎉", 32)},
+		{"c", "m"},
+		{"c", "m#"},
+		{"c#m", "m"},
+		{"c", "m#m"},
+		{"c#", "m"},
+		{"d", "m"},
+		{"c#m#m", "m"},
+		{"c", "m#0000"},
+		{"e", "\x00"},
+		{"e", " "},
+		{"f", "ü/\"\n"},
+		{"f", strings.Repeat("🎉", 32)},
 	}
 	for index := range 2 {
 		for i, n := range names {
 			p := fragment.Piece{ConnectionID: n[0], Message: n[1], Index: index, Count: 2, Data: fmt.Sprint(i, ".")}
-			l := fragment.Limits{Size: limits.Size, Messages: len(names)}
+			l := fragment.Limits{Size: limits().Size, Messages: len(names)}
 			got, err := s.a.Add(ctx, p, l)
 			want := strings.Repeat(fmt.Sprint(i, "."), 2*index)
 			if err != nil || string(got) != want {
@@ -214,7 +224,7 @@ func apart(ctx context.Context, s stores) error {
 func largest(ctx context.Context, s stores) error {
 	var want strings.Builder
 	for i := range fragment.MaxCount {
-		text := strings.Repeat(fmt.Sprintf("%03d ", i), limits.Size/fragment.MaxCount/4)
+		text := strings.Repeat(fmt.Sprintf("%03d ", i), limits().Size/fragment.MaxCount/4)
 		want.WriteString(text)
 		message := ""
 		if i == fragment.MaxCount-1 {
@@ -231,7 +241,7 @@ func cancelled(ctx context.Context, s stores) error {
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	return steps(
-		func() error { return refused(ended, s.a, piece(0, 2, "a"), limits, context.Canceled) },
+		func() error { return refused(ended, s.a, piece(0, 2, "a"), limits(), context.Canceled) },
 		func() error { return add(ctx, s.a, piece(1, 2, "b"), "") },
 		func() error { return add(ctx, s.a, piece(0, 2, "a"), "ab") },
 	)

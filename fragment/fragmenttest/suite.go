@@ -52,8 +52,8 @@ type stores struct {
 	clock *testclock.Clock
 }
 
-// The limits of the suite.
-var limits = fragment.Limits{Size: 1 << 20, Messages: 3}
+// limits returns the limits of the suite.
+func limits() fragment.Limits { return fragment.Limits{Size: 1 << 20, Messages: 3} }
 
 // piece returns a piece of message m of connection c.
 func piece(index, count int, data string) fragment.Piece {
@@ -62,7 +62,7 @@ func piece(index, count int, data string) fragment.Piece {
 
 // add adds a piece and returns an error unless the store returns a message, or nothing if it is "".
 func add(ctx context.Context, s fragment.Store, p fragment.Piece, want string) error {
-	got, err := s.Add(ctx, p, limits)
+	got, err := s.Add(ctx, p, limits())
 	switch {
 	case err != nil:
 		return fmt.Errorf("piece %d of %d of %.40q: %w", p.Index, p.Count, p.Message, err)
@@ -106,7 +106,7 @@ func (s stores) atOnce(ctx context.Context, pieces []fragment.Piece) ([]string, 
 	for i, p := range pieces {
 		done.Go(func() {
 			start.Wait()
-			messages[i], errs[i] = []fragment.Store{s.a, s.b}[i%2].Add(ctx, p, limits)
+			messages[i], errs[i] = []fragment.Store{s.a, s.b}[i%2].Add(ctx, p, limits())
 		})
 	}
 	start.Done()

@@ -36,7 +36,7 @@ const (
 	Pushed
 
 	// Subscribed means that the server has confirmed the subscription, also after a reconnection.
-	// Position is where it begins; it is zero for a state topic.
+	// Position is where it begins; for a state topic it is zero, and Values is true.
 	Subscribed
 	// Failed means that the subscription has ended with an error: Code and Text.
 	Failed
@@ -82,6 +82,7 @@ type Action struct {
 	Name     string
 	Data     json.RawMessage
 	Items    []topicwire.Item
+	Values   bool
 
 	Key     string
 	Version int64

@@ -80,6 +80,13 @@ type Config struct {
 	KeepAliveAction string
 }
 
+// Tuner is a network for tests, an [net/http.RoundTripper] that package client is given. Tune is
+// called before the client begins: it may change the configuration, and tell the machine through do
+// what only tests tell it.
+type Tuner interface {
+	Tune(cfg *Config, do func(func(now time.Time, c *Client)))
+}
+
 // Options is how a user subscribes; see section 9.2 of docs/protocol.md.
 type Options struct {
 	Since    *topicwire.Position

@@ -1,6 +1,7 @@
 package clientcore
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -283,4 +284,24 @@ func TestSyncWithoutTopics(t *testing.T) {
 	require.Contains(t, r.raw, `"topics":[]`)
 	s.reply(r, `{"moved":[],"lost":[],"extra":["a"],"presence":[]}`)
 	require.Contains(t, s.take("unsubscribe").raw, `"a"`)
+}
+
+// TestHistoryFailsForOneTopic checks that a topic whose history always fails goes to the end of
+// the line.
+func TestHistoryFailsForOneTopic(t *testing.T) {
+	t.Parallel()
+	s := member(t)
+	s.Subscribe(s.now, "b", Options{})
+	s.reply(s.take("subscribe"), strings.Replace(result("1-x", 6, 5), `"a"`, `"b"`, 1))
+	s.push(event("1-x", 7))
+	s.push(strings.Replace(event("1-x", 7), `"a"`, `"b"`, 1))
+	var asked []string
+	for range 3 {
+		s.pass(time.Second)
+		r := s.take("history")
+		asked = append(asked, r.Topic)
+		s.refuse(r, "internal")
+	}
+	require.NotEqual(t, asked[0], asked[1])
+	require.Equal(t, asked[0], asked[2])
 }

@@ -74,6 +74,10 @@ func (c *Client) historyFailed(n *concern, e topicwire.Error) {
 		d := c.delay(max(t.tries, t.gaps), ms(e.RetryAfterMs))
 		c.historyAt = c.now.Add(d)
 		t.tries++
+		if t.wish > 0 { // others have their turn
+			c.asked++
+			t.wish = c.asked
+		}
 		return
 	}
 	if n.fresh() {

@@ -118,7 +118,7 @@ func (c *Client) acceptState(n *concern, r *topicwire.Result, first bool) {
 		s.began = r.Counter
 	}
 	if first {
-		c.act(Action{Kind: Subscribed, Topic: t.name})
+		c.act(Action{Kind: Subscribed, Topic: t.name, Values: true})
 	}
 	for _, v := range r.Values {
 		if v.Version > 0 && t.wanted {

@@ -32,6 +32,16 @@ type agent interface {
 	left() string
 }
 
+// live is an agent whose client has a clock and goroutines of its own. It acts when its time has
+// come, and not when it is told to.
+type live interface {
+	agent
+	// nudges sets a function that the agent calls when there is something for next.
+	nudges(f func())
+	// end ends the client, also after a failure of the test.
+	end()
+}
+
 // options are those of a client. A member that is absent has the client's default.
 type options struct {
 	Seed            uint64   `json:"seed,omitempty"`

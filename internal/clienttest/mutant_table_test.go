@@ -7,6 +7,10 @@ func mutants() []mutant {
 		m.client = "go"
 		all = append(all, m)
 	}
+	for _, m := range driverMutants() {
+		m.client = "client"
+		all = append(all, m)
+	}
 	for _, m := range scriptMutants() {
 		m.client = "js"
 		all = append(all, m)
@@ -35,7 +39,8 @@ func machineMutants() []mutant {
 		one("a call without an answer is sent again", "outbox.go", "	if k.Idempotent && !k.settled {\n", "	if !k.settled {\n"),
 		one("a call that was sent expires", "outbox.go", "case k.link == nil && k.unsure:", `case k.link == nil && k.Action == "-":`),
 		one("the outcome of what was never sent is unknown", "outbox.go", "if k.link != nil || k.unsure {", "if true {"),
-		one("an acknowledgement is a result", "outbox.go", `case k.Result && bytes.Equal(m.data, []byte("null")):`, `case k.Action == "-":`),
+		one("an acknowledgement is a result", "outbox.go", `case k.Result && bytes.Equal(m.data, []byte("null")):`,
+			`case k.Action == "-" && bytes.Equal(m.data, []byte("null")):`),
 		one("an id is used again", "outbox.go",
 			"	c.lastSending++\n	k.id, k.link, k.sentAt, k.retryAt = c.lastSending, c.current, c.now, time.Time{}\n",
 			"	if k.id == 0 {\n		c.lastSending++\n		k.id = c.lastSending\n	}\n	k.link, k.sentAt, k.retryAt = c.current, c.now, time.Time{}\n"),
@@ -47,6 +52,7 @@ func machineMutants() []mutant {
 			"	if true {\n		c.calls = slices.Delete"),
 		one("the outbox has no bound", "call.go", "case len(c.calls) >= c.cfg.MaxCalls:", "case len(c.calls) >= 10*c.cfg.MaxCalls:"),
 		one("calls are lost at the end", "client.go", "	c.endCalls()\n", ""),
+		one("a deadline is left after the end", "timer.go", "	if !c.started {\n		return time.Time{}, false\n	}\n", ""),
 		one("a timer is left after the end", "client.go", "	c.dialAt, c.renewAt, c.resumeAt = time.Time{}, time.Time{}, time.Time{}\n", ""),
 
 		one("attempts have no budget", "conn.go", "if len(c.dials) < budget {", "if len(c.dials) >= 0 {"),
@@ -65,7 +71,7 @@ func machineMutants() []mutant {
 		one("a request needs no frame", "alive.go", "	if !l.asked.IsZero() {\n		d.add", "	if false {\n		d.add"),
 		one("keep-alives are sent while there is traffic", "alive.go", "	l.heard, l.used = now, now\n", "	l.heard = now\n"),
 		one("a network that is back is not noticed", "alive.go", "	c.offline = false\n	c.Retry(now)\n", "	c.offline = false\n	c.now = now\n"),
-		one("sleep is not noticed", "timer.go", "	if late {\n", "	if false {\n"),
+		one("sleep is not noticed", "timer.go", "	if late {\n", "	if late && false {\n"),
 
 		one("of an array the first push counts", "receive.go", "		c.receiveObject(l, part, &s)\n", "		c.receiveObject(l, part, &s)\n		break\n"),
 		one("pushes on the old connection are dropped", "receive.go", "{c.current, c.previous, c.next}", "{c.current, c.next}"),
@@ -117,11 +123,14 @@ func scriptMutants() []mutant {
 			"(isPush ? conn.waiting.has(id) ? new Map() : conn.results : conn.waiting).get(id)"),
 		one("the outbox has no bound", "calls.js", "calls.size >= maxQueue", "false"),
 		one("a message may have any size", "calls.js", "if (size > MAX_FRAME)", "if (size > 9 * MAX_FRAME)"),
-		one("sizes are in characters", "calls.js", `new TextEncoder().encode(JSON.stringify({ action, id: "0123456789", ...members })).length`,
-			`JSON.stringify({ action, id: "0123456789", ...members }).length`),
-		one("a key is another one each time", "client.js", "send(conn, { action, id, ...members });",
-			"send(conn, { action, id, ...members, ...members.key && { key: env.key() } });"),
+		one("sizes are in characters", "calls.js", "new TextEncoder().encode(text).length", "text.length"),
+		one("a key is another one each time", "client.js", "send(conn, { action, id, ...members }, id);",
+			"send(conn, { action, id, ...members, ...members.key && { key: env.key() } }, id);"),
 		one("a call that was ended leaves its lane", "calls.js", "if (!call.conn) call.settle(0);", "call.settle(0);"),
+		one("fragments are measured in characters", "fragments.js", "if (bytes(JSON.stringify(text)) <= MAX_PIECE)", "if (text.length <= MAX_PIECE)"),
+		one("what fits into a frame is split", "fragments.js", "  if (size <= MAX_FRAME) return [message];\n", ""),
+		one("messages in fragments have no bound", "fragments.js", "size > MAX_BYTES ? [] : cut(message)", "cut(message)"),
+		one("a server without fragments is not known", "error.js", `if (action == "fragment" && known == "not_found") known = "too_large";`, ""),
 		one("calls are lost at the end", "calls.js", "for (const call of calls) call.settle(call.conn", "for (const call of []) call.settle(call.conn"),
 		one("calls are not held by the old connection", "calls.js", "[...calls].some((call) =>", "[].some((call) =>"),
 
@@ -161,7 +170,7 @@ func scriptMutants() []mutant {
 		one("an unsubscribe is overtaken by a subscribe", "topics.js", "(t.membership === 0 /* Apart */ || t.membership === 2 /* Joined */ && t.again)",
 			"(t.membership === 0 /* Apart */ || t.membership === 3 || t.membership === 2 /* Joined */ && t.again)"),
 		one("a stale answer completes the next subscribe", "topics.js", "t.handles.size > 0 && t.generation === generation", "t.handles.size > 0"),
-		one("there are no syncs", "topics.js", "if (!isOnline || syncing) return;", "return;"),
+		one("there are no syncs", "topics.js", "if (!isOnline || syncing || !wasUsed) return;", "return;"),
 		one("what a sync has lost is ignored", "topics.js", "each(lost, lose);", ""),
 		one("what a sync finds too many stays", "topics.js", "topics.size < MAX_EXTRA", "false"),
 		one("a topic that is not wanted is subscribed again", "topics.js",

@@ -36,20 +36,34 @@ type edit struct{ old, new string }
 // mutant is a mistake in a client that a scenario or a seed has to find.
 type mutant struct {
 	name   string
-	client string // "go" or "js"
-	file   string // of package clientcore, or of the built npm package
+	client string // "go", "client" or "js", as for seeds
+	file   string // of package clientcore, of package client, or of the built npm package
 	edits  []edit
+}
+
+// path returns where the file is.
+func (m mutant) path() (string, error) {
+	switch m.client {
+	case "go":
+		return filepath.Join(root, "internal/clientcore", m.file), nil
+	case "client":
+		return filepath.Join(root, "client", m.file), nil
+	default:
+		folder, err := built()
+		return filepath.Join(folder, m.file), err
+	}
+}
+
+// scenarios returns the test that plays the scenarios.
+func (m mutant) scenarios() string {
+	return map[string]string{"go": "^TestMachine$", "client": "^TestClient$", "js": "^TestScript$"}[m.client]
 }
 
 // source returns the file with the mistake.
 func (m mutant) source() ([]byte, error) {
-	name := filepath.Join(root, "internal/clientcore", m.file)
-	if m.client == "js" {
-		folder, err := built()
-		if err != nil {
-			return nil, err
-		}
-		name = filepath.Join(folder, m.file)
+	name, err := m.path()
+	if err != nil {
+		return nil, err
 	}
 	text, err := os.ReadFile(name)
 	if err != nil {
@@ -90,7 +104,7 @@ func TestMutants(t *testing.T) {
 	plain := filepath.Join(t.TempDir(), "clienttest.test")
 	out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", plain, ".").CombinedOutput()
 	require.NoError(t, err, string(out))
-	for _, test := range []string{"^TestMachine$", "^TestScript$"} {
+	for _, test := range []string{"^TestMachine$", "^TestClient$", "^TestScript$"} {
 		failure, err := hunt(t.Context(), plain, os.Environ(), scenarioFailure, "-test.run="+test)
 		require.NoError(t, err)
 		require.Empty(t, failure, "the client without a mistake")
@@ -136,11 +150,7 @@ func (m mutant) run(ctx context.Context, plain, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	scenarios := "^TestMachine$"
-	if m.client == "js" {
-		scenarios = "^TestScript$"
-	}
-	byScenario, err := hunt(ctx, program, env, scenarioFailure, "-test.run="+scenarios)
+	byScenario, err := hunt(ctx, program, env, scenarioFailure, "-test.run="+m.scenarios())
 	if err != nil {
 		return "", err
 	}
@@ -187,7 +197,10 @@ func firstLine(out []byte) string {
 
 // compile compiles the program with the mistake.
 func (m mutant) compile(ctx context.Context, dir string, text []byte) (program string, err error) {
-	file, err := filepath.Abs(filepath.Join(root, "internal/clientcore", m.file))
+	file, err := m.path()
+	if err == nil {
+		file, err = filepath.Abs(file)
+	}
 	if err != nil {
 		return "", err
 	}

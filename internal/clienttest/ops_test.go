@@ -166,7 +166,7 @@ func (w *world) jump() {
 		times, weights = times[:5], weights[:5]
 	}
 	d := times[w.choose.weighted(weights...)]
-	if d > time.Second && w.choose.below(2) == 1 {
+	if d > time.Second && w.choose.below(2) == 1 && !w.clocks { // in a bubble, clocks do not sleep
 		w.note("the computers sleep for %s", d)
 		w.count["sleeps"]++
 		time.Sleep(d) //nolint:forbidigo // in a bubble

@@ -15,7 +15,7 @@ import (
 // that there are.
 func TestRules(t *testing.T) {
 	t.Parallel()
-	rules := rulesOf(t, "9.4", "10.3", "11.2", "12")
+	rules := rulesOf(t, "9.4", "10.3", "11.2", "12", "13.3")
 	all := readScenarios(t)
 	require.GreaterOrEqual(t, len(all), 60)
 	names := map[string]bool{}

@@ -20,7 +20,7 @@ import (
 var (
 	seeds   = flag.Int("seeds", 0, "how many seeds each client has to live; 0: as many as take a minute")
 	from    = flag.Uint64("from", 1, "the first seed")
-	clients = flag.String("client", "", `"go", "js", or all`)
+	clients = flag.String("client", "", `"go" (its machine), "client" (all of it), "js", or all`)
 	lasting = flag.Duration("lasting", 0, "for how long each client lives, in place of -seeds")
 	survey  = flag.Bool("survey", false, "count the failures of all seeds, in place of the end at the first one")
 	tries   = flag.Int("tries", 3000, "how often a failure is shrunk at most")
@@ -32,6 +32,9 @@ func makers(t *testing.T) map[string]maker {
 	all := map[string]maker{}
 	if *clients == "" || *clients == "go" {
 		all["go"] = func(int) agent { return &machine{} }
+	}
+	if *clients == "" || *clients == "client" {
+		all["client"] = func(int) agent { return &goClient{} }
 	}
 	if *clients == "" || *clients == "js" {
 		n := startNode(t)
@@ -79,7 +82,7 @@ func TestSeeds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := *seeds
 			if n == 0 {
-				n = map[string]int{"go": machineSeeds, "js": scriptSeeds}[name]
+				n = map[string]int{"go": machineSeeds, "client": clientSeeds, "js": scriptSeeds}[name]
 			}
 			start, f, kinds := time.Now(), figures{count: map[string]int{}}, map[string][]string{}
 			for seed := *from; ; seed++ {

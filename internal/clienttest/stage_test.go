@@ -27,6 +27,7 @@ import (
 type stage struct {
 	t       *testing.T
 	client  agent
+	live    bool // it has a clock of its own
 	gateway *emulator.Gateway
 	arrived chan struct{}
 
@@ -56,6 +57,7 @@ type link struct {
 	state   linkState
 	code    int // with which the client has closed it
 	in      []incoming
+	pieces  map[string][]string // of messages in fragments, by their ids
 }
 
 type linkState int
@@ -107,11 +109,18 @@ func newStage(t *testing.T, a agent) *stage {
 	})
 	require.NoError(t, err)
 	s.gateway = gw
+	if l, ok := a.(live); ok {
+		s.live = true
+		l.nudges(func() { nudge(s.arrived) })
+	}
 	return s
 }
 
 // end ends what is in the bubble.
 func (s *stage) end() {
+	if l, ok := s.client.(live); ok {
+		l.end()
+	}
 	require.NoError(s.t, s.gateway.Shutdown(context.Background()))
 }
 
@@ -162,6 +171,9 @@ func (s *stage) message(ctx context.Context, id, body string) ([]byte, error) {
 	}
 	if s.ignored == "" || s.ignored != r.fields["action"] {
 		s.inbox = append(s.inbox, r)
+		if whole := s.joins(r); whole != nil {
+			s.inbox = append(s.inbox, whole)
+		}
 	}
 	failing := s.failing
 	s.failing = ""
@@ -191,6 +203,39 @@ func (s *stage) autoAnswer(r *request) []byte {
 	}
 }
 
+// joins notes a fragment, and returns the message if all of its fragments are there, or nil.
+func (s *stage) joins(r *request) *request {
+	if r.fields["action"] != "fragment" {
+		return nil
+	}
+	var f struct {
+		ID           string
+		Index, Count int
+		Piece        string
+	}
+	if json.Unmarshal(r.raw, &f) != nil || f.Index < 0 || f.Index >= f.Count || f.Count > 128 {
+		return nil // the step that expects it fails
+	}
+	if r.link.pieces == nil {
+		r.link.pieces = map[string][]string{}
+	}
+	pieces := r.link.pieces[f.ID]
+	if pieces == nil {
+		pieces = make([]string, f.Count)
+		r.link.pieces[f.ID] = pieces
+	}
+	if f.Count != len(pieces) {
+		return nil
+	}
+	pieces[f.Index] = f.Piece
+	if slices.Contains(pieces, "") {
+		return nil
+	}
+	whole := &request{link: r.link, raw: []byte(strings.Join(pieces, ""))}
+	_ = json.Unmarshal(whole.raw, &whole.fields)
+	return whole
+}
+
 // Send and Close are called by the gateway.
 func (l *link) Send(data []byte) error {
 	l.bring(incoming{frame: slices.Clone(data)})
@@ -205,10 +250,7 @@ func (l *link) bring(in incoming) {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
 	l.in = append(l.in, in)
-	select {
-	case l.s.arrived <- struct{}{}:
-	default:
-	}
+	nudge(l.s.arrived)
 }
 
 func (l *link) take() (in incoming, ok bool) {

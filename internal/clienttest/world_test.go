@@ -45,6 +45,8 @@ type world struct {
 
 	mu      sync.Mutex // guards what the gateway and the server change
 	arrived chan struct{}
+	clocks  bool          // clients have clocks of their own
+	moved   chan struct{} // one of them has something for its user or the network
 
 	opsLeft int
 	steps   int
@@ -86,13 +88,18 @@ func simulate(t *testing.T, clients maker, seed uint64, choose *choices) (out ou
 
 func newWorld(clients maker, seed uint64, choose *choices) *world {
 	w := &world{
-		seed: seed, choose: choose, arrived: make(chan struct{}, 1), rolled: map[string]bool{}, count: map[string]int{},
+		seed: seed, choose: choose, arrived: make(chan struct{}, 1), moved: make(chan struct{}, 1), rolled: map[string]bool{}, count: map[string]int{},
 	}
 	w.plan = drawPlan(choose)
 	w.opsLeft = w.plan.ops
 	w.newServer()
 	for i := range w.plan.users {
-		w.users = append(w.users, w.newUser(i, clients(i)))
+		a := clients(i)
+		if l, ok := a.(live); ok {
+			w.clocks = true
+			l.nudges(func() { nudge(w.moved) })
+		}
+		w.users = append(w.users, w.newUser(i, a))
 	}
 	return w
 }
@@ -239,7 +246,16 @@ func (w *world) idle(until time.Time) {
 	defer timer.Stop()
 	select {
 	case <-w.arrived:
+	case <-w.moved:
 	case <-timer.C:
+	}
+}
+
+// nudge wakes who waits for a channel.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -250,7 +266,12 @@ func (w *world) pass(d time.Duration) {
 		if due, ok := w.deadline(); ok && due.Before(next) {
 			next = due
 		}
-		time.Sleep(max(time.Until(next), time.Microsecond)) //nolint:forbidigo // in a bubble
+		timer := time.NewTimer(max(time.Until(next), time.Microsecond))
+		select {
+		case <-timer.C:
+		case <-w.moved:
+		}
+		timer.Stop()
 		w.turn()
 	}
 }
@@ -298,6 +319,11 @@ func (w *world) onWire(l *wire) (items []item) {
 
 // end ends everything in the bubble.
 func (w *world) end() {
+	for _, u := range w.users {
+		if l, ok := u.client.(live); ok {
+			l.end()
+		}
+	}
 	_ = w.gateway.Shutdown(context.Background())
 	w.running.Wait()
 }
@@ -359,10 +385,7 @@ func (l *wire) bring(in incoming) {
 		return
 	}
 	l.in = append(l.in, in)
-	select {
-	case w.arrived <- struct{}{}:
-	default:
-	}
+	nudge(w.arrived)
 }
 
 // isOver reports whether nothing can happen on a wire any more.

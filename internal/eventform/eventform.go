@@ -1,5 +1,5 @@
-// Package eventform writes the events of the gateway, for packages that hand a message to a router a
-// second time.
+// Package eventform writes the events of the gateway, for packages that hand a message to a router
+// a second time.
 package eventform
 
 import (

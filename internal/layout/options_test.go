@@ -18,6 +18,7 @@ import (
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/dynamo/sweep"
+	"github.com/gatesock/gatesock/fragment"
 	"github.com/gatesock/gatesock/ratelimit"
 	"github.com/gatesock/gatesock/ratelimit/metering"
 	"github.com/gatesock/gatesock/ratelimit/plan"
@@ -38,7 +39,10 @@ func TestNilOptions(t *testing.T) {
 		"client: New":       func() { _, _ = client.New("ws://127.0.0.1:1/dev", nil) },
 		"conn: NewMemory":   func() { conn.NewMemory(nil) },
 		"conn: Track":       func() { conn.Track(store, nil) },
-		"dynamo: Open":      func() { dynamo.Open(new(dynamodb.Client), "table", nil) },
+		"fragment: Register": func() {
+			fragment.Register(gatesock.New(), fragment.NewMemory(), nil)
+		},
+		"dynamo: Open": func() { dynamo.Open(new(dynamodb.Client), "table", nil) },
 		"sweep: New": func() {
 			sweep.New(db, func(context.Context, gatesock.Target) (time.Time, error) { return time.Time{}, nil }, nil)
 		},

@@ -194,8 +194,9 @@ func TestSuiteFindsRaces(t *testing.T) {
 	}
 }
 
-// meets reports whether a check fails at least once. Which of the requests of one instant comes first
-// is the scheduler's choice, so one run in 24 of a busy machine does not show a mistake that is there.
+// meets reports whether a check fails at least once. Which of the requests of one instant comes
+// first is the scheduler's choice, so one run in 24 of a busy machine does not show a mistake that
+// is there.
 func meets(t *testing.T, check string, newHarness NewHarness) bool {
 	t.Helper()
 	all := promises()

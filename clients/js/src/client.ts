@@ -6,6 +6,7 @@ import type { Answer, Connection } from "./connection.js";
 import { system, type Environment, type Happening } from "./env.js";
 import { GatesockError, serverError, type Code } from "./error.js";
 import type { Frame, NewExtension } from "./extension.js";
+import { newListeners, type Listener } from "./listeners.js";
 import type { Api, CoreClient, Options, Push, State } from "./types.js";
 
 const MINUTE = 60_000;
@@ -43,8 +44,6 @@ const gatewayCodes = new Map([
   ["Too Many Requests", "unavailable"],
 ]);
 
-type Listener = (...args: any[]) => void;
-
 /** Returns a client, which connects at once, perhaps with an extension. */
 export function newClient<A extends Api>(
   options: Options,
@@ -52,7 +51,6 @@ export function newClient<A extends Api>(
   extend?: NewExtension,
 ): CoreClient<A> {
   const { token, ticket, protocols = [], keepAlive = 8 * MINUTE, keepAliveAction = "keepalive" } = options;
-  const listeners = new Set<[type: string, f: Listener]>();
   const url = address(options.url);
   const silence = Math.min(Math.max(keepAlive, 10_000), 9 * MINUTE);
   const timers = new Map<() => void, unknown>(); // what ends them, and whose they are
@@ -76,15 +74,7 @@ export function newClient<A extends Api>(
     }
   }
 
-  function emit(type: string, ...args: unknown[]): void {
-    for (const one of [...listeners]) if (one[0] == type && listeners.has(one)) run(one[1], ...args);
-  }
-
-  function listen(type: string, f: Listener): () => void {
-    const one: [string, Listener] = [type, f];
-    listeners.add(one);
-    return () => void listeners.delete(one);
-  }
+  const { on, emit } = newListeners(run);
 
   function become(next: State): void {
     state = next;
@@ -414,8 +404,8 @@ export function newClient<A extends Api>(
       note(current, message, undefined);
       return true;
     },
-    on: (type: string, f: Listener) => listen(type, f),
-    onPush: (event: string, f: (data: any, push: Push) => void) => listen(`push ${event}`, f),
+    on,
+    onPush: (event: string, f: (data: any, push: Push) => void) => on(`push ${event}`, f),
     retry: hurry,
     close() {
       if (state.name == "closed") return;

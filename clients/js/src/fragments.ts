@@ -9,7 +9,8 @@ const MAX_PIECE = MAX_FRAME - 256; // the rest of the frame, and more
 
 /**
  * The value of the option `fragments` of `connect`, with which messages above 32 KiB are sent in
- * several frames. The server needs package `fragment`; one without it refuses them with `too_large`.
+ * several frames. The server needs package `fragment`; one without it refuses them with
+ * `too_large`.
  *
  *     import { connect } from "gatesock";
  *     import { fragments } from "gatesock/fragments";
@@ -27,7 +28,7 @@ export function fragments(message: string, id: string): string[] {
   return pieces.map((piece, index) => JSON.stringify({ action: "fragment", id, index, count, piece }));
 }
 
-// Cuts a text in halves, again and again, until each fits, and never in a character (13.1.1, 13.1.3).
+// Cuts a text in halves until each part fits, and never in a character (13.1.1, 13.1.3).
 function cut(text: string): string[] {
   if (bytes(JSON.stringify(text)) <= MAX_PIECE) return [text];
   let middle = text.length >> 1;

@@ -33,6 +33,16 @@ export function isMark(p: { epoch?: unknown; offset?: unknown }): p is Position 
   return isPosition(p) && p.offset > 0 && p.epoch !== "";
 }
 
+/** Returns the position of what has one. */
+export const positionOf = ({ epoch, offset }: Position): Position => ({ epoch, offset });
+
+/** Returns the position before the first of the entries of a result. */
+export const startOf = (result: Position, [first]: Entry[]): Position =>
+  positionOf(first ? { epoch: result.epoch, offset: first.offset - 1 } : result);
+
+/** Returns a list that may be anything else. */
+export const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+
 export function isSame(a: Position | null | undefined, b: Position | null | undefined): boolean {
   return a?.epoch === b?.epoch && a?.offset === b?.offset;
 }
@@ -59,8 +69,8 @@ export class Log {
     if (position) this.moveTo(position);
   }
 
-  moveTo({ epoch, offset }: Position): void {
-    this.position = { epoch, offset };
+  moveTo(position: Position): void {
+    this.position = positionOf(position);
   }
 
   /** Takes an entry, and returns those that are next, in order. The position is past them. */
@@ -94,9 +104,9 @@ export class Log {
   }
 
   /** Notes that there is an entry at a position. */
-  note({ epoch, offset }: Position, at: number): void {
+  note(position: Position, at: number): void {
     this.#beyondAt = Math.max(this.#beyondAt, at);
-    if (!this.#beyond || compare({ epoch, offset }, this.#beyond) > 0) this.#beyond = { epoch, offset };
+    if (!this.#beyond || compare(position, this.#beyond) > 0) this.#beyond = positionOf(position);
   }
 
   /** Forgets what had come by then and still waits: the log does not keep what is before it. */

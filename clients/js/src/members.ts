@@ -1,5 +1,6 @@
 // The members of a topic: docs/protocol.md, §11.2. It knows nothing of connections and clocks.
 
+import { list } from "./log.js";
 import type { Member } from "./types.js";
 
 const REF_KEPT = 60_000; // ms that the version of a member that has left is kept
@@ -165,8 +166,8 @@ export class Members {
 }
 
 // The well-formed members of a list.
-function named(list: unknown): Named[] {
-  return Array.isArray(list) ? list.filter((m) => typeof m?.ref === "string" && m.version > 0) : [];
+function named(members: unknown): Named[] {
+  return list(members).filter((m: any) => typeof m?.ref === "string" && m.version > 0) as Named[];
 }
 
 /** A time of the server, in ms: at most an hour. */

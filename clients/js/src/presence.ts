@@ -1,13 +1,14 @@
 // What a user of a topic's presence has in hand.
 
-import { check, closed, listeners } from "./subscription.js";
+import { newListeners } from "./listeners.js";
+import { check, closed } from "./subscription.js";
 import type { Handle, Topics } from "./topics.js";
 import type { Member, Presence } from "./types.js";
 
 /** Makes the client a visible member of a topic, and returns who is there. */
 export function presence(topics: Topics, name: string, { as }: { as?: unknown } = {}): Presence {
   check(name, as);
-  const { on, emit } = listeners(topics.host);
+  const { on, emit } = newListeners(topics.host.run);
   let members: readonly Member[] | undefined;
   let count = 0;
   const handle: Handle = {

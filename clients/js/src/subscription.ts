@@ -1,27 +1,10 @@
 // What a user of a topic's events has in hand.
 
 import { GatesockError, isLasting } from "./error.js";
-import type { Host } from "./extension.js";
-import { isBelow, isPosition, Log, type Entry } from "./log.js";
+import { newListeners } from "./listeners.js";
+import { isBelow, isPosition, Log, positionOf, startOf, type Entry } from "./log.js";
 import { entriesOf, type Handle, type Topics } from "./topics.js";
 import type { Established, Page, SubscribeOptions, Subscription, TopicEvent } from "./types.js";
-
-/** The listeners of a handle. */
-export function listeners(host: Host) {
-  const all = new Map<string, Set<(...args: any[]) => void>>();
-  return {
-    on(type: string, listener: (...args: any[]) => void): () => void {
-      const own = (...args: any[]) => listener(...args); // the same function may listen twice
-      if (!all.has(type)) all.set(type, new Set());
-      all.get(type)!.add(own);
-      return () => all.get(type)!.delete(own);
-    },
-    emit(type: string, ...args: unknown[]): void {
-      for (const listener of [...(all.get(type) ?? [])]) host.run(listener, ...args);
-    },
-    has: (type: string) => !!all.get(type)?.size,
-  };
-}
 
 /** A promise that nobody has to wait for. */
 export function promise<T>() {
@@ -48,7 +31,7 @@ const eventsOf = (topic: string, { epoch, offset, events, ...one }: Entry): Topi
 function reader(limit: number, done: () => void) {
   type Next = IteratorResult<TopicEvent, undefined>;
   const events: TopicEvent[] = [];
-  const waiting: { resolve(r: Next): void; reject(error: unknown): void }[] = [];
+  const waiting: ((r: Next | Promise<Next>) => void)[] = [];
   let isOver = false;
   let error: GatesockError | undefined;
 
@@ -57,16 +40,17 @@ function reader(limit: number, done: () => void) {
     isOver = true;
     error = reason;
     if (!error) events.length = 0;
-    for (const w of waiting.splice(0)) next().then(w.resolve, w.reject);
+    for (const resolve of waiting.splice(0)) resolve(next());
     done();
   }
 
-  function next(): Promise<Next> {
-    if (events.length) return Promise.resolve({ value: events.shift()!, done: false });
-    if (!isOver) return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+  async function next(): Promise<Next> {
+    if (events.length) return { value: events.shift()!, done: false };
+    if (!isOver) return new Promise((resolve) => waiting.push(resolve));
     const reason = error;
     error = undefined;
-    return reason ? Promise.reject(reason) : Promise.resolve({ value: undefined, done: true });
+    if (reason) throw reason;
+    return { value: undefined, done: true };
   }
 
   return {
@@ -74,7 +58,7 @@ function reader(limit: number, done: () => void) {
     end,
     push(e: TopicEvent): void {
       const first = waiting.shift();
-      if (first) first.resolve({ value: e, done: false });
+      if (first) first({ value: e, done: false });
       else if (events.length < limit) events.push(e);
       else end(new GatesockError("slow_consumer", `The iterator is more than ${limit} events behind.`));
     },
@@ -99,11 +83,11 @@ export function subscribe(
 ): Subscription {
   check(name);
   if (since && !isPosition(since)) throw new GatesockError("invalid_argument", "since is not a position.");
-  const { on, emit, has } = listeners(topics.host);
+  const { on, emit, all } = newListeners(topics.host.run);
   const own = { timers: {} };
   const established = promise<Established>();
   const readers = new Set<ReturnType<typeof reader>>();
-  let position = since && { epoch: since.epoch, offset: since.offset };
+  let position = since && positionOf(since);
   let held: Entry[] | undefined; // those that have to wait for what was before
   let tries = 0;
   let over: { reason?: GatesockError | undefined } | undefined;
@@ -113,7 +97,7 @@ export function subscribe(
   function newReader() {
     const r = reader(buffer, () => {
       readers.delete(r);
-      if (!readers.size && !has("event") && r !== early) close();
+      if (!readers.size && ![...all].some(([type]) => type == "event") && r !== early) close();
     });
     readers.add(r);
     return r;
@@ -145,7 +129,7 @@ export function subscribe(
 
   function take(entry: Entry): void {
     if (over || (position && isBelow(entry, position))) return;
-    position = { epoch: entry.epoch, offset: entry.offset };
+    position = positionOf(entry);
     for (const e of eventsOf(name, entry)) {
       if (over) return;
       for (const r of [...readers]) r.push(e);
@@ -176,11 +160,10 @@ export function subscribe(
       for (let more = true; more && !over; isFirst = false) {
         const result = await topics.history(t, handle, position ? { since: position, last } : { last });
         const entries = entriesOf(result, 0);
-        const from = { epoch: result.epoch, offset: entries[0] ? entries[0].offset - 1 : result.offset };
-        const recovered = !position || result.recovered === true;
-        const e: Established = { position: (recovered && position) || from, recovered };
-        if (!recovered) Object.assign(e, { reason: result.reason });
-        if (isFirst || !recovered) confirm(e);
+        const from = startOf(result, entries);
+        const isLost = position && result.recovered !== true;
+        if (isLost) confirm({ position: from, recovered: false, reason: result.reason });
+        else if (isFirst) confirm({ position: position ?? from, recovered: true });
         entries.forEach(take);
         more = result.more === true && entries.length > 0;
       }
@@ -188,10 +171,9 @@ export function subscribe(
       held = undefined;
       all.forEach(take);
     } catch (error) {
-      const { code, retryAfterMs } = error as GatesockError;
       if (over) return;
-      if (isLasting(code)) fail(error as GatesockError);
-      else topics.start(own, "retry", topics.delay(tries++, retryAfterMs), () => void catchUp(isFirst));
+      if (isLasting((error as GatesockError).code)) fail(error as GatesockError);
+      else topics.start(own, "retry", topics.delay(tries++, error as GatesockError), () => void catchUp(isFirst));
     }
   }
 
@@ -228,7 +210,7 @@ export function subscribe(
       return {
         events: entriesOf(result, 0).flatMap((e) => eventsOf(name, e)),
         more: result.more === true,
-        position: { epoch: result.epoch, offset: result.offset },
+        position: positionOf(result),
       };
     },
     close,

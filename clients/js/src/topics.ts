@@ -6,7 +6,7 @@
 
 import { GatesockError, isLasting, serverError } from "./error.js";
 import type { Extension, Failure, Frame, Host } from "./extension.js";
-import { isMark, isPosition, isSame, Log, numberOf, type Entry } from "./log.js";
+import { isMark, isPosition, isSame, list, Log, numberOf, startOf, type Entry } from "./log.js";
 import { Members, millis } from "./members.js";
 import type { Established, Member, Position } from "./types.js";
 
@@ -118,6 +118,7 @@ export function newTopics(host: Host) {
   let isTelling = false;
   let isPumping = false;
   let isAsking = false; // a history request is under way
+  let wasUsed = false; // a topic was subscribed: before, there is nothing to sync
   let syncing = 0;
   let syncTries = 0;
   let pushes = 0; // pushes and answers that have come
@@ -158,7 +159,7 @@ export function newTopics(host: Host) {
   const backoff = (tries: number) => between(0, Math.min(LAST_BACKOFF, FIRST_BACKOFF * 2 ** tries));
 
   // The time that the server asks for, and a part of it at random, or a backoff.
-  function delay(tries: number, retryAfterMs: unknown): number {
+  function delay(tries: number, { retryAfterMs }: Failure): number {
     const ms = millis(retryAfterMs);
     return ms ? between(ms, ms * 1.25) : backoff(tries);
   }
@@ -229,6 +230,16 @@ export function newTopics(host: Host) {
     );
   }
 
+  // Asks for something of a topic. The answer counts only if the topic is still the same.
+  function askOf(s: Sent, action: string, members: object, then: (data: any) => void, otherwise: (error: Failure) => void): void {
+    ask(
+      action,
+      { topic: s.t.name, ...members },
+      (data) => isFresh(s) && then(data),
+      (error) => isFresh(s) && otherwise(error),
+    );
+  }
+
   // Sends what the state calls for.
   function pump(): void {
     isPumping = false;
@@ -254,20 +265,21 @@ export function newTopics(host: Host) {
     let part: Topic[] = [];
     let wired: W[] = [];
     let size = 0;
+    const flush = () => {
+      if (part.length) send(part, wired);
+      part = [];
+      wired = [];
+      size = 0;
+    };
     for (const t of all) {
       const one = wire(t);
       const bytes = 3 * JSON.stringify(one).length; // at most, in UTF-8
-      if (part.length && (part.length >= MAX_BATCH || size + bytes > MAX_BYTES)) {
-        send(part, wired);
-        part = [];
-        wired = [];
-        size = 0;
-      }
+      if (part.length >= MAX_BATCH || size + bytes > MAX_BYTES) flush();
       part.push(t);
       wired.push(one);
       size += bytes;
     }
-    if (part.length) send(part, wired);
+    flush();
   }
 
   function subscription(t: Topic): object {
@@ -290,6 +302,7 @@ export function newTopics(host: Host) {
       return snap(t);
     });
     const isOne = wired.length === 1;
+    wasUsed = true;
     ask(
       "subscribe",
       isOne ? wired[0]! : { topics: wired },
@@ -321,7 +334,7 @@ export function newTopics(host: Host) {
     if (!isFresh(s)) {
       if (!t.handles.size && !isLasting(error.code)) t.membership = Is.Joined; // perhaps: an unsubscribe ends it
     } else if (isLasting(error.code)) fail(t, serverError(error));
-    else start(t, "retry", delay(t.tries++, error.retryAfterMs));
+    else start(t, "retry", delay(t.tries++, error));
   }
 
   function leave(part: Topic[], names: string[]): void {
@@ -388,7 +401,7 @@ export function newTopics(host: Host) {
     if (isLasting(error.code)) return resubscribe(t);
     wishes.delete(t); // others have their turn
     wishes.add(t);
-    start(own, "pause", delay(Math.max(t.tries++, t.gaps), error.retryAfterMs));
+    start(own, "pause", delay(Math.max(t.tries++, t.gaps), error));
   }
 
   // Starts the timer of a gap, or stops it.
@@ -430,12 +443,11 @@ export function newTopics(host: Host) {
     const { epoch, offset, recovered, reason, more, quiet } = result;
     const { log } = t;
     const entries = entriesOf(result, ++pushes);
-    const start = { epoch, offset: entries.length ? entries[0]!.offset - 1 : offset };
     const before = log.position;
     const hasMoved = before && !isSame(before, since); // a push was faster: the events count as pushes
     const isLost = before && !hasMoved && !recovered;
     const isOutdated = hasMoved && !recovered;
-    if (!before || isLost || (!hasMoved && numberOf(epoch) > numberOf(before.epoch))) log.moveTo(start);
+    if (!before || isLost || (!hasMoved && numberOf(epoch) > numberOf(before.epoch))) log.moveTo(startOf(result, entries));
     const position = log.position!;
     const e: Established = isLost ? { position, recovered: false, reason } : { position, recovered: true };
     if (isFirst || isLost) tell(t, (h) => h.established?.(e));
@@ -495,20 +507,18 @@ export function newTopics(host: Host) {
   }
 
   function askPage(t: Topic): void {
-    const s = snap(t);
-    ask(
+    askOf(
+      snap(t),
       "presence",
-      { topic: t.name, cursor: t.members!.cursor },
+      { cursor: t.members!.cursor },
       (snapshot) => {
-        if (!isFresh(s)) return;
         t.tries = t.refusals = 0;
         acceptMembers(t, snapshot);
       },
       (error) => {
-        if (!isFresh(s)) return;
         if (isLasting(error.code)) return resubscribe(t);
         t.members!.isOpen = false;
-        askMembers(t, 1_000 + delay(t.tries++, error.retryAfterMs));
+        askMembers(t, 1_000 + delay(t.tries++, error));
       },
     );
   }
@@ -540,9 +550,13 @@ export function newTopics(host: Host) {
 
   // Lost tails.
 
-  function sync(): void {
+  function syncLater(): void {
     start(own, "sync", between(SYNC * 0.8, SYNC * 1.2), sync);
-    if (!isOnline || syncing) return;
+  }
+
+  function sync(): void {
+    syncLater();
+    if (!isOnline || syncing || !wasUsed) return;
     const all = [...topics.values()].filter((t) => t.handles.size && isHere(t));
     if (all.length) batch(all, where, sendSync);
     else sendSync([], []); // the connection may be a member of one all the same
@@ -570,7 +584,7 @@ export function newTopics(host: Host) {
       },
       (error) => {
         syncing--;
-        if (!isLasting(error.code)) start(own, "sync", 1_000 + delay(++syncTries, error.retryAfterMs), sync);
+        if (!isLasting(error.code)) start(own, "sync", 1_000 + delay(++syncTries, error), sync);
       },
     );
   }
@@ -614,7 +628,7 @@ export function newTopics(host: Host) {
   const extension: Extension = {
     opened() {
       isOnline = true;
-      start(own, "sync", between(SYNC * 0.8, SYNC * 1.2), sync);
+      syncLater();
       step();
     },
     closed() {
@@ -647,10 +661,6 @@ export function newTopics(host: Host) {
 }
 
 const isResult = (result: any) => isPosition(result) && Array.isArray((result as any).events);
-
-function list(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
-}
 
 /** The well-formed entries of a result. */
 export function entriesOf({ epoch, events }: any, at: number): Entry[] {

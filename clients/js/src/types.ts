@@ -70,7 +70,7 @@ export interface CallOptions {
    * out.
    */
   signal?: AbortSignal;
-  /** How long to wait for an answer after sending, in ms. Default: 30,000. */
+  /** How long to wait for an answer after sending, in ms. Default: 30 seconds. */
   timeout?: number;
   /** How long the call may wait to be sent, in ms. Default: 5 minutes. */
   expires?: number;

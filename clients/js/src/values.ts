@@ -4,7 +4,8 @@
 import { topicsOf } from "./attach.js";
 import { GatesockError } from "./error.js";
 import type { Frame } from "./extension.js";
-import { check, closed, listeners, promise } from "./subscription.js";
+import { newListeners } from "./listeners.js";
+import { check, closed, promise } from "./subscription.js";
 import type { Handle, Topic, Topics, Values as Machine } from "./topics.js";
 import type { Client } from "./types.js";
 
@@ -217,7 +218,7 @@ class State implements Machine {
 export function values<V = unknown>(client: Client<any>, topic: string, { filter }: ValuesOptions = {}): Values<V> {
   check(topic, filter);
   const topics = topicsOf(client);
-  const { on, emit } = listeners(topics.host);
+  const { on, emit } = newListeners(topics.host.run);
   const established = promise<void>();
   let state!: State;
   const handle: Handle = {

@@ -16,6 +16,7 @@ const load = async (name) => (existsSync(join(folder, name)) ? import(pathToFile
 const core = await load("core.js");
 const whole = await load("index.js");
 const { values } = await load("values.js");
+const { fragments } = await load("fragments.js");
 const connect = whole.connect ?? core.connect;
 
 // mulberry32: 32 bits are enough for delays.
@@ -74,9 +75,10 @@ class Agent {
       if (this.credential === "hangs") return new Promise(() => {});
       return this.credential;
     };
-    const { keepAlive, keepAliveAction, idempotent, maxQueue, fragments, protocols } = options;
-    const given = { url: "wss://host/stage", keepAlive, keepAliveAction, idempotent, maxQueue, fragments, protocols };
+    const { keepAlive, keepAliveAction, idempotent, maxQueue, protocols } = options;
+    const given = { url: "wss://host/stage", keepAlive, keepAliveAction, idempotent, maxQueue, protocols };
     for (const name of Object.keys(given)) if (given[name] === undefined) delete given[name];
+    if (options.fragments) given.fragments = fragments;
     if (options.token) given.token = credentials;
     if (options.ticket) given.ticket = credentials;
     this.client = connect(given, this.environment);

@@ -456,9 +456,23 @@ test("a huge answer is taken", async () => {
 
 // Syncs.
 
+test("a client that has never subscribed sends no sync, whatever happens", async () => {
+  const s = await online();
+  await s.await(60 * MINUTE);
+  s.wake();
+  s.offline();
+  s.online();
+  await s.await(60 * MINUTE);
+  assert.equal(s.waiting.length, 0);
+});
+
 test("a sync comes within 4 to 6 minutes, also without topics", async () => {
   for (const random of [0, 0.5, 0.999]) {
-    const s = await online();
+    const s = await member();
+    s.a.close();
+    await idle();
+    s.take({ action: "unsubscribe" }).reply(null);
+    await idle();
     s.random = () => random;
     s.offline();
     s.online();

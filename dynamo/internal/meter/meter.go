@@ -303,6 +303,12 @@ func valueSize(v types.AttributeValue) int {
 		return len(v.Value)
 	case *types.AttributeValueMemberN:
 		return (len(strings.Trim(v.Value, "0"))+1)/2 + 1
+	case *types.AttributeValueMemberNS:
+		sum := 0
+		for _, number := range v.Value {
+			sum += valueSize(&types.AttributeValueMemberN{Value: number})
+		}
+		return sum
 	case *types.AttributeValueMemberM:
 		return 3 + len(v.Value) + itemSize(v.Value)
 	case *types.AttributeValueMemberL:

@@ -80,6 +80,30 @@ func (t *Table) RenewalKey(connectionID string) Item { return t.key("a#"+connect
 // JobKey returns the key of what became of a job.
 func (t *Table) JobKey(id string) Item { return t.key("j#"+id, "j") }
 
+// FragmentHeadPartition returns the partition key of the messages of a connection that arrive in
+// fragments.
+func (t *Table) FragmentHeadPartition(connectionID string) types.AttributeValue {
+	return Text(t.Prefix + "f#" + connectionID)
+}
+
+// FragmentHeadKey returns the key of what is known of a message that arrives in fragments.
+func (t *Table) FragmentHeadKey(connectionID, message string) Item {
+	return Item{PartitionKey: t.FragmentHeadPartition(connectionID), SortKey: Text(message)}
+}
+
+// FragmentPartition returns the partition key of the pieces of a message. The length keeps the
+// messages of different connections apart, whatever their names are.
+func (t *Table) FragmentPartition(connectionID, message string) types.AttributeValue {
+	return Text(t.Prefix + "fp#" + strconv.Itoa(len(connectionID)) + "#" + connectionID + "#" + message)
+}
+
+// FragmentKey returns the key of a piece of a message that began under a token.
+func (t *Table) FragmentKey(connectionID, message, token string, index int) Item {
+	return Item{
+		PartitionKey: t.FragmentPartition(connectionID, message), SortKey: Text(fmt.Sprintf("%s#%04d", token, index)),
+	}
+}
+
 // BucketKey returns the key of a token bucket.
 func (t *Table) BucketKey(key string) Item { return t.key("r#"+key, "b") }
 

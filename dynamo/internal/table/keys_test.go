@@ -42,6 +42,8 @@ func TestKeys(t *testing.T) {
 			"ticket":     {tab.TicketKey("h1"), "t#h1", "t"},
 			"renewal":    {tab.RenewalKey("W9="), "a#W9=", "a"},
 			"job":        {tab.JobKey("W9=/m#1"), "j#W9=/m#1", "j"},
+			"fragments":  {tab.FragmentHeadKey("W9=", "m#1"), "f#W9=", "m#1"},
+			"piece":      {tab.FragmentKey("W9=", "m#1", "T", 12), "fp#3#W9=#m#1", "T#0012"},
 			"bucket":     {tab.BucketKey("messages#ann"), "r#messages#ann", "b"},
 			"quota":      {tab.QuotaKey("month#ann", start), "r#month#ann", "q#1790000000"},
 			"plan":       {tab.PlanKey("free"), "p#", "free"},

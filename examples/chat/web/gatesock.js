@@ -11,9 +11,10 @@ var lasting = "invalid_argument unauthenticated permission_denied not_found alre
 function isLasting(code) {
   return lasting.includes(code);
 }
-function serverError(error) {
+function serverError(error, action) {
   const { code, message, retryAfterMs: ms, details } = Object(error);
-  const known = code && typeof code == "string" ? code : "internal";
+  let known = code && typeof code == "string" ? code : "internal";
+  if (action == "fragment" && known == "not_found") known = "too_large";
   return new GatesockError(known, typeof message == "string" ? message : known, {
     retryAfterMs: ms > 0 && typeof ms == "number" ? ms : void 0,
     details
@@ -24,7 +25,7 @@ function serverError(error) {
 var ANSWER = 3e4;
 var MAX_FRAME = 32 * 1024;
 var MAX_FAULTS = 5;
-function newCalls({ maxQueue = 256, idempotent = [] }, env, after, ask, current) {
+function newCalls({ maxQueue = 256, idempotent = [], fragments }, env, after, ask, current) {
   const calls = /* @__PURE__ */ new Set();
   const pauses = /* @__PURE__ */ new Set();
   let isClosed = false;
@@ -51,7 +52,7 @@ function newCalls({ maxQueue = 256, idempotent = [] }, env, after, ask, current)
     call.conn = conn;
     call.sends++;
     const answer = (frame) => {
-      if (frame?.error) refused(call, serverError(frame.error));
+      if (frame?.error) refused(call, serverError(frame.error, fragments && frame.action));
       else if (frame) call.settle(void 0, frame.data ?? null);
       else {
         pause(call, backoff(call));
@@ -103,7 +104,7 @@ function newCalls({ maxQueue = 256, idempotent = [] }, env, after, ask, current)
         if (isClosed) throw closed();
         if (calls.size >= maxQueue) throw new GatesockError("queue_full", "Too many calls wait for their answers.");
         const key = options.key === true ? env.key() : options.key;
-        const members = compose(action, input, key);
+        const members = compose(action, input, key, fragments);
         const call = {
           action,
           members,
@@ -150,7 +151,7 @@ function newCalls({ maxQueue = 256, idempotent = [] }, env, after, ask, current)
 }
 var unknown = () => new GatesockError("unknown_outcome", "There was no answer. The call may have been carried out.");
 var closed = () => new GatesockError("closed", "The client is closed.");
-function compose(action, input = {}, key) {
+function compose(action, input = {}, key, split) {
   let members;
   let cause;
   try {
@@ -162,10 +163,14 @@ function compose(action, input = {}, key) {
     throw new GatesockError("invalid_argument", `The message ${String(action)} needs a name, and an object of JSON without action and id.`, { cause });
   }
   if (key) members.key = key;
-  const size = new TextEncoder().encode(JSON.stringify({ action, id: "0123456789", ...members })).length;
-  if (size > MAX_FRAME) throw new GatesockError("too_large", `The message has ${size} bytes, of at most ${MAX_FRAME}.`);
+  const id = "0123456789";
+  const text = JSON.stringify({ action, id, ...members });
+  const size = bytes(text);
+  if (split) split(text, id);
+  else if (size > MAX_FRAME) throw new GatesockError("too_large", `The message has ${size} bytes, of at most ${MAX_FRAME}.`);
   return members;
 }
+var bytes = (text) => new TextEncoder().encode(text).length;
 function isObject(value) {
   return Object(value) === value && !Array.isArray(value);
 }
@@ -465,9 +470,10 @@ function newClient(options, env = system(options), extend) {
     emit(`push ${event}`, data, frame);
     return true;
   }
-  function send(conn, message) {
+  function send(conn, message, id) {
+    const text = JSON.stringify(message);
     conn.activeAt = env.now();
-    conn.socket.send(JSON.stringify(message));
+    for (const frame of id && options.fragments?.(text, id) || [text]) conn.socket.send(frame);
   }
   function expect(conn, ms) {
     after(ms, () => lose(conn, "The connection was lost: there was no answer."), conn.waiting);
@@ -496,7 +502,7 @@ function newClient(options, env = system(options), extend) {
     };
     conn.waiting.set(id, answer);
     if (hasResult) conn.results.set(id, answer);
-    send(conn, { action, id, ...members });
+    send(conn, { action, id, ...members }, id);
     expect(conn, ANSWER);
   }
   function probe(conn) {
@@ -635,10 +641,10 @@ var Log = class {
       }
       this.#waiting = this.#waiting.filter((e) => !isBelow(e, this.position));
     }
-    let bytes = 0;
+    let bytes2 = 0;
     const full = this.#waiting.findIndex((e, i) => {
-      bytes += e.size ??= JSON.stringify(e).length;
-      return i >= MAX_WAITING || bytes > MAX_BYTES;
+      bytes2 += e.size ??= JSON.stringify(e).length;
+      return i >= MAX_WAITING || bytes2 > MAX_BYTES;
     });
     if (full >= 0) for (const e of this.#waiting.splice(full)) this.note(e, e.at);
     return found;
@@ -953,8 +959,8 @@ function newTopics(host) {
     let size = 0;
     for (const t of all) {
       const one = wire(t);
-      const bytes = 3 * JSON.stringify(one).length;
-      if (part.length && (part.length >= MAX_BATCH || size + bytes > MAX_BYTES2)) {
+      const bytes2 = 3 * JSON.stringify(one).length;
+      if (part.length && (part.length >= MAX_BATCH || size + bytes2 > MAX_BYTES2)) {
         send(part, wired);
         part = [];
         wired = [];
@@ -962,7 +968,7 @@ function newTopics(host) {
       }
       part.push(t);
       wired.push(one);
-      size += bytes;
+      size += bytes2;
     }
     if (part.length) send(part, wired);
   }
