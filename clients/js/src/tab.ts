@@ -295,7 +295,7 @@ export function join<A extends Api>(
     channel.onmessage = ({ data }) => {
       const m = data as (Up & { from: string; leader: string }) | (Down & { leader: string });
       if (isOver || typeof m !== "object" || !m) return;
-      if (!("from" in m)) receive(m);
+      if (!("from" in m)) m.leader && receive(m);
       else if (!m.leader || m.leader === hub?.name) hub?.receive(m.from, m);
     };
     send = (m) => {

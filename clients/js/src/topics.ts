@@ -436,7 +436,10 @@ export function newTopics(host: Host) {
     else if (!acceptEvents(s, result, isFirst)) return false;
     if (isFirst && t.members) {
       if (result.presence) acceptMembers(t, result.presence);
-      else t.members.isOpen = false;
+      else {
+        t.members = undefined; // the client is not visible, so it need not leave
+        fail(t, new GatesockError("failed_precondition", `The topic ${t.name} has no presence.`), [...t.handles].filter((h) => h.changed));
+      }
     }
     return true;
   }
