@@ -22,7 +22,7 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 )
 
-// An address that is none is an error at once, which does not name a password.
+// A wrong address is an error at once, which does not name a password.
 func TestAddressesThatAreNone(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{
