@@ -18,7 +18,7 @@ import (
 
 //nolint:gochecknoglobals // flags of tests
 var (
-	seeds   = flag.Int("seeds", 0, "how many seeds each client has to live; 0: as many as take a minute")
+	seeds   = flag.Int("seeds", 0, "how many seeds each client has to live; 0: as many as CI has time for")
 	from    = flag.Uint64("from", 1, "the first seed")
 	clients = flag.String("client", "", `"go" (its machine), "client" (all of it), "js", or all`)
 	lasting = flag.Duration("lasting", 0, "for how long each client lives, in place of -seeds")
@@ -133,6 +133,7 @@ func TestStories(t *testing.T) {
 	alone(t)
 	files, err := filepath.Glob("testdata/stories/*.json")
 	require.NoError(t, err)
+	require.NotEmpty(t, files)
 	for name, clients := range makers(t) {
 		for _, file := range files {
 			text, err := os.ReadFile(file)
