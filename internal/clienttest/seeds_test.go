@@ -151,7 +151,7 @@ func TestReplay(t *testing.T) {
 	alone(t)
 	text := os.Getenv("GATESOCK_SIM_STORY")
 	if text == "" {
-		return
+		t.Skip("a tool: it prints the story of GATESOCK_SIM_STORY")
 	}
 	var k kept
 	require.NoError(t, json.Unmarshal([]byte(text), &k))
