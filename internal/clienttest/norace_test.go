@@ -7,4 +7,5 @@ const (
 	machineSeeds = 2_000
 	clientSeeds  = 700
 	scriptSeeds  = 600
+	sameSeeds    = 30
 )

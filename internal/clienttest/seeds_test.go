@@ -165,7 +165,7 @@ func TestReplay(t *testing.T) {
 func TestSameSeedSameStory(t *testing.T) {
 	alone(t)
 	for name, clients := range makers(t) {
-		for seed := uint64(1000); seed < 1030; seed++ {
+		for seed := uint64(1000); seed < 1000+sameSeeds; seed++ {
 			a := simulate(t, clients, seed, choicesOf(seed))
 			b := simulate(t, clients, seed, choicesOf(seed))
 			require.Equal(t, a.trace, b.trace, "%s, seed %d", name, seed)
