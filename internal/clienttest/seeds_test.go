@@ -18,7 +18,7 @@ import (
 
 //nolint:gochecknoglobals // flags of tests
 var (
-	seeds   = flag.Int("seeds", 0, "how many seeds each client has to live; 0: as many as take a minute")
+	seeds   = flag.Int("seeds", 0, "how many seeds each client has to live; 0: as many as CI has time for")
 	from    = flag.Uint64("from", 1, "the first seed")
 	clients = flag.String("client", "", `"go" (its machine), "client" (all of it), "js", or all`)
 	lasting = flag.Duration("lasting", 0, "for how long each client lives, in place of -seeds")
@@ -165,7 +165,7 @@ func TestReplay(t *testing.T) {
 func TestSameSeedSameStory(t *testing.T) {
 	alone(t)
 	for name, clients := range makers(t) {
-		for seed := uint64(1000); seed < 1030; seed++ {
+		for seed := uint64(1000); seed < 1000+sameSeeds; seed++ {
 			a := simulate(t, clients, seed, choicesOf(seed))
 			b := simulate(t, clients, seed, choicesOf(seed))
 			require.Equal(t, a.trace, b.trace, "%s, seed %d", name, seed)
