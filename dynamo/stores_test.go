@@ -130,8 +130,8 @@ func (c canned) Query(
 	return &dynamodb.QueryOutput{Items: []map[string]types.AttributeValue{c.item}}, c.answer(ctx)
 }
 
-// unheard loses the answer to one write: the first one, or that after some others. The write is carried
-// out unless early is true.
+// unheard loses the answer to one write: the first one, or that after some others. The write is
+// carried out unless early is true.
 type unheard struct {
 	dynamo.API
 	early     bool

@@ -88,7 +88,8 @@ func simulate(t *testing.T, clients maker, seed uint64, choose *choices) (out ou
 
 func newWorld(clients maker, seed uint64, choose *choices) *world {
 	w := &world{
-		seed: seed, choose: choose, arrived: make(chan struct{}, 1), moved: make(chan struct{}, 1), rolled: map[string]bool{}, count: map[string]int{},
+		seed: seed, choose: choose, arrived: make(chan struct{}, 1), moved: make(chan struct{}, 1),
+		rolled: map[string]bool{}, count: map[string]int{},
 	}
 	w.plan = drawPlan(choose)
 	w.opsLeft = w.plan.ops
