@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -62,7 +63,7 @@ func New(address string, opts ...Option) (*Client, error) {
 	c.states, c.problems.keep = newWatch(), keptProblems
 	c.ctx, c.end = context.WithCancel(context.Background())
 	c.machine = clientcore.New(c.config())
-	go c.run()
+	go c.run() //nolint:contextcheck // it ends with Close
 	return c, nil
 }
 
@@ -70,7 +71,7 @@ func New(address string, opts ...Option) (*Client, error) {
 // ctx ends, it closes the Client and returns the error, which is a [*RefusedError] if the server
 // has refused the handshake. Later the context has no influence on the Client.
 func Connect(ctx context.Context, address string, opts ...Option) (*Client, error) {
-	c, err := New(address, opts...) //nolint:contextcheck // the client ends with Close
+	c, err := New(address, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +89,10 @@ func closeWith(c *Client, err error) error {
 func parseAddress(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil {
+		var whole *url.Error // which repeats the address, with its password
+		if errors.As(err, &whole) {
+			err = whole.Err
+		}
 		return nil, fmt.Errorf("client: the address is not valid: %w", err)
 	}
 	switch u.Scheme {
@@ -99,7 +104,7 @@ func parseAddress(address string) (*url.URL, error) {
 	default:
 		return nil, fmt.Errorf("client: the address %q must begin with wss:// or ws://", u.Redacted())
 	}
-	if u.Host == "" {
+	if u.Hostname() == "" {
 		return nil, fmt.Errorf("client: the address %q has no host", u.Redacted())
 	}
 	u.Fragment = ""

@@ -58,8 +58,8 @@ type item struct {
 // arrives; with [WithSince] or [WithLast] it catches up with the others by the topic's history.
 //
 // Subscribe panics if the topic is empty. A Subscription fails with the code failed_precondition if
-// the topic has values, see [Client.Values], and with invalid_argument if that of [WithSince] is
-// not a position.
+// the topic has values, see [Client.Values], and with invalid_argument if the Position of
+// [WithSince] is not valid.
 func (c *Client) Subscribe(name string, opts ...SubscribeOption) *Subscription {
 	mustName("Subscribe", name)
 	var settings subscribeSettings

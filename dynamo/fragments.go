@@ -61,8 +61,8 @@ type head struct {
 func (h head) isComplete() bool { return len(h.there) == h.count }
 
 // Add implements [fragment.Store]. The head of a message is written first, with a token, then the
-// piece, and then the head knows of it. Only one call makes the update that completes the head, and
-// that call gets the message.
+// piece, and then the index is added to the head. The update that makes the head complete is that of
+// one call, which so gets the message.
 func (s fragments) Add(ctx context.Context, p fragment.Piece, l fragment.Limits) ([]byte, error) {
 	message, err := s.add(ctx, p, l)
 	switch {
@@ -72,8 +72,7 @@ func (s fragments) Add(ctx context.Context, p fragment.Piece, l fragment.Limits)
 		errors.Is(err, fragment.ErrTooMany):
 		return nil, err
 	}
-	return nil, fmt.Errorf("dynamo: add a fragment of message %.100q of connection %.100q: %w",
-		p.Message, p.ConnectionID, err)
+	return nil, fmt.Errorf("dynamo: add a fragment of message %.100q of connection %.100q: %w", p.Message, p.ConnectionID, err)
 }
 
 func (s fragments) add(ctx context.Context, p fragment.Piece, l fragment.Limits) ([]byte, error) {
@@ -186,7 +185,7 @@ func (s fragments) put(ctx context.Context, p fragment.Piece, h head) error {
 }
 
 // note adds a piece to the head of its message, and reports whether it was the last one. Only one
-// call has added it: the token shows whether an update is that of this call, repeated.
+// call has added it: the token shows whose update it was.
 func (s fragments) note(ctx context.Context, p fragment.Piece, l fragment.Limits, h head) (bool, error) {
 	token, index := rand.Text(), strconv.Itoa(p.Index)
 	out, past, err := table.Do(ctx, s.t, s.t.API.UpdateItem, &dynamodb.UpdateItemInput{

@@ -79,8 +79,6 @@ func begin() {
 }
 
 // notForLive says why a client with a clock of its own cannot play a scenario.
-//
-//nolint:gochecknoglobals // a table of tests
 var notForLive = map[string]string{
 	"a network that is back is tried at once":                    "it does not learn that there is no network",
 	"a computer that slept tries at once":                        "its timers are never late here",
