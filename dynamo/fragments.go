@@ -61,8 +61,8 @@ type head struct {
 func (h head) isComplete() bool { return len(h.there) == h.count }
 
 // Add implements [fragment.Store]. The head of a message is written first, with a token, then the
-// piece, and then the index is added to the head. The update that makes the head complete is that of
-// one call, which so gets the message.
+// piece, and then the index is added to the head. Only one call makes the update that completes the
+// head, and that call gets the message.
 func (s fragments) Add(ctx context.Context, p fragment.Piece, l fragment.Limits) ([]byte, error) {
 	message, err := s.add(ctx, p, l)
 	switch {

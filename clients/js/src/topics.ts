@@ -234,7 +234,9 @@ export function newTopics(host: Host) {
   }
 
   // Asks for something of a topic. The answer counts only if the topic is still the same.
-  function askOf(s: Sent, action: string, members: object, then: (data: any) => void, otherwise: (error: Failure) => void): void {
+  function askOf(
+    s: Sent, action: string, members: object, then: (data: any) => void, otherwise: (error: Failure) => void,
+  ): void {
     ask(
       action,
       { topic: s.t.name, ...members },
@@ -453,7 +455,9 @@ export function newTopics(host: Host) {
     const hasMoved = before && !isSame(before, since); // a push was faster: the events count as pushes
     const isLost = before && !hasMoved && !recovered;
     const isOutdated = hasMoved && !recovered;
-    if (!before || isLost || (!hasMoved && numberOf(epoch) > numberOf(before.epoch))) log.moveTo(startOf(result, entries));
+    if (!before || isLost || (!hasMoved && numberOf(epoch) > numberOf(before.epoch))) {
+      log.moveTo(startOf(result, entries));
+    }
     const position = log.position!;
     const e: Established = isLost ? { position, recovered: false, reason } : { position, recovered: true };
     if (isFirst || isLost) tell(t, "established", e);
