@@ -255,7 +255,7 @@ var gatewayCodes = /* @__PURE__ */ new Map([
 ]);
 function newClient(options, env = system(options), extend) {
   const { token, ticket, protocols = [], keepAlive = 8 * MINUTE, keepAliveAction = "keepalive" } = options;
-  const url = address(options.url);
+  const url = check(options);
   const silence = Math.min(Math.max(keepAlive, 1e4), 9 * MINUTE);
   const timers = /* @__PURE__ */ new Map();
   let state = { name: "connecting" };
@@ -314,9 +314,10 @@ function newClient(options, env = system(options), extend) {
     attempts.push(env.now());
     const conn = { waiting: /* @__PURE__ */ new Map(), results: /* @__PURE__ */ new Map(), activeAt: 0, bad: 0 };
     dialing = conn;
+    let code = "token";
     const fail = (reason, cause) => {
       if (conn.isDead) return;
-      if (!conn.socket) problem("token", reason, cause);
+      if (!conn.socket) problem(code, reason, cause);
       lose(conn, reason, 0, !!conn.socket);
     };
     const stop = after(OPENING, () => fail("There was no answer."), conn);
@@ -327,6 +328,7 @@ function newClient(options, env = system(options), extend) {
       if (token) all.push(`bearer.${credential(await token())}`);
       if (ticket) target.searchParams.set("ticket", credential(await ticket()));
       if (conn.isDead) return;
+      code = "invalid_argument";
       const socket = conn.socket = env.dial(target.href, all);
       socket.onerror = () => {
       };
@@ -339,9 +341,9 @@ function newClient(options, env = system(options), extend) {
         else promote(conn);
       };
       socket.onmessage = ({ data }) => receive(conn, data);
-      socket.onclose = ({ code = 1006, reason = "" }) => lose(conn, `${closings[code] ?? "The connection was lost."} (${code} ${reason})`, code);
+      socket.onclose = ({ code: code2 = 1006, reason = "" }) => lose(conn, `${closings[code2] ?? (conn.openedAt ? "The connection was lost." : "The connection was not opened.")} (${code2}${reason && ` ${reason}`})`, code2);
     } catch (cause) {
-      fail(`There are no credentials: ${cause?.message ?? cause}`, cause);
+      fail(`There ${code == "token" ? "are no credentials" : "can be no WebSocket"}: ${cause?.message ?? cause}`, cause);
     }
   }
   function promote(conn) {
@@ -577,14 +579,18 @@ function newClient(options, env = system(options), extend) {
 }
 function ignore() {
 }
-function address(text) {
+function check({ url: text, token, ticket, protocols = [], keepAlive = 0, envelope }) {
+  let what = "token, ticket, protocols, keepAlive or envelope";
   try {
-    const url = new URL(text);
-    url.protocol = url.protocol.replace("http", "ws");
-    if (/^wss?:$/.test(url.protocol) && !url.hash) return url.href;
+    if ([token, ticket].every((f) => !f || f.call) && Array.isArray(protocols) && keepAlive >= 0 && !envelope) {
+      what = `url "${text}"`;
+      const url = new URL(text);
+      url.protocol = url.protocol.replace("http", "ws");
+      if (/^wss?:$/.test(url.protocol) && !url.hash) return url.href;
+    }
   } catch {
   }
-  throw new GatesockError("invalid_argument", `The option url has to be like "wss://example.com/prod", not "${text}"`);
+  throw new GatesockError("invalid_argument", `Wrong option: ${what}`);
 }
 function credential(value) {
   if (value && typeof value == "string") return value;
@@ -617,6 +623,13 @@ function isBelow(a, b) {
 function compare(a, b) {
   if (a.epoch === b.epoch) return a.offset - b.offset;
   return numberOf(a.epoch) - numberOf(b.epoch) || (a.epoch < b.epoch ? -1 : 1);
+}
+function sizeOf(e) {
+  try {
+    return JSON.stringify(e).length;
+  } catch {
+    return Infinity;
+  }
 }
 var Log = class {
   /** Undefined before the first answer. */
@@ -654,7 +667,7 @@ var Log = class {
     }
     let bytes2 = 0;
     const full = this.#waiting.findIndex((e, i) => {
-      bytes2 += e.size ??= JSON.stringify(e).length;
+      bytes2 += e.size ??= sizeOf(e);
       return i >= MAX_WAITING || bytes2 > MAX_BYTES;
     });
     if (full >= 0) for (const e of this.#waiting.splice(full)) this.note(e, e.at);
@@ -1126,7 +1139,10 @@ function newTopics(host) {
     else if (!acceptEvents(s, result, isFirst)) return false;
     if (isFirst && t.members) {
       if (result.presence) acceptMembers(t, result.presence);
-      else t.members.isOpen = false;
+      else {
+        t.members = void 0;
+        fail(t, new GatesockError("failed_precondition", `The topic ${t.name} has no presence.`), [...t.handles].filter((h) => h.changed));
+      }
     }
     return true;
   }
@@ -1139,7 +1155,9 @@ function newTopics(host) {
     const hasMoved = before && !isSame(before, since);
     const isLost = before && !hasMoved && !recovered;
     const isOutdated = hasMoved && !recovered;
-    if (!before || isLost || !hasMoved && numberOf(epoch) > numberOf(before.epoch)) log.moveTo(startOf(result, entries));
+    if (!before || isLost || !hasMoved && numberOf(epoch) > numberOf(before.epoch)) {
+      log.moveTo(startOf(result, entries));
+    }
     const position = log.position;
     const e = isLost ? { position, recovered: false, reason } : { position, recovered: true };
     if (isFirst || isLost) tell(t, "established", e);
@@ -1361,13 +1379,14 @@ function promise() {
   });
   return { settled, resolve, reject };
 }
-function check(name, more) {
+function check2(name, more) {
   if (typeof name !== "string" || !name || JSON.stringify([name, more]).length > 8192) {
     throw new GatesockError("invalid_argument", "The topic is not a name, or its options are too large.");
   }
 }
 var closed2 = () => new GatesockError("closed", "It was closed.");
 var eventsOf = (topic, { epoch, offset, events, ...one }) => (events ?? [one]).map((e) => ({ topic, event: e?.event, data: e?.data, position: { epoch, offset } }));
+var slow = (limit) => new GatesockError("slow_consumer", `What takes the events is more than ${limit} behind.`);
 function reader(limit, done) {
   const events = [];
   const waiting = [];
@@ -1396,7 +1415,7 @@ function reader(limit, done) {
       const first = waiting.shift();
       if (first) first({ value: e, done: false });
       else if (events.length < limit) events.push(e);
-      else end(new GatesockError("slow_consumer", `The iterator is more than ${limit} events behind.`));
+      else end(slow(limit));
     },
     iterator: {
       next,
@@ -1411,7 +1430,7 @@ function reader(limit, done) {
   };
 }
 function subscribe(topics, name, { since, last, buffer = 1024 } = {}) {
-  check(name);
+  check2(name);
   if (since && !isPosition(since)) throw new GatesockError("invalid_argument", "since is not a position.");
   const { on, emit, all } = newListeners(topics.host.run);
   const own = { timers: {} };
@@ -1514,7 +1533,10 @@ function subscribe(topics, name, { since, last, buffer = 1024 } = {}) {
     on(type, listener) {
       const off = on(type, listener);
       if (type === "event" && early) {
-        readers.delete(early);
+        if (!readers.delete(early)) {
+          off();
+          queueMicrotask(() => over || fail(slow(buffer)));
+        }
         for (const e of early.events) topics.host.run(listener, e);
         early = void 0;
       }
@@ -1544,7 +1566,7 @@ function subscribe(topics, name, { since, last, buffer = 1024 } = {}) {
 
 // src/presence.ts
 function presence(topics, name, { as } = {}) {
-  check(name, as);
+  check2(name, as);
   const { on, emit } = newListeners(topics.host.run);
   let members;
   let count = 0;
