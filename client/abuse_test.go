@@ -22,8 +22,8 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 )
 
-// A wrong address is an error at once, which does not name a password.
-func TestAddressesThatAreNone(t *testing.T) {
+// An address that is not valid is an error at once, which does not name a password.
+func TestInvalidAddresses(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{
 		"", "host", "host:80/stage", "//host/stage", "ftp://host", "wss:", "wss://", "wss:///stage", "wss:host/stage",

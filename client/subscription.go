@@ -41,6 +41,7 @@ type Subscription struct {
 	position *Position // of the last event that was yielded
 
 	catchUp *catchUp           // while it has less than the topic; belongs to the loop
+	ahead   *Position          // what it has that the topic may not have yet; belongs to the loop
 	end     context.CancelFunc // of it; nil if there was none
 }
 
@@ -178,9 +179,13 @@ func (s *Subscription) Close() {
 
 // take passes an entry on. It reports false if the subscription has ended, perhaps by that.
 func (s *Subscription) take(e entry) bool {
-	if s.catchUp != nil {
+	switch {
+	case s.catchUp != nil:
 		return s.catchUp.hold(e)
+	case s.ahead != nil && e.isBelow(*s.ahead):
+		return true // the answer with the history has overtaken its push
 	}
+	s.ahead = nil
 	return s.push(e)
 }
 

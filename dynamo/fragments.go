@@ -26,8 +26,8 @@ import (
 // UpdateItem.
 //
 // A message costs 1 write unit, and each fragment 1 and another for each kilobyte of its piece,
-// with up to 100 bytes of its key; a message and each fragment 1 read unit, and another for each
-// 4 KB. A message of 200 KB in 8 fragments costs 209 write units and 59 read units, $0.14 for a
+// with up to 100 bytes of its key; a message and each fragment 1 read unit, and another for each 4
+// KB. A message of 200 KB in 8 fragments costs 209 write units and 59 read units, $0.14 for a
 // thousand in us-east-1.
 //
 // # Lost answers
@@ -61,8 +61,8 @@ type head struct {
 func (h head) isComplete() bool { return len(h.there) == h.count }
 
 // Add implements [fragment.Store]. The head of a message is written first, with a token, then the
-// piece, and then the index is added to the head. The update that makes the head complete is that
-// of one call, which so gets the message.
+// piece, and then the index is added to the head. Only one call makes the update that completes the
+// head, and that call gets the message.
 func (s fragments) Add(ctx context.Context, p fragment.Piece, l fragment.Limits) ([]byte, error) {
 	message, err := s.add(ctx, p, l)
 	switch {

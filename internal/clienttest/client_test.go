@@ -137,7 +137,7 @@ func (g *goClient) begin(_ time.Time, o options) {
 	synctest.Wait()
 }
 
-// watch reports the states of the connection.
+// watch passes on the states of the connection.
 func (g *goClient) watch() {
 	for s := range g.c.States(context.Background()) {
 		if s.RetryAt.IsZero() {
@@ -369,7 +369,7 @@ func (g *goClient) unsubscribe(topic string) {
 // where writes a position.
 func where(p client.Position) string { return fmt.Sprintf("%s:%d", p.Epoch, p.Offset) }
 
-// events reports the events of a topic. An event that is not the last one of those that were
+// events passes on the events of a topic. An event that is not the last one of those that were
 // published together does not move the position; the harness names the one of all.
 func (g *goClient) events(h *handles, asks string) {
 	ctx, name, last := context.Background(), h.events.Topic(), ""

@@ -198,7 +198,7 @@ export function subscribe(
     on(type: string, listener: (value: any) => void) {
       const off = on(type, listener);
       if (type === "event" && early) {
-        // It was full before anyone listened. The next listener may be the one of errors.
+        // It was full before anyone listened. A listener for errors may be added next.
         if (!readers.delete(early)) {
           off();
           queueMicrotask(() => over || fail(slow(buffer)));

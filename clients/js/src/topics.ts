@@ -235,11 +235,7 @@ export function newTopics(host: Host) {
 
   // Asks for something of a topic. The answer counts only if the topic is still the same.
   function askOf(
-    s: Sent,
-    action: string,
-    members: object,
-    then: (data: any) => void,
-    otherwise: (error: Failure) => void,
+    s: Sent, action: string, members: object, then: (data: any) => void, otherwise: (error: Failure) => void,
   ): void {
     ask(
       action,

@@ -109,7 +109,7 @@ func (s *soak) start(ctx context.Context) error {
 		}
 		s.open = append(s.open, c)
 		for _, topic := range []int{i % s.topics, (i + 7) % s.topics} {
-			sub := c.Subscribe("t" + strconv.Itoa(topic))
+			sub := c.Subscribe("t" + strconv.Itoa(topic)) //nolint:contextcheck // it ends with Close
 			begin, err := sub.Established(ctx)
 			if err != nil {
 				return err
