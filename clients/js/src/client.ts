@@ -51,7 +51,7 @@ export function newClient<A extends Api>(
   extend?: NewExtension,
 ): CoreClient<A> {
   const { token, ticket, protocols = [], keepAlive = 8 * MINUTE, keepAliveAction = "keepalive" } = options;
-  const url = address(options.url);
+  const url = check(options);
   const silence = Math.min(Math.max(keepAlive, 10_000), 9 * MINUTE);
   const timers = new Map<() => void, unknown>(); // what ends them, and whose they are
   let state: State = { name: "connecting" };
@@ -124,9 +124,10 @@ export function newClient<A extends Api>(
     attempts.push(env.now());
     const conn: Connection = { waiting: new Map(), results: new Map(), activeAt: 0, bad: 0 };
     dialing = conn;
+    let code: Code = "token";
     const fail = (reason: string, cause?: unknown) => {
       if (conn.isDead) return;
-      if (!conn.socket) problem("token", reason, cause); // and the server was not reached
+      if (!conn.socket) problem(code, reason, cause); // and the server was not reached
       lose(conn, reason, 0, !!conn.socket);
     };
     const stop = after(OPENING, () => fail("There was no answer."), conn);
@@ -137,6 +138,7 @@ export function newClient<A extends Api>(
       if (token) all.push(`bearer.${credential(await token())}`);
       if (ticket) target.searchParams.set("ticket", credential(await ticket()));
       if (conn.isDead) return;
+      code = "invalid_argument";
       const socket = (conn.socket = env.dial(target.href, all));
       socket.onerror = () => {};
       socket.onopen = () => {
@@ -149,9 +151,9 @@ export function newClient<A extends Api>(
       };
       socket.onmessage = ({ data }) => receive(conn, data);
       socket.onclose = ({ code = 1006, reason = "" }) =>
-        lose(conn, `${closings[code] ?? "The connection was lost."} (${code} ${reason})`, code);
+        lose(conn, `${closings[code] ?? (conn.openedAt ? "The connection was lost." : "The connection was not opened.")} (${code}${reason && ` ${reason}`})`, code);
     } catch (cause) {
-      fail(`There are no credentials: ${(cause as Error)?.message ?? cause}`, cause);
+      fail(`There ${code == "token" ? "are no credentials" : "can be no WebSocket"}: ${(cause as Error)?.message ?? cause}`, cause);
     }
   }
 
@@ -423,14 +425,18 @@ export function newClient<A extends Api>(
 
 function ignore(): void {}
 
-/** Checks the address of an option, and returns it as that of a WebSocket. */
-export function address(text: string | URL): string {
+/** Checks the options, and returns the address of the WebSocket. */
+export function check({ url: text, token, ticket, protocols = [], keepAlive = 0, envelope }: Options): string {
+  let what = "token, ticket, protocols, keepAlive or envelope";
   try {
-    const url = new URL(text);
-    url.protocol = url.protocol.replace("http", "ws");
-    if (/^wss?:$/.test(url.protocol) && !url.hash) return url.href;
+    if ([token, ticket].every((f) => !f || f.call) && Array.isArray(protocols) && keepAlive >= 0 && !envelope) {
+      what = `url "${text}"`;
+      const url = new URL(text);
+      url.protocol = url.protocol.replace("http", "ws");
+      if (/^wss?:$/.test(url.protocol) && !url.hash) return url.href;
+    }
   } catch {}
-  throw new GatesockError("invalid_argument", `The option url has to be like "wss://example.com/prod", not "${text}"`);
+  throw new GatesockError("invalid_argument", `Wrong option: ${what}`);
 }
 
 function credential(value: unknown): string {

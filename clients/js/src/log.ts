@@ -58,6 +58,15 @@ function compare(a: Position, b: Position): number {
   return numberOf(a.epoch) - numberOf(b.epoch) || (a.epoch < b.epoch ? -1 : 1);
 }
 
+// What is nested too deeply for JSON.stringify waits in vain: it is asked for when its turn comes.
+function sizeOf(e: Entry): number {
+  try {
+    return JSON.stringify(e).length;
+  } catch {
+    return Infinity;
+  }
+}
+
 export class Log {
   /** Undefined before the first answer. */
   position: Position | undefined;
@@ -96,7 +105,7 @@ export class Log {
     }
     let bytes = 0;
     const full = this.#waiting.findIndex((e, i) => {
-      bytes += e.size ??= JSON.stringify(e).length;
+      bytes += e.size ??= sizeOf(e);
       return i >= MAX_WAITING || bytes > MAX_BYTES;
     });
     if (full >= 0) for (const e of this.#waiting.splice(full)) this.note(e, e.at);

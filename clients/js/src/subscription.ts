@@ -27,6 +27,8 @@ export const closed = () => new GatesockError("closed", "It was closed.");
 const eventsOf = (topic: string, { epoch, offset, events, ...one }: Entry): TopicEvent[] =>
   (events ?? [one]).map((e) => ({ topic, event: e?.event as string, data: e?.data, position: { epoch, offset } }));
 
+const slow = (limit: number) => new GatesockError("slow_consumer", `What takes the events is more than ${limit} behind.`);
+
 // An iterator, with the events that it has not taken.
 function reader(limit: number, done: () => void) {
   type Next = IteratorResult<TopicEvent, undefined>;
@@ -60,7 +62,7 @@ function reader(limit: number, done: () => void) {
       const first = waiting.shift();
       if (first) first({ value: e, done: false });
       else if (events.length < limit) events.push(e);
-      else end(new GatesockError("slow_consumer", `The iterator is more than ${limit} events behind.`));
+      else end(slow(limit));
     },
     iterator: {
       next,
@@ -196,7 +198,11 @@ export function subscribe(
     on(type: string, listener: (value: any) => void) {
       const off = on(type, listener);
       if (type === "event" && early) {
-        readers.delete(early);
+        // It was full before anyone listened. Who listens to errors may be next.
+        if (!readers.delete(early)) {
+          off();
+          queueMicrotask(() => over || fail(slow(buffer)));
+        }
         for (const e of early.events) topics.host.run(listener, e);
         early = undefined;
       }

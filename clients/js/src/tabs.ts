@@ -1,7 +1,7 @@
 // The entry gatesock/tabs: one connection for all tabs of a browser.
 
 import { addTopics } from "./attach.js";
-import { address, newClient } from "./client.js";
+import { check, newClient } from "./client.js";
 import { system } from "./env.js";
 import { join, type TabsEnvironment, type TabsOptions } from "./tab.js";
 import { connect as connectAlone } from "./index.js";
@@ -27,7 +27,7 @@ export function connect<A extends Api = Api>(options: TabsOptions): Client<A>;
 export function connect<A extends Api = Api>(options: TabsOptions, env?: TabsEnvironment): Client<A> {
   const around = env ?? browser(options);
   if (!around) return connectAlone<A>(options);
-  address(options.url);
+  check(options);
   return addTopics<A>((extend) =>
     join<A>(options, around, (hub) => newClient({ ...options, maxQueue: Infinity }, around, hub), extend),
   );

@@ -35,14 +35,17 @@ test("a wrong address is refused at once, by name", () => {
     assert.throws(() => connect({ url }, new World().env), (error) => {
       assert.ok(error instanceof GatesockError);
       assert.equal(error.code, "invalid_argument");
-      assert.match(error.message, /option url/);
+      assert.match(error.message, /option: url/);
       assert.ok(error.message.includes(`"${url}"`), error.message);
       return true;
     });
   }
 });
 
-test("without a WebSocket, it is said which one to pass", { skip: "WebSocket" in globalThis }, () => {
+test("without a WebSocket, it is said which one to pass", (t) => {
+  const global = Object.getOwnPropertyDescriptor(globalThis, "WebSocket"); // Node.js 20 has none
+  delete globalThis.WebSocket;
+  if (global) t.after(() => Object.defineProperty(globalThis, "WebSocket", global));
   assert.throws(() => connect({ url: "wss://example.com" }), /option WebSocket/);
 });
 
@@ -164,8 +167,37 @@ test("a socket that cannot be made is an attempt that failed", async () => {
   const { client, problems } = start({ token: async () => "a b" }, world);
   await idle();
   assert.equal(client.state.name, "waiting");
-  assert.deepEqual(problems, ["token"]);
-  assert.match(client.state.reason, /wrong character/);
+  assert.deepEqual(problems, ["invalid_argument"]);
+  assert.equal(client.state.reason, "There can be no WebSocket: a subprotocol has a wrong character");
+  await world.pass(60 * MINUTE);
+  assert.equal(client.state.name, "waiting", "the server has refused nothing");
+  assert.ok(problems.length < 400, "no loop");
+});
+
+for (const [what, options] of Object.entries({
+  "a token that is a text": { token: "abc" },
+  "a ticket that is a promise": { ticket: Promise.resolve("abc") },
+  "protocols that are a text": { protocols: "chat" },
+  "a keep-alive that is a text": { keepAlive: "8 minutes" },
+  "a keep-alive that is no number": { keepAlive: NaN },
+  "other names of members": { envelope: { action: "type" } },
+})) {
+  test(`${what} is refused at once`, () => {
+    const world = new World();
+    assert.throws(() => start(options, world), { code: "invalid_argument", message: /^Wrong option: token,/ });
+    assert.deepEqual([world.sockets, world.timers, world.listeners.size], [[], [], 0]);
+  });
+}
+
+test("a handshake that fails is told in other words than a connection that is lost", async () => {
+  const { client, world } = start();
+  await idle();
+  await world.socket.end();
+  assert.equal(client.state.reason, "The connection was not opened. (1006)");
+  client.retry();
+  await world.socket.open();
+  await world.socket.end(4000, "bye");
+  assert.equal(client.state.reason, "The connection was lost. (4000 bye)");
 });
 
 test("rule 3: 20 attempts in 5 minutes, whatever their causes are", async () => {

@@ -554,11 +554,11 @@ test("a user becomes visible, and invisible again, while the events go on", asyn
   s.silent();
   const r = presence(s.topics, "a", { as: 2 });
   await idle();
-  s.take({ action: "subscribe", presence: true, as: 2 }).reply(result());
+  s.take({ action: "subscribe", presence: true, as: 2 }).reply(result({ presence: { count: 1, members: [who("a1", "ann", 1)] } }));
   await idle();
   r.close();
   await idle();
-  s.take({ action: "subscribe", presence: true, as: 1 }).reply(result());
+  s.take({ action: "subscribe", presence: true, as: 1 }).reply(result({ presence: { count: 1, members: [who("a1", "ann", 1)] } }));
   await idle();
   q.close();
   p.close();
@@ -663,4 +663,47 @@ test("a snapshot that fails is asked for after a second, and one that is under w
   s.silent();
   await s.pass(1);
   s.take({ action: "presence" });
+});
+
+test("a listener that comes when too much has come gets what was kept, and the error", async () => {
+  const s = await member({ buffer: 2 });
+  const late = subscribe(s.topics, "a", { buffer: 2 });
+  for (const offset of [6, 7, 8]) s.push(push(offset));
+  const got = [];
+  late.on("event", ({ event }) => got.push(event));
+  late.on("error", ({ code }) => got.push(code));
+  s.push(push(9));
+  await idle();
+  s.push(push(10));
+  assert.deepEqual(got, ["e6", "e7", "slow_consumer"]);
+});
+
+test("a topic without presence is an error for who wants it, and no one else", async () => {
+  const s = await member();
+  const got = [];
+  const events = [];
+  s.a.on("event", ({ event }) => events.push(event));
+  const p = s.present("a");
+  p.on("change", () => got.push("change"));
+  p.on("error", ({ code, message }) => got.push(code, message));
+  await idle();
+  s.take({ action: "subscribe", presence: true }).reply(result());
+  await idle();
+  assert.deepEqual(got, ["failed_precondition", "The topic a has no presence."]);
+  s.silent();
+  s.push(push(6));
+  assert.deepEqual(events, ["e6"]);
+});
+
+test("an event that is nested very deeply does no harm if it is too early", async () => {
+  const s = await member();
+  const events = [];
+  s.a.on("event", ({ event }) => events.push(event));
+  const deep = JSON.parse(`${"[".repeat(9_990)}${"]".repeat(9_990)}`);
+  s.push(push(7, { data: deep }));
+  s.push(push(6));
+  await s.pass(10_000);
+  s.take({ action: "history" }).reply(result({ offset: 7, events: [{ offset: 7, event: "e7", data: deep }] }));
+  s.push(push(8));
+  assert.deepEqual(events, ["e6", "e7", "e8"]);
 });

@@ -649,7 +649,7 @@ test("a subscription that is ended and begun at once gets no answer to the one b
   assert.equal(q.members, undefined);
   const join = s.take({ action: "subscribe", topic: "a", presence: true });
   assert.equal(join.frame.since, undefined);
-  join.reply(result({ offset: 8 }));
+  join.reply(result({ offset: 8, presence: { count: 0, members: [] } }));
   s.tells(["subscribed 1-x:8"]);
   await idle();
   s.silent();
@@ -944,8 +944,10 @@ test("one sync is under way, of what is subscribed", async () => {
   s.offline();
   s.online();
   await idle();
-  s.take({ action: "subscribe" }).reply({ topics: [result(), result({ topic: "b" })] });
+  const presence = { count: 2, members: [], cursor: "p2" };
+  s.take({ action: "subscribe" }).reply({ topics: [result(), result({ topic: "b", presence })] });
   await idle();
+  s.take({ action: "presence", cursor: "p2" });
   s.wake();
   await idle();
   assert.equal(s.take({ action: "sync" }).frame.topics[1].digest, undefined, "the members are not known");
