@@ -119,7 +119,7 @@ sim: ## Let SEEDS (20000) worlds of topics live in the simulator, from the seed 
 sim-mutants: ## Check that the simulator finds each mutant of the library; MUTANTS=part of the names
 	go test ./internal/sim -timeout 0 -v -run '^TestMutants$$' -mutants '$(or $(MUTANTS),all)'
 
-client-sim: ## Let SEEDS (10000) worlds live with each client, or with CLIENT=go or js, from the seed FROM (1)
+client-sim: ## Let SEEDS (10000) worlds live with each client, or with CLIENT=go, client or js, from the seed FROM (1)
 	go test ./internal/clienttest -timeout 0 -v -run '^TestSeeds$$' -seeds $(or $(SEEDS),10000) -from $(or $(FROM),1) -client '$(CLIENT)'
 
 client-sim-mutants: ## Check that scenarios or seeds find each mutant of the clients; MUTANTS=part of the names
