@@ -206,6 +206,22 @@ function system({ WebSocket = globalThis.WebSocket }) {
   };
 }
 
+// src/listeners.ts
+function newListeners(run) {
+  const all = /* @__PURE__ */ new Set();
+  return {
+    on(type, f) {
+      const one = [type, f];
+      all.add(one);
+      return () => void all.delete(one);
+    },
+    emit(type, ...args) {
+      for (const one of [...all]) if (one[0] == type && all.has(one)) run(one[1], ...args);
+    },
+    all
+  };
+}
+
 // src/client.ts
 var MINUTE = 6e4;
 var OPENING = 1e4;
@@ -239,7 +255,6 @@ var gatewayCodes = /* @__PURE__ */ new Map([
 ]);
 function newClient(options, env = system(options), extend) {
   const { token, ticket, protocols = [], keepAlive = 8 * MINUTE, keepAliveAction = "keepalive" } = options;
-  const listeners2 = /* @__PURE__ */ new Set();
   const url = address(options.url);
   const silence = Math.min(Math.max(keepAlive, 1e4), 9 * MINUTE);
   const timers = /* @__PURE__ */ new Map();
@@ -259,14 +274,7 @@ function newClient(options, env = system(options), extend) {
       env.report(error);
     }
   }
-  function emit(type, ...args) {
-    for (const one of [...listeners2]) if (one[0] == type && listeners2.has(one)) run(one[1], ...args);
-  }
-  function listen(type, f) {
-    const one = [type, f];
-    listeners2.add(one);
-    return () => void listeners2.delete(one);
-  }
+  const { on, emit } = newListeners(run);
   function become(next) {
     state = next;
     emit("state", next);
@@ -551,8 +559,8 @@ function newClient(options, env = system(options), extend) {
       note(current, message, void 0);
       return true;
     },
-    on: (type, f) => listen(type, f),
-    onPush: (event, f) => listen(`push ${event}`, f),
+    on,
+    onPush: (event, f) => on(`push ${event}`, f),
     retry: hurry,
     close() {
       if (state.name == "closed") return;
@@ -597,6 +605,9 @@ function isPosition(p) {
 function isMark(p) {
   return isPosition(p) && p.offset > 0 && p.epoch !== "";
 }
+var positionOf = ({ epoch, offset }) => ({ epoch, offset });
+var startOf = (result, [first]) => positionOf(first ? { epoch: result.epoch, offset: first.offset - 1 } : result);
+var list = (value) => Array.isArray(value) ? value : [];
 function isSame(a, b) {
   return a?.epoch === b?.epoch && a?.offset === b?.offset;
 }
@@ -618,8 +629,8 @@ var Log = class {
   constructor(position) {
     if (position) this.moveTo(position);
   }
-  moveTo({ epoch, offset }) {
-    this.position = { epoch, offset };
+  moveTo(position) {
+    this.position = positionOf(position);
   }
   /** Takes an entry, and returns those that are next, in order. The position is past them. */
   add(entry) {
@@ -650,9 +661,9 @@ var Log = class {
     return found;
   }
   /** Notes that there is an entry at a position. */
-  note({ epoch, offset }, at) {
+  note(position, at) {
     this.#beyondAt = Math.max(this.#beyondAt, at);
-    if (!this.#beyond || compare({ epoch, offset }, this.#beyond) > 0) this.#beyond = { epoch, offset };
+    if (!this.#beyond || compare(position, this.#beyond) > 0) this.#beyond = positionOf(position);
   }
   /** Forgets what had come by then and still waits: the log does not keep what is before it. */
   settle(at) {
@@ -802,8 +813,8 @@ var Members = class {
     this.cursor = void 0;
   }
 };
-function named(list2) {
-  return Array.isArray(list2) ? list2.filter((m) => typeof m?.ref === "string" && m.version > 0) : [];
+function named(members) {
+  return list(members).filter((m) => typeof m?.ref === "string" && m.version > 0);
 }
 function millis(value) {
   return typeof value === "number" && value > 0 ? Math.min(value, 36e5) : 0;
@@ -836,6 +847,7 @@ function newTopics(host) {
   let isTelling = false;
   let isPumping = false;
   let isAsking = false;
+  let wasUsed = false;
   let syncing = 0;
   let syncTries = 0;
   let pushes = 0;
@@ -849,8 +861,8 @@ function newTopics(host) {
     queue.length = 0;
     isTelling = false;
   }
-  function tell(t, f) {
-    for (const h of t.handles) queue.push(() => t.handles.has(h) && f(h));
+  function tell(t, what, ...args) {
+    for (const h of t.handles) queue.push(() => t.handles.has(h) && h[what]?.(...args));
   }
   function start(t, name, ms, run) {
     stop(t, name);
@@ -867,7 +879,7 @@ function newTopics(host) {
   }
   const between = (low, high) => low + host.random() * (high - low);
   const backoff = (tries) => between(0, Math.min(LAST_BACKOFF, FIRST_BACKOFF * 2 ** tries));
-  function delay(tries, retryAfterMs) {
+  function delay(tries, { retryAfterMs }) {
     const ms = millis(retryAfterMs);
     return ms ? between(ms, ms * 1.25) : backoff(tries);
   }
@@ -937,6 +949,14 @@ function newTopics(host) {
       (error) => step(() => otherwise(error))
     );
   }
+  function askOf(s, action, members, then, otherwise) {
+    ask(
+      action,
+      { topic: s.t.name, ...members },
+      (data) => isFresh(s) && then(data),
+      (error) => isFresh(s) && otherwise(error)
+    );
+  }
   function pump() {
     isPumping = false;
     const all = [...topics.values()];
@@ -957,20 +977,21 @@ function newTopics(host) {
     let part = [];
     let wired = [];
     let size = 0;
+    const flush = () => {
+      if (part.length) send(part, wired);
+      part = [];
+      wired = [];
+      size = 0;
+    };
     for (const t of all) {
       const one = wire(t);
       const bytes2 = 3 * JSON.stringify(one).length;
-      if (part.length && (part.length >= MAX_BATCH || size + bytes2 > MAX_BYTES2)) {
-        send(part, wired);
-        part = [];
-        wired = [];
-        size = 0;
-      }
+      if (part.length >= MAX_BATCH || size + bytes2 > MAX_BYTES2) flush();
       part.push(t);
       wired.push(one);
       size += bytes2;
     }
-    if (part.length) send(part, wired);
+    flush();
   }
   function subscription(t) {
     return {
@@ -991,6 +1012,7 @@ function newTopics(host) {
       return snap(t);
     });
     const isOne = wired.length === 1;
+    wasUsed = true;
     ask(
       "subscribe",
       isOne ? wired[0] : { topics: wired },
@@ -1020,7 +1042,7 @@ function newTopics(host) {
     if (!isFresh(s)) {
       if (!t.handles.size && !isLasting(error.code)) t.membership = 2 /* Joined */;
     } else if (isLasting(error.code)) fail(t, serverError(error));
-    else start(t, "retry", delay(t.tries++, error.retryAfterMs));
+    else start(t, "retry", delay(t.tries++, error));
   }
   function leave(part, names) {
     for (const t of part) t.membership = 3 /* Leaving */;
@@ -1076,7 +1098,7 @@ function newTopics(host) {
     if (isLasting(error.code)) return resubscribe(t);
     wishes.delete(t);
     wishes.add(t);
-    start(own, "pause", delay(Math.max(t.tries++, t.gaps), error.retryAfterMs));
+    start(own, "pause", delay(Math.max(t.tries++, t.gaps), error));
   }
   function watchGap(t) {
     const { log } = t;
@@ -1113,15 +1135,14 @@ function newTopics(host) {
     const { epoch, offset, recovered, reason, more, quiet } = result;
     const { log } = t;
     const entries = entriesOf(result, ++pushes);
-    const start2 = { epoch, offset: entries.length ? entries[0].offset - 1 : offset };
     const before = log.position;
     const hasMoved = before && !isSame(before, since);
     const isLost = before && !hasMoved && !recovered;
     const isOutdated = hasMoved && !recovered;
-    if (!before || isLost || !hasMoved && numberOf(epoch) > numberOf(before.epoch)) log.moveTo(start2);
+    if (!before || isLost || !hasMoved && numberOf(epoch) > numberOf(before.epoch)) log.moveTo(startOf(result, entries));
     const position = log.position;
     const e = isLost ? { position, recovered: false, reason } : { position, recovered: true };
-    if (isFirst || isLost) tell(t, (h) => h.established?.(e));
+    if (isFirst || isLost) tell(t, "established", e);
     deliver(t, log.next());
     for (const entry of entries) deliver(t, log.add(entry));
     if (!more && !isOutdated) log.settle(at);
@@ -1136,7 +1157,7 @@ function newTopics(host) {
   function deliver(t, entries) {
     for (const entry of entries) {
       t.gaps = 0;
-      tell(t, (h) => h.entry?.(entry));
+      tell(t, "entry", entry);
     }
   }
   function history(t, handle, members) {
@@ -1169,20 +1190,18 @@ function newTopics(host) {
     askPage(t);
   }
   function askPage(t) {
-    const s = snap(t);
-    ask(
+    askOf(
+      snap(t),
       "presence",
-      { topic: t.name, cursor: t.members.cursor },
+      { cursor: t.members.cursor },
       (snapshot) => {
-        if (!isFresh(s)) return;
         t.tries = t.refusals = 0;
         acceptMembers(t, snapshot);
       },
       (error) => {
-        if (!isFresh(s)) return;
         if (isLasting(error.code)) return resubscribe(t);
         t.members.isOpen = false;
-        askMembers(t, 1e3 + delay(t.tries++, error.retryAfterMs));
+        askMembers(t, 1e3 + delay(t.tries++, error));
       }
     );
   }
@@ -1192,7 +1211,7 @@ function newTopics(host) {
     const users = members.users;
     const { count = users.length, until } = members;
     if (until < Infinity) start(t, "grace", Math.max(0, until - host.now()), () => showMembers(t));
-    tell(t, (h) => h.changed?.(members.count === void 0 ? users : void 0, count));
+    tell(t, "changed", members.count === void 0 ? users : void 0, count);
   }
   function reveal(t) {
     const all = [...t.handles].filter((h) => h.changed);
@@ -1208,9 +1227,12 @@ function newTopics(host) {
       stop(t, "members", "grace");
     }
   }
-  function sync() {
+  function syncLater() {
     start(own, "sync", between(SYNC * 0.8, SYNC * 1.2), sync);
-    if (!isOnline || syncing) return;
+  }
+  function sync() {
+    syncLater();
+    if (!isOnline || syncing || !wasUsed) return;
     const all = [...topics.values()].filter((t) => t.handles.size && isHere(t));
     if (all.length) batch(all, where, sendSync);
     else sendSync([], []);
@@ -1236,7 +1258,7 @@ function newTopics(host) {
       },
       (error) => {
         syncing--;
-        if (!isLasting(error.code)) start(own, "sync", 1e3 + delay(++syncTries, error.retryAfterMs), sync);
+        if (!isLasting(error.code)) start(own, "sync", 1e3 + delay(++syncTries, error), sync);
       }
     );
   }
@@ -1277,7 +1299,7 @@ function newTopics(host) {
   const extension = {
     opened() {
       isOnline = true;
-      start(own, "sync", between(SYNC * 0.8, SYNC * 1.2), sync);
+      syncLater();
       step();
     },
     closed() {
@@ -1323,9 +1345,6 @@ function newTopics(host) {
   };
 }
 var isResult = (result) => isPosition(result) && Array.isArray(result.events);
-function list(value) {
-  return Array.isArray(value) ? value : [];
-}
 function entriesOf({ epoch, events }, at) {
   return list(events).filter((e) => isMark({ epoch, offset: e?.offset }) && (e.events == null || Array.isArray(e.events))).map(({ offset, event, data, events: events2, prev }) => ({ epoch, offset, event, data, events: events2, prev, at }));
 }
@@ -1334,21 +1353,6 @@ function failure(error) {
 }
 
 // src/subscription.ts
-function listeners(host) {
-  const all = /* @__PURE__ */ new Map();
-  return {
-    on(type, listener) {
-      const own = (...args) => listener(...args);
-      if (!all.has(type)) all.set(type, /* @__PURE__ */ new Set());
-      all.get(type).add(own);
-      return () => all.get(type).delete(own);
-    },
-    emit(type, ...args) {
-      for (const listener of [...all.get(type) ?? []]) host.run(listener, ...args);
-    },
-    has: (type) => !!all.get(type)?.size
-  };
-}
 function promise() {
   let resolve;
   let reject;
@@ -1374,22 +1378,23 @@ function reader(limit, done) {
     isOver = true;
     error = reason;
     if (!error) events.length = 0;
-    for (const w of waiting.splice(0)) next().then(w.resolve, w.reject);
+    for (const resolve of waiting.splice(0)) resolve(next());
     done();
   }
-  function next() {
-    if (events.length) return Promise.resolve({ value: events.shift(), done: false });
-    if (!isOver) return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+  async function next() {
+    if (events.length) return { value: events.shift(), done: false };
+    if (!isOver) return new Promise((resolve) => waiting.push(resolve));
     const reason = error;
     error = void 0;
-    return reason ? Promise.reject(reason) : Promise.resolve({ value: void 0, done: true });
+    if (reason) throw reason;
+    return { value: void 0, done: true };
   }
   return {
     events,
     end,
     push(e) {
       const first = waiting.shift();
-      if (first) first.resolve({ value: e, done: false });
+      if (first) first({ value: e, done: false });
       else if (events.length < limit) events.push(e);
       else end(new GatesockError("slow_consumer", `The iterator is more than ${limit} events behind.`));
     },
@@ -1408,11 +1413,11 @@ function reader(limit, done) {
 function subscribe(topics, name, { since, last, buffer = 1024 } = {}) {
   check(name);
   if (since && !isPosition(since)) throw new GatesockError("invalid_argument", "since is not a position.");
-  const { on, emit, has } = listeners(topics.host);
+  const { on, emit, all } = newListeners(topics.host.run);
   const own = { timers: {} };
   const established = promise();
   const readers = /* @__PURE__ */ new Set();
-  let position = since && { epoch: since.epoch, offset: since.offset };
+  let position = since && positionOf(since);
   let held;
   let tries = 0;
   let over;
@@ -1420,7 +1425,7 @@ function subscribe(topics, name, { since, last, buffer = 1024 } = {}) {
   function newReader() {
     const r = reader(buffer, () => {
       readers.delete(r);
-      if (!readers.size && !has("event") && r !== early) close();
+      if (!readers.size && ![...all].some(([type]) => type == "event") && r !== early) close();
     });
     readers.add(r);
     return r;
@@ -1449,7 +1454,7 @@ function subscribe(topics, name, { since, last, buffer = 1024 } = {}) {
   }
   function take(entry) {
     if (over || position && isBelow(entry, position)) return;
-    position = { epoch: entry.epoch, offset: entry.offset };
+    position = positionOf(entry);
     for (const e of eventsOf(name, entry)) {
       if (over) return;
       for (const r of [...readers]) r.push(e);
@@ -1475,22 +1480,20 @@ function subscribe(topics, name, { since, last, buffer = 1024 } = {}) {
       for (let more = true; more && !over; isFirst = false) {
         const result = await topics.history(t, handle, position ? { since: position, last } : { last });
         const entries = entriesOf(result, 0);
-        const from = { epoch: result.epoch, offset: entries[0] ? entries[0].offset - 1 : result.offset };
-        const recovered = !position || result.recovered === true;
-        const e = { position: recovered && position || from, recovered };
-        if (!recovered) Object.assign(e, { reason: result.reason });
-        if (isFirst || !recovered) confirm(e);
+        const from = startOf(result, entries);
+        const isLost = position && result.recovered !== true;
+        if (isLost) confirm({ position: from, recovered: false, reason: result.reason });
+        else if (isFirst) confirm({ position: position ?? from, recovered: true });
         entries.forEach(take);
         more = result.more === true && entries.length > 0;
       }
-      const all = held;
+      const all2 = held;
       held = void 0;
-      all.forEach(take);
+      all2.forEach(take);
     } catch (error) {
-      const { code, retryAfterMs } = error;
       if (over) return;
-      if (isLasting(code)) fail(error);
-      else topics.start(own, "retry", topics.delay(tries++, retryAfterMs), () => void catchUp(isFirst));
+      if (isLasting(error.code)) fail(error);
+      else topics.start(own, "retry", topics.delay(tries++, error), () => void catchUp(isFirst));
     }
   }
   const t = topics.attach(name, handle, (t2, isFirst) => {
@@ -1525,7 +1528,7 @@ function subscribe(topics, name, { since, last, buffer = 1024 } = {}) {
       return {
         events: entriesOf(result, 0).flatMap((e) => eventsOf(name, e)),
         more: result.more === true,
-        position: { epoch: result.epoch, offset: result.offset }
+        position: positionOf(result)
       };
     },
     close,
@@ -1542,7 +1545,7 @@ function subscribe(topics, name, { since, last, buffer = 1024 } = {}) {
 // src/presence.ts
 function presence(topics, name, { as } = {}) {
   check(name, as);
-  const { on, emit } = listeners(topics.host);
+  const { on, emit } = newListeners(topics.host.run);
   let members;
   let count = 0;
   const handle = {
