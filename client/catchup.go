@@ -159,6 +159,7 @@ func (c *Client) caughtUp(now time.Time, t *topic, u *catchUp, r *topicwire.Resu
 	if ok && !more {
 		u.s.catchUp = nil
 		ok = u.pass(u.held)
+		u.s.ahead = u.at
 	}
 	if !ok {
 		c.dropSubscription(now, t, u.s, ErrSlowConsumer)

@@ -40,7 +40,8 @@ type Subscription struct {
 	mu       sync.Mutex
 	position *Position // of the last event that was yielded
 
-	catchUp *catchUp           // while it has less than the topic; belongs to the loop
+	catchUp *catchUp           // while it has less than the topic; belongs to the loop, as the rest
+	ahead   *Position          // where it is, if that may be further than the topic; nil if it is not
 	end     context.CancelFunc // of it; nil if there was none
 }
 
@@ -180,6 +181,12 @@ func (s *Subscription) Close() {
 func (s *Subscription) take(e entry) bool {
 	if s.catchUp != nil {
 		return s.catchUp.hold(e)
+	}
+	if s.ahead != nil {
+		if e.isBelow(*s.ahead) {
+			return true // the history had it before the topic
+		}
+		s.ahead = nil
 	}
 	return s.push(e)
 }
