@@ -135,8 +135,8 @@ func TestContextsThatEnd(t *testing.T) {
 		for range c.States(ended(t)) {
 			t.Fatal("a state after the end of the context")
 		}
-		for range c.Problems(ended(t)) {
-			t.Fatal("a problem after the end of the context")
+		for p := range c.Problems(ended(t)) {
+			t.Fatal("a problem after the end of the context", p)
 		}
 	})
 }
@@ -327,7 +327,7 @@ func TestServersThatAreStrange(t *testing.T) {
 				c := w.start()
 				defer c.Close()
 				c.Subscribe("room")
-				time.Sleep(10*time.Minute - time.Second)
+				time.Sleep(10*time.Minute - time.Second) //nolint:forbidigo // in a bubble
 				require.LessOrEqual(w.t, w.attempts(), 40, "at most 20 in 5 minutes")
 				right = true
 				c.Retry()

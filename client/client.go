@@ -63,7 +63,7 @@ func New(address string, opts ...Option) (*Client, error) {
 	c.states, c.problems.keep = newWatch(), keptProblems
 	c.ctx, c.end = context.WithCancel(context.Background())
 	c.machine = clientcore.New(c.config())
-	go c.run() //nolint:contextcheck // it ends with Close
+	go c.run()
 	return c, nil
 }
 
@@ -71,7 +71,7 @@ func New(address string, opts ...Option) (*Client, error) {
 // ctx ends, it closes the Client and returns the error, which is a [*RefusedError] if the server
 // has refused the handshake. Later the context has no influence on the Client.
 func Connect(ctx context.Context, address string, opts ...Option) (*Client, error) {
-	c, err := New(address, opts...)
+	c, err := New(address, opts...) //nolint:contextcheck // the client ends with Close
 	if err != nil {
 		return nil, err
 	}

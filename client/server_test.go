@@ -228,7 +228,7 @@ func use(ctx context.Context, c *client.Client, n int, odd chan<- error) {
 		case 1:
 			err = c.Call(limited, "sleep", sleep{time.Second}, nil, client.WithLane("a"))
 		case 2:
-			s := c.Subscribe("room", client.WithBuffer(1+n))
+			s := c.Subscribe("room", client.WithBuffer(1+n)) //nolint:contextcheck // it ends with Close
 			for _, err = range s.Events(limited) {
 				if err != nil {
 					break

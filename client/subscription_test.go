@@ -242,7 +242,7 @@ func TestCatchUp(t *testing.T) {
 		w.fail(errors.New("no network"))
 		w.drop()
 		five := c.Subscribe("room", client.WithSince(at))
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) //nolint:forbidigo // in a bubble
 		w.publish(204, 204)
 		w.fail(nil)
 		take(t, five, 4, 204)

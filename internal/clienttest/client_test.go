@@ -482,7 +482,7 @@ type line struct {
 	number  int
 	request *http.Request
 	verdict chan verdict
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // its end is that of the connection
 	end     context.CancelFunc
 	out     chan func(*websocket.Conn)
 	pipe    net.Conn
