@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -88,6 +89,10 @@ func closeWith(c *Client, err error) error {
 func parseAddress(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil {
+		var whole *url.Error // which repeats the address, with its password
+		if errors.As(err, &whole) {
+			err = whole.Err
+		}
 		return nil, fmt.Errorf("client: the address is not valid: %w", err)
 	}
 	switch u.Scheme {
@@ -99,7 +104,7 @@ func parseAddress(address string) (*url.URL, error) {
 	default:
 		return nil, fmt.Errorf("client: the address %q must begin with wss:// or ws://", u.Redacted())
 	}
-	if u.Host == "" {
+	if u.Hostname() == "" {
 		return nil, fmt.Errorf("client: the address %q has no host", u.Redacted())
 	}
 	u.Fragment = ""

@@ -3,10 +3,12 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -49,9 +51,10 @@ func newSettings(opts []Option) settings {
 // header Authorization use [WithRequest].
 //
 // fetch is called before each attempt to connect, and should return a token that is still valid
-// then. Its context ends when the attempt takes too long and when the client is closed. If it fails
-// or panics, the attempt has failed, and the error is a problem. It must be safe for concurrent
-// use.
+// then, without spaces, commas and control characters. Its context ends when the attempt takes too
+// long and when the client is closed. If it fails or panics, the attempt has failed, and the error
+// is a problem. It must be safe for concurrent use, and it must not call [Client.Close], which
+// waits for it.
 func WithToken(fetch func(ctx context.Context) (string, error)) Option {
 	if fetch == nil {
 		panic("client: WithToken: fetch must not be nil")
@@ -62,10 +65,19 @@ func WithToken(fetch func(ctx context.Context) (string, error)) Option {
 			if err != nil {
 				return fmt.Errorf("fetching a token: %w", err)
 			}
+			if !isToken(token) {
+				return errors.New("the token is empty, or has characters that a subprotocol cannot have")
+			}
 			r.Header.Add(protocolHeader, "bearer."+token)
 			return nil
 		})
 	})
+}
+
+// isToken reports whether a token can be a part of a subprotocol. Its characters are ASCII, without
+// those that end a subprotocol in a list of them.
+func isToken(token string) bool {
+	return token != "" && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' })
 }
 
 // WithTicket sends a ticket with each handshake, as the query parameter "ticket", where

@@ -59,7 +59,7 @@ type item struct {
 //
 // Subscribe panics if the topic is empty. A Subscription fails with the code failed_precondition if
 // the topic has values, see [Client.Values], and with invalid_argument if the Position of
-// [WithSince] is none.
+// [WithSince] is not valid.
 func (c *Client) Subscribe(name string, opts ...SubscribeOption) *Subscription {
 	mustName("Subscribe", name)
 	var settings subscribeSettings

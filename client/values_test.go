@@ -173,7 +173,7 @@ func await(t *testing.T, p *client.Presence, want ...string) {
 	t.Fatal("the iteration has ended")
 }
 
-// A topic has events or values. A handle for the other kind learns it, whoever came first.
+// A topic has events or values. A handle for the other kind learns it, the first or a later one.
 func TestOtherKindOfTopic(t *testing.T) {
 	inBubble(t, emulator.Config{}, withTopics, func(w *world) {
 		t := w.t

@@ -25,8 +25,8 @@ import (
 // expire after 5 minutes ([fragment.Keep]). The role needs dynamodb:GetItem, PutItem, Query and
 // UpdateItem.
 //
-// A message costs 1 write unit, and each fragment 1 and another for each kilobyte of its piece, with
-// up to 100 bytes of its key; a message and each fragment 1 read unit, and another for each 4 KB. A
+// A message costs 1 write unit, and each fragment 1 and another for each kilobyte of its piece,
+// with up to 100 bytes of its key; a message and each fragment 1 read unit, and another for each 4 KB. A
 // message of 200 KB in 8 fragments costs 209 write units and 59 read units, $0.14 for a thousand in
 // us-east-1.
 //
@@ -60,15 +60,16 @@ type head struct {
 
 func (h head) isComplete() bool { return len(h.there) == h.count }
 
-// Add implements [fragment.Store]. The head of a message is written first, and gives it a token, then
-// the piece, and then the head knows of it. The update of the head that makes it complete is one of
+// Add implements [fragment.Store]. The head of a message is written first, with a token, then the
+// piece, and then the index is added to the head. The update that makes the head complete is that of
 // one call, which so gets the message.
 func (s fragments) Add(ctx context.Context, p fragment.Piece, l fragment.Limits) ([]byte, error) {
 	message, err := s.add(ctx, p, l)
 	switch {
 	case err == nil:
 		return message, nil
-	case errors.Is(err, fragment.ErrContradiction), errors.Is(err, fragment.ErrTooLarge), errors.Is(err, fragment.ErrTooMany):
+	case errors.Is(err, fragment.ErrContradiction), errors.Is(err, fragment.ErrTooLarge),
+		errors.Is(err, fragment.ErrTooMany):
 		return nil, err
 	}
 	return nil, fmt.Errorf("dynamo: add a fragment of message %.100q of connection %.100q: %w", p.Message, p.ConnectionID, err)
@@ -184,7 +185,7 @@ func (s fragments) put(ctx context.Context, p fragment.Piece, h head) error {
 }
 
 // note adds a piece to the head of its message, and reports whether it was the last one. Only one
-// call has added it: the token tells it from a repeated one.
+// call has added it: the token shows whose update it was.
 func (s fragments) note(ctx context.Context, p fragment.Piece, l fragment.Limits, h head) (bool, error) {
 	token, index := rand.Text(), strconv.Itoa(p.Index)
 	out, past, err := table.Do(ctx, s.t, s.t.API.UpdateItem, &dynamodb.UpdateItemInput{
@@ -244,7 +245,9 @@ func (s fragments) join(ctx context.Context, p fragment.Piece, h head) ([]byte, 
 }
 
 // query calls f for the items of a partition whose sort keys begin with a text, in order.
-func (s fragments) query(ctx context.Context, partition types.AttributeValue, begin string, f func(table.Item) error) error {
+func (s fragments) query(
+	ctx context.Context, partition types.AttributeValue, begin string, f func(table.Item) error,
+) error {
 	condition, values := table.PartitionKey+" = :pk", table.Item{":pk": partition}
 	if begin != "" {
 		condition += " AND begins_with(" + table.SortKey + ", :begin)"

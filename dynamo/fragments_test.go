@@ -34,7 +34,7 @@ func fragmentsOf(t *testing.T, api dynamo.API, namespace string) fragment.Store 
 	return openIn(t, api, namespace, stoppedAt(testclock.Noon())).Fragments()
 }
 
-var fragmentLimits = fragment.Limits{Size: 256 << 10, Messages: 4}
+func fragmentLimits() fragment.Limits { return fragment.Limits{Size: 256 << 10, Messages: 4} }
 
 func pieceOf(message string, index, count int, data string) fragment.Piece {
 	return fragment.Piece{ConnectionID: "c", Message: message, Index: index, Count: count, Data: data}
@@ -64,7 +64,7 @@ func lostFragmentAnswer(t *testing.T, early bool, index, after int) {
 	pieces := []fragment.Piece{pieceOf("m", 0, 2, "a"), pieceOf("m", 1, 2, "b")}
 	var got []string
 	add := func(s fragment.Store, p fragment.Piece) {
-		message, err := s.Add(t.Context(), p, fragmentLimits)
+		message, err := s.Add(t.Context(), p, fragmentLimits())
 		require.NoError(t, err)
 		if message != nil {
 			got = append(got, string(message))
@@ -91,7 +91,7 @@ func TestFragmentsCost(t *testing.T) {
 	s := fragmentsOf(t, m, dynamotest.Namespace(t))
 	add := func(p fragment.Piece, want error) func() error {
 		return func() error {
-			if _, err := s.Add(t.Context(), p, fragmentLimits); !errors.Is(err, want) {
+			if _, err := s.Add(t.Context(), p, fragmentLimits()); !errors.Is(err, want) {
 				return fmt.Errorf("the error is %w, not %w", err, want)
 			}
 			return nil
@@ -126,10 +126,10 @@ func TestFragmentsThatAreNot(t *testing.T) {
 		`the item is not that of`:       {"b": numeral("9999999999999"), "n": numeral("2"), "z": numeral("0"), "g": text("T#")},
 	} {
 		putRaw(t, namespace, "f#c", "bad", bad)
-		_, err := s.Add(t.Context(), pieceOf("bad", 0, 2, "a"), fragmentLimits)
+		_, err := s.Add(t.Context(), pieceOf("bad", 0, 2, "a"), fragmentLimits())
 		require.ErrorContains(t, err, `dynamo: add a fragment of message "bad" of connection "c": `+want)
 	}
 	down := openIn(t, canned{err: errors.New("down")}, namespace).Fragments()
-	_, err := down.Add(t.Context(), pieceOf("a", 0, 2, "a"), fragmentLimits)
+	_, err := down.Add(t.Context(), pieceOf("a", 0, 2, "a"), fragmentLimits())
 	require.ErrorContains(t, err, `dynamo: add a fragment of message "a" of connection "c": `)
 }

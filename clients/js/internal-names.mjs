@@ -6,7 +6,7 @@ export const internalNames = `
   activeAt again bad expiresAt faults isDead isGood isIdempotent isProbed isUncertain openedAt
   pump results sends settle waitOn
 
-  attach begin between changed delay detach emit ended gapFrom gapIsHere gaps generation handles hasGap
+  attach begin between delay detach emit ended gapFrom gapIsHere gaps generation handles hasGap
   isComplete isGone isHere isOpen isReady isSent isState membership moveTo note refs refusals
   spread step subscription tell timers tries users where wish wishes
 `.trim().split(/\s+/);

@@ -54,6 +54,9 @@ func TestLayoutProblems(t *testing.T) {
 		"a row without a package": {layout, map[string][]string{".": nil, "a": nil, "a2": nil}, []string{
 			"b has a row and no Go files", "internal/shared has a row and no Go files",
 		}},
+		"a package with two rows": {strings.Replace(layout, "| `.` |", "| `b` | y |\n| `.` |", 1), map[string][]string{
+			".": nil, "a": nil, "a2": nil, "b": nil, "internal/shared": nil,
+		}, []string{"b is in two rows"}},
 		"no table": {"## Layout\n\n## API policy\n", map[string][]string{".": nil}, []string{". is in no row"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,6 +79,9 @@ func problems(text string, packages map[string][]string) (found []string) {
 	rows := map[string]int{}
 	for i, row := range rowPattern.FindAllStringSubmatch(public, -1) {
 		for _, name := range namePattern.FindAllStringSubmatch(row[1], -1) {
+			if _, ok := rows[name[1]]; ok {
+				found = append(found, name[1]+" is in two rows")
+			}
 			rows[name[1]] = i
 		}
 	}

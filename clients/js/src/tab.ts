@@ -5,6 +5,7 @@ import type { Environment } from "./env.js";
 import { type Code, GatesockError } from "./error.js";
 import type { Extension, Failure, Host, NewExtension } from "./extension.js";
 import { type Down, type Fault, type Hub, newHub, type Up } from "./hub.js";
+import { newListeners, type Listener } from "./listeners.js";
 import type { Api, CallOptions, CoreClient, Options, Push, State } from "./types.js";
 
 /** Options of `connect` of gatesock/tabs. */
@@ -58,8 +59,6 @@ interface Call {
   reject(error: unknown): void;
 }
 
-type Listener = (...args: any[]) => void;
-
 /** Returns a client that shares a connection: create makes its owner if this tab is elected. */
 export function join<A extends Api>(
   options: TabsOptions,
@@ -69,7 +68,6 @@ export function join<A extends Api>(
 ): CoreClient<A> {
   const group = `gatesock:1:${options.name ?? String(options.url)}`;
   const random = () => Math.floor(env.random() * 2 ** 52).toString(36);
-  const listeners = new Map<string, Set<Listener>>();
   const extensions: Extension[] = [];
   const idempotent = new Set(options.idempotent);
   const calls = new Map<number, Call>(); // by number, in the order of calling
@@ -109,17 +107,7 @@ export function join<A extends Api>(
     }
   }
 
-  function emit(type: string, ...args: unknown[]): void {
-    const all = listeners.get(type);
-    for (const f of [...(all ?? [])]) if (all!.has(f)) run(f, ...args);
-  }
-
-  function listen(type: string, f: Listener): () => void {
-    const one: Listener = (...args) => f(...args); // so that the same function may listen twice
-    const all = listeners.get(type) ?? new Set();
-    listeners.set(type, all.add(one));
-    return () => void all.delete(one);
-  }
+  const { on, emit } = newListeners(run);
 
   function wake(): void {
     if (n) for (const e of extensions) e.wake();
@@ -474,8 +462,8 @@ export function join<A extends Api>(
       send({ t: "send", action, input: members });
       return true;
     },
-    on: (type: string, f: Listener) => listen(type, f),
-    onPush: (event: string, f: (data: any, push: Push) => void) => listen(`push ${event}`, f),
+    on,
+    onPush: (event: string, f: (data: any, push: Push) => void) => on(`push ${event}`, f),
     retry: () => send({ t: "retry" }),
     close() {
       if (isClosed) return;

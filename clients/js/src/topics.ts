@@ -7,6 +7,7 @@
 import { GatesockError, isLasting, serverError } from "./error.js";
 import type { Extension, Failure, Frame, Host } from "./extension.js";
 import { isMark, isPosition, isSame, list, Log, numberOf, startOf, type Entry } from "./log.js";
+import type { Listener } from "./listeners.js";
 import { Members, millis } from "./members.js";
 import type { Established, Member, Position } from "./types.js";
 
@@ -36,6 +37,8 @@ export interface Handle {
   /** The handle has ended: the topic has failed, or the client was closed. */
   ended(error: GatesockError): void;
 }
+
+type News = "established" | "entry" | "value" | "changed";
 
 /** What package values adds to a topic: section 10 of docs/protocol.md. */
 export interface Values {
@@ -136,8 +139,8 @@ export function newTopics(host: Host) {
     isTelling = false;
   }
 
-  function tell(t: Topic, f: (h: Handle) => void): void {
-    for (const h of t.handles) queue.push(() => t.handles.has(h) && f(h));
+  function tell<E extends News>(t: Topic, what: E, ...args: Parameters<NonNullable<Handle[E]>>): void {
+    for (const h of t.handles) queue.push(() => t.handles.has(h) && (h[what] as Listener | undefined)?.(...args));
   }
 
   function start(t: { timers: Timers }, name: string, ms: number, run?: () => void): void {
@@ -453,7 +456,7 @@ export function newTopics(host: Host) {
     if (!before || isLost || (!hasMoved && numberOf(epoch) > numberOf(before.epoch))) log.moveTo(startOf(result, entries));
     const position = log.position!;
     const e: Established = isLost ? { position, recovered: false, reason } : { position, recovered: true };
-    if (isFirst || isLost) tell(t, (h) => h.established?.(e));
+    if (isFirst || isLost) tell(t, "established", e);
     deliver(t, log.next());
     for (const entry of entries) deliver(t, log.add(entry));
     if (!more && !isOutdated) log.settle(at);
@@ -469,7 +472,7 @@ export function newTopics(host: Host) {
   function deliver(t: Topic, entries: Entry[]): void {
     for (const entry of entries) {
       t.gaps = 0;
-      tell(t, (h) => h.entry?.(entry));
+      tell(t, "entry", entry);
     }
   }
 
@@ -532,7 +535,7 @@ export function newTopics(host: Host) {
     const users = members.users;
     const { count = users.length, until } = members;
     if (until < Infinity) start(t, "grace", Math.max(0, until - host.now()), () => showMembers(t));
-    tell(t, (h) => h.changed?.(members.count === undefined ? users : undefined, count));
+    tell(t, "changed", members.count === undefined ? users : undefined, count);
   }
 
   // Makes the client a visible member if a handle wants it, or ends that.

@@ -159,8 +159,8 @@ class State implements Machine {
     this.keys.set(key, value);
     const isThere = !!old && !old.isGone;
     this.size += Number(!value.isGone) - Number(isThere);
-    if (!value.isGone) this.#topics.tell(this.#t, (h) => h.value?.("set", key, value.data));
-    else if (isThere) this.#topics.tell(this.#t, (h) => h.value?.("delete", key));
+    if (!value.isGone) this.#topics.tell(this.#t, "value", "set", key, value.data);
+    else if (isThere) this.#topics.tell(this.#t, "value", "delete", key);
   }
 
   // The snapshot is there: what it did not have is gone.
@@ -181,7 +181,7 @@ class State implements Machine {
     this.#absorb();
     this.#watch();
     this.isReady = true;
-    this.#topics.tell(this.#t, (h) => h.value?.("ready"));
+    this.#topics.tell(this.#t, "value", "ready");
   }
 
   #sweep(): void {

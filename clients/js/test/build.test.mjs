@@ -1,6 +1,6 @@
 // The build renames internal members: never those that others know.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { internalNames } from "../internal-names.mjs";
 
@@ -26,4 +26,12 @@ test("no internal name is one of the protocol, of the API or of JavaScript", () 
   assert.ok(internalNames.length > 40);
   assert.equal(new Set(internalNames).size, internalNames.length);
   assert.deepEqual(internalNames.filter((name) => others.has(name)), []);
+});
+
+test("no internal name is in a string, as that of a member", () => {
+  const folder = new URL("../src/", import.meta.url);
+  for (const file of readdirSync(folder)) {
+    const strings = [...readFileSync(new URL(file, folder), "utf8").matchAll(/"(\w+)"/g)].map(([, text]) => text);
+    assert.deepEqual(strings.filter((text) => internalNames.includes(text)), [], file);
+  }
 });
