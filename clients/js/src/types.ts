@@ -203,6 +203,16 @@ export type Optional<Input, More extends unknown[]> = {} extends Input
   ? [input?: Input, ...more: More]
   : [input: Input, ...more: More];
 
+/**
+ * The actions that the server answers: not those of one-way routes, whose output is void. An output
+ * that may be anything is an answer.
+ */
+export type Answered<A extends Api> = {
+  [K in keyof A["routes"] & string]: unknown extends A["routes"][K]["output"]
+    ? K
+    : [A["routes"][K]["output"]] extends [void] ? never : K;
+}[keyof A["routes"] & string];
+
 /** The core of a client. */
 export interface CoreClient<A extends Api = Api> {
   readonly state: State;
@@ -212,8 +222,11 @@ export interface CoreClient<A extends Api = Api> {
     input: A["routes"][K]["input"],
     options: CallOptions & { result: true },
   ): Promise<A["pushes"][K]>;
-  /** Calls an action and returns the data of its answer. */
-  call<K extends keyof A["routes"] & string>(
+  /**
+   * Calls an action and returns the data of its answer. One-way routes have none: `send` is for
+   * them.
+   */
+  call<K extends Answered<A>>(
     action: K,
     ...rest: Optional<A["routes"][K]["input"], [options?: CallOptions]>
   ): Promise<A["routes"][K]["output"]>;

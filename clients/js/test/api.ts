@@ -12,7 +12,10 @@ export async function calls(): Promise<void> {
   await client.call("join");
   // @ts-expect-error The key is missing.
   await client.call("say", { room: "lobby", text: "hello" });
-  void [said, joined];
+  // @ts-expect-error The route is one-way: there would be no answer.
+  await client.call("typing", { room: "lobby" });
+  const sent: boolean = client.send("typing", { room: "lobby" });
+  void [said, joined, sent];
 }
 
 export async function topics(): Promise<void> {
