@@ -367,7 +367,7 @@ export function newClient<A extends Api>(
   // Sends a keep-alive after a silence (12).
   function keep(conn: Connection, silence: number): void {
     const passed = env.now() - conn.activeAt;
-    const isEarly = passed >= 0 && passed < silence; // else it is time, or the clock was set
+    const isEarly = passed >= 0 && silence - passed > 1; // else it is time but for rounding, or the clock was set
     if (!isEarly) probe(conn);
     after(isEarly ? silence - passed : silence, () => keep(conn, silence), conn);
   }

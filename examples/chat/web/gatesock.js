@@ -524,7 +524,7 @@ function newClient(options, env = system(options), extend) {
   }
   function keep(conn, silence2) {
     const passed = env.now() - conn.activeAt;
-    const isEarly = passed >= 0 && passed < silence2;
+    const isEarly = passed >= 0 && silence2 - passed > 1;
     if (!isEarly) probe(conn);
     after(isEarly ? silence2 - passed : silence2, () => keep(conn, silence2), conn);
   }
