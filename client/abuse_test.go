@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -240,9 +241,9 @@ func hostile(t *testing.T, serve func(n int, conn *websocket.Conn, raw net.Conn)
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{wires: newWires(), t: t}
-		n := 0
+		var n atomic.Int64
 		w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			n++
+			at := int(n.Add(1))
 			k := &keeper{ResponseWriter: rw}
 			conn, err := websocket.Accept(k, r, nil)
 			if err != nil {
@@ -250,7 +251,7 @@ func hostile(t *testing.T, serve func(n int, conn *websocket.Conn, raw net.Conn)
 			}
 			defer func() { _ = conn.CloseNow() }()
 			conn.SetReadLimit(-1)
-			serve(n, conn, k.raw)
+			serve(at, conn, k.raw)
 		}))
 		w.options = []client.Option{client.WithHTTPClient(w.http()), client.WithLogger(slog.New(slog.DiscardHandler))}
 		defer w.close()
@@ -306,9 +307,9 @@ func TestServersThatAreStrange(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			right := false
+			var right atomic.Bool
 			hostile(t, func(_ int, conn *websocket.Conn, raw net.Conn) {
-				if !right {
+				if !right.Load() {
 					strange(conn, raw)
 					return
 				}
@@ -329,7 +330,7 @@ func TestServersThatAreStrange(t *testing.T) {
 				c.Subscribe("room")
 				time.Sleep(10*time.Minute - time.Second) //nolint:forbidigo // in a bubble
 				require.LessOrEqual(w.t, w.attempts(), 40, "at most 20 in 5 minutes")
-				right = true
+				right.Store(true)
 				c.Retry()
 				n, err := client.Call[int](w.t.Context(), c, "echo", nil, client.Idempotent(), client.WithExpiry(time.Hour))
 				require.NoError(w.t, err)
