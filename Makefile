@@ -1,7 +1,7 @@
 # make test is what CI runs (.ci/run). Longer steps are in scripts/, tools are pinned in tools/go.mod.
 
 MODULES  := . otelgatesock examples bench
-RACE     := go test -race -shuffle=on -vet=off -timeout 30m
+RACE     := go test -race -shuffle=on -vet=off -timeout 50m
 GOTOOL   := go tool -modfile=$(CURDIR)/tools/go.mod
 FUZZTIME ?= 10s
 BENCH    ?= .
