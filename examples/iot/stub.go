@@ -15,3 +15,5 @@ func (a *App) pendingOrders(context.Context, string, string) ([]Order, error) { 
 func (a *App) takeResult(context.Context, caller, Result) (Command, error) {
 	return Command{}, gatesock.Errorf(gatesock.CodeUnavailable, "not yet")
 }
+
+func (a *App) resend(context.Context, string, string) error { return nil }
