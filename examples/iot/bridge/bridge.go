@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -56,6 +57,7 @@ type Broker struct {
 	rules  *mqtt.TopicsIndex
 	server *mqtt.Server
 	slots  chan struct{}
+	close  func() error
 }
 
 // New returns a broker for the clients that connect to a listener, which it closes in the end.
@@ -86,6 +88,7 @@ func New(listener net.Listener, cfg Config) (*Broker, error) {
 	if err := b.server.AddListener(newListener(listener)); err != nil {
 		return nil, err
 	}
+	b.close = sync.OnceValue(b.server.Close)
 	return b, b.server.Serve()
 }
 
@@ -99,7 +102,6 @@ func capabilities(clients int) *mqtt.Capabilities {
 	c.TopicAliasMaximum = 0
 	c.MaximumPacketSize = 128 << 10 // as AWS IoT Core
 	c.MaximumSessionExpiryInterval = 60 * 60
-	c.RetainAvailable = 0
 	c.SharedSubAvailable = 0
 	return c
 }
@@ -118,7 +120,7 @@ func (b *Broker) Send(_ context.Context, tenant, device string, o iot.Order) err
 }
 
 // Close disconnects all clients and ends the broker. When it returns, all invocations have ended.
-func (b *Broker) Close() error { return b.server.Close() }
+func (b *Broker) Close() error { return b.close() }
 
 // handle invokes the function for each rule that selects a topic.
 func (b *Broker) handle(clientID, topic string, payload []byte) error {
