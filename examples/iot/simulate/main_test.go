@@ -18,7 +18,7 @@ func TestFlags(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, fleet.Config{
 		URL: "ws://h/local", HTTP: "http://h", Broker: "tcp://h:1883", Key: "k", Tenant: "acme", Devices: 1000, Rate: 2,
-		Via: fleet.Shares{WS: 1, HTTP: 3}, 
+		Via:    fleet.Shares{WS: 1, HTTP: 3},
 		Faults: fleet.Faults{Drops: 0.1, Bursts: 0.2, Skew: 0.3, Replays: 0.4, Malformed: 0.5}, Seed: 9,
 		Regions: []string{"a", "b"}, Buffer: 600, Storm: time.Minute,
 	}, cfg)
