@@ -33,19 +33,26 @@ const keyHeader = "X-Api-Key"
 
 var validName = regexp.MustCompile(`^[a-z0-9-]{1,40}$`).MatchString
 
+// The ways by which devices speak.
+const (
+	viaWebSocket = "ws"
+	viaHTTP      = "http"
+	viaMQTT      = "mqtt"
+)
+
 // caller is who sends something: a device, a gateway that speaks for devices, or a person.
 type caller struct {
 	authz.Principal
 
 	tenant string
 	device string // "" if it is not one
-	via    string // "ws", "http" or "mqtt"
+	via    string
 }
 
 // callerOf returns who is behind an event of the WebSocket API.
 func callerOf(req *gatesock.Request) caller {
 	p, _ := authz.PrincipalFrom(req)
-	return callerFrom(p, "ws")
+	return callerFrom(p, viaWebSocket)
 }
 
 func callerFrom(p authz.Principal, via string) caller {

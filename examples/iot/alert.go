@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"time"
 
@@ -50,77 +49,69 @@ func (d *Device) raise(rule string, since, at time.Time, value *float64) {
 		return
 	}
 	d.Occurrences++
-	d.Raised = with(d.Raised, rule, d.Occurrences)
-	d.pend(AlertChange{rule, d.Occurrences, AlertRaised, since, at, value})
+	o := Occurrence{Rule: rule, Number: d.Occurrences, Since: since, RaisedAt: at, Value: value}
+	d.Raised = with(d.Raised, rule, o)
+	d.pend(o)
 }
 
 func (d *Device) clear(rule string, at time.Time) {
-	since := d.Breaches[rule]
-	d.Breaches = without(d.Breaches, rule)
-	if occurrence, ok := d.Raised[rule]; ok {
-		d.Raised = without(d.Raised, rule)
-		d.pend(AlertChange{rule, occurrence, AlertCleared, since, at, nil})
+	delete(d.Breaches, rule)
+	if o, ok := d.Raised[rule]; ok {
+		delete(d.Raised, rule)
+		o.ClearedAt = at
+		d.pend(o)
 	}
 }
 
 // pend makes a change the last one of its rule.
-func (d *Device) pend(c AlertChange) {
-	others := slices.DeleteFunc(slices.Clone(d.Pending), func(p AlertChange) bool { return p.Rule == c.Rule })
-	d.Pending = append(others, c)
+func (d *Device) pend(o Occurrence) {
+	d.Pending = append(slices.DeleteFunc(d.Pending, func(p Occurrence) bool { return p.Rule == o.Rule }), o)
 }
 
 // forget removes changes that are settled.
-func (d *Device) forget(settled []AlertChange) {
-	d.Pending = slices.DeleteFunc(slices.Clone(d.Pending), func(p AlertChange) bool {
-		return slices.ContainsFunc(settled, func(c AlertChange) bool {
-			return p.Rule == c.Rule && p.Occurrence == c.Occurrence && p.State == c.State
+func (d *Device) forget(settled []Occurrence) {
+	d.Pending = slices.DeleteFunc(d.Pending, func(p Occurrence) bool {
+		return slices.ContainsFunc(settled, func(o Occurrence) bool {
+			return p.Number == o.Number && p.ClearedAt.Equal(o.ClearedAt)
 		})
 	})
 }
 
-// with and without change a copy of a map: the device may be changed several times from the same
-// value.
 func with[V any](m map[string]V, key string, v V) map[string]V {
-	if m = maps.Clone(m); m == nil {
+	if m == nil {
 		m = map[string]V{}
 	}
 	m[key] = v
 	return m
 }
 
-func without[V any](m map[string]V, key string) map[string]V {
-	m = maps.Clone(m)
-	delete(m, key)
-	return m
-}
-
 // settle writes the pending changes of a device to the alerts of its tenant, and returns those that
 // were written.
-func (a *App) settle(ctx context.Context, tenant string, d Device) (settled []AlertChange) {
-	for _, c := range d.Pending {
-		if err := a.writeAlert(ctx, tenant, a.alert(d, c)); err != nil {
-			slog.ErrorContext(ctx, "iot: an alert", "device", d.ID, "rule", c.Rule, "error", err)
+func (a *App) settle(ctx context.Context, tenant string, d Device) (settled []Occurrence) {
+	for _, o := range d.Pending {
+		if err := a.writeAlert(ctx, tenant, a.alert(d, o)); err != nil {
+			slog.ErrorContext(ctx, "iot: an alert", "device", d.ID, "rule", o.Rule, "error", err)
 			continue
 		}
-		settled = append(settled, c)
+		settled = append(settled, o)
 	}
 	return settled
 }
 
-// alert returns the alert that a change makes.
-func (a *App) alert(d Device, c AlertChange) Alert {
+// alert returns the alert that an occurrence makes.
+func (a *App) alert(d Device, o Occurrence) Alert {
 	alert := Alert{
-		ID: d.ID + "/" + c.Rule, Device: d.ID, Region: d.Region, Rule: c.Rule, Severity: StatusSilent,
-		Text: "no reading for " + a.types[d.Type].Missing.String(), State: c.State, Value: c.Value,
-		Occurrence: c.Occurrence, Since: c.Since, RaisedAt: c.At,
+		ID: d.ID + "/" + o.Rule, Device: d.ID, Region: d.Region, Rule: o.Rule, State: AlertRaised,
+		Severity: StatusSilent, Text: "no reading for " + a.types[d.Type].Missing.String(),
+		Occurrence: o.Number, Value: o.Value, Since: o.Since, RaisedAt: o.RaisedAt,
 	}
 	for _, rule := range a.types[d.Type].Rules {
-		if rule.ID == c.Rule {
+		if rule.ID == o.Rule {
 			alert.Severity, alert.Text = rule.Severity, rule.text()
 		}
 	}
-	if c.State == AlertCleared {
-		alert.ClearedAt = c.At
+	if !o.ClearedAt.IsZero() {
+		alert.State, alert.ClearedAt = AlertCleared, o.ClearedAt
 	}
 	return alert
 }
@@ -155,10 +146,10 @@ func (a *App) writeAlert(ctx context.Context, tenant string, alert Alert) error 
 	if err != nil {
 		return err
 	}
-	if now.Occurrence != alert.Occurrence || now.State != alert.State {
-		now = alert // a later one is there, but the log has both
+	if now.Occurrence == alert.Occurrence && now.State == alert.State {
+		alert = now // with who has acknowledged it
 	}
-	return a.logAlert(ctx, tenant, now)
+	return a.logAlert(ctx, tenant, alert)
 }
 
 // logAlert adds the state of an alert to the log, once.
@@ -180,7 +171,7 @@ func (a *App) acknowledge(ctx context.Context, req *gatesock.Request, in Acknowl
 		case last.State == AlertAcknowledged:
 			return last, errKeep
 		}
-		last.State, last.AcknowledgedAt, last.AcknowledgedBy = AlertAcknowledged, a.settings.now(), who.ID
+		last.State, last.AcknowledgedAt, last.AcknowledgedBy = AlertAcknowledged, a.now(), who.ID
 		return last, nil
 	})
 	if err != nil {

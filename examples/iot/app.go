@@ -3,6 +3,7 @@ package iot
 import (
 	"context"
 	"encoding/json"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -18,14 +19,16 @@ import (
 
 // App receives what devices measure and shows it on dashboards. It is safe for concurrent use.
 type App struct {
+	settings
+
 	stores   Stores
-	settings settings
 	topics   *topic.Topics
 	types    map[string]Type
 	keys     *apikey.Manager
 	tickets  *authz.Tickets
 	limits   limits
 	refusals refusals
+	tenants  sync.Map       // the names of those that are known to have devices
 	sweeper  lambda.Handler // nil in memory
 	router   *gatesock.Router
 }
@@ -39,29 +42,34 @@ func New(stores Stores, poster gatesock.Poster, opts ...Option) *App {
 	for _, o := range opts {
 		o(&a.settings)
 	}
-	a.keys = apikey.New(stores.Keys, apikey.WithClock(a.settings.now))
-	a.tickets = authz.NewTickets(stores.Tickets, authz.WithClock(a.settings.now))
+	a.keys = apikey.New(stores.Keys, apikey.WithClock(a.now))
+	a.tickets = authz.NewTickets(stores.Tickets, authz.WithClock(a.now))
 	a.limits = newLimits(stores.Limits, a.settings)
 	a.refusals = refusals{pending: map[counter]Refusals{}}
 	fanout := []broadcast.Option{broadcast.WithPostTimeout(postTimeout)}
-	if a.settings.coalescing > 0 {
-		fanout = append(fanout, broadcast.WithCoalescing(a.settings.coalescing))
+	if a.coalescing > 0 {
+		fanout = append(fanout, broadcast.WithCoalescing(a.coalescing))
 	}
 	a.topics = topic.New(stores.Log, stores.Connections, broadcast.New(poster, stores.Connections, fanout...),
-		topic.WithClock(a.settings.now), topic.WithRetention(a.retention), topic.WithState(stores.Values, stateOf))
+		topic.WithClock(a.now), topic.WithRetention(a.keep), topic.WithState(stores.Values, stateOf))
 	stores.Ended.app.Store(a)
 	a.router = a.newRouter()
 	return a
 }
 
 // Handler returns the handler for gatesock.Start or an emulator: the routes and their authorizer, the
-// requests of [App.HTTP], and on a table a sweep; each with its schedule.
+// requests of [App.HTTP], the messages of MQTT devices, [App.Watch] on the schedule "watch", and on a
+// table a sweep on the schedule "sweep".
 func (a *App) Handler() lambda.Handler {
 	sources := []eventmux.Source{
 		eventmux.WebSocket(a.router),
 		eventmux.Authorizer(authz.NewAuthorizer(a.authenticator())),
 		eventmux.HTTP(a.HTTP()),
 		eventmux.Schedule("watch", lambda.NewHandler(a.Watch)),
+		eventmux.IoTRule("readings", "+/+/readings", eventmux.IoTHandler(a.readingsByMQTT)),
+		eventmux.IoTRule("results", "+/+/results", eventmux.IoTHandler(a.resultByMQTT)),
+		eventmux.IoTRule("presence", presenceFilter, eventmux.IoTHandler(a.presenceByMQTT)),
+		eventmux.IoTRule("subscribed", subscribedFilter, eventmux.IoTHandler(a.subscribedByMQTT)),
 	}
 	if a.sweeper != nil {
 		sources = append(sources, eventmux.Schedule("sweep", a.sweeper))

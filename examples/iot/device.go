@@ -11,13 +11,26 @@ import (
 // often. The device waits, too. A change that is not pushed in this time is pushed with the next.
 const pushTime = 2 * time.Second
 
+// device returns a device, or a [gatesock.CodeNotFound].
+func (a *App) device(ctx context.Context, tenant, id string) (Device, error) {
+	d, exists, err := last[Device](ctx, a.topics, DevicesTopic(tenant), id)
+	if err == nil && !exists {
+		err = noDevice(id)
+	}
+	return d, err
+}
+
+func noDevice(id string) error {
+	return gatesock.Errorf(gatesock.CodeNotFound, "there is no device %q", id)
+}
+
 // changeDevice changes a device in one step. change may be called several times.
 func (a *App) changeDevice(ctx context.Context, tenant, id string, change func(*Device) error) (Device, error) {
 	ctx, cancel := context.WithTimeout(ctx, pushTime)
 	defer cancel()
 	return update(ctx, a.topics, DevicesTopic(tenant), id, func(d Device, exists bool) (Device, error) {
 		if !exists {
-			return d, gatesock.Errorf(gatesock.CodeNotFound, "there is no device %q", id)
+			return d, noDevice(id)
 		}
 		err := change(&d)
 		return d, err

@@ -3,6 +3,7 @@ package iot
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 
 	"github.com/gatesock/gatesock"
@@ -20,10 +21,10 @@ func (a *App) HTTP() http.Handler {
 	mux.HandleFunc("POST /results", a.postResult)
 	mux.Handle("/tickets", a.tickets.Handler(a.principalOf))
 	mux.HandleFunc("GET /config", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, map[string]string{"url": a.settings.socketURL}, nil)
+		answer(w, map[string]string{"url": a.socketURL}, nil)
 	})
-	if a.settings.page != nil {
-		mux.Handle("/", a.settings.page)
+	if a.page != nil {
+		mux.Handle("/", a.page)
 	}
 	return mux
 }
@@ -43,37 +44,46 @@ func (a *App) deviceOf(w http.ResponseWriter, r *http.Request, body any) (caller
 	if err != nil {
 		return caller{}, err
 	}
-	who := callerFrom(p, "http")
+	who := callerFrom(p, viaHTTP)
 	if err := who.maySpeak(); err != nil {
 		return who, err
 	}
-	err = json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBodyBytes)).Decode(body)
 	var large *http.MaxBytesError
+	err = decodeBody(http.MaxBytesReader(w, r.Body, maxBodyBytes), body)
 	switch {
 	case errors.As(err, &large):
-		return who, a.refuseBody(who, ReasonTooLarge, err)
+		err = a.refuseBody(r, who, ReasonTooLarge, err)
 	case err != nil:
-		return who, a.refuseBody(who, ReasonMalformed, err)
+		err = a.refuseBody(r, who, ReasonMalformed, err)
 	}
-	return who, nil
+	return who, err
+}
+
+// decodeBody decodes a body that is nothing but JSON, and checks it as a route does.
+func decodeBody(r io.Reader, body any) error {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, body); err != nil {
+		return err
+	}
+	if v, ok := body.(interface{ Validate() error }); ok {
+		return v.Validate()
+	}
+	return nil
 }
 
 // refuseBody counts a body that is refused as a whole.
-func (a *App) refuseBody(who caller, reason Reason, err error) error {
-	a.refusals.add(who.tenant, reason, who.ID+": "+err.Error(), a.settings.now())
+func (a *App) refuseBody(r *http.Request, who caller, reason Reason, err error) error {
+	a.Refuse(r.Context(), who.tenant, reason, who.ID+": "+err.Error())
 	return gatesock.Errorf(gatesock.CodeInvalidArgument, "%s: %v", reason, err)
 }
 
 func (a *App) postReadings(w http.ResponseWriter, r *http.Request) {
 	var in incoming
 	who, err := a.deviceOf(w, r, &in)
-	if err == nil {
-		if err = in.Validate(); err != nil {
-			err = a.refuseBody(who, ReasonMalformed, err)
-		}
-	}
 	if err != nil {
-		a.flushRefusals(r.Context())
 		answer(w, nil, err)
 		return
 	}

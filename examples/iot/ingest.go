@@ -59,7 +59,7 @@ func (a *App) ingest(ctx context.Context, who caller, raw []json.RawMessage) Out
 			continue
 		}
 		out.Refused = append(out.Refused, Refused{r.Device, r.Seq, r.refused.reason, r.refused.message})
-		a.refusals.add(who.tenant, r.refused.reason, fmt.Sprintf("%s: %s", r.Device, r.refused.message), a.settings.now())
+		a.refusals.add(who.tenant, r.refused.reason, r.Device+": "+r.refused.message, a.now())
 	}
 	a.flushRefusals(ctx)
 	return out
@@ -85,18 +85,18 @@ func arrive(who caller, raw json.RawMessage) *arrival {
 // wherever it ends: first the history, in which a reading is found by its number, then the device,
 // which says that it was accepted. A device that was not told so sends the reading again.
 func (a *App) take(ctx context.Context, who caller, id string, arrivals []*arrival) {
-	d, exists, err := last[Device](ctx, a.topics, DevicesTopic(who.tenant), id)
-	if err != nil {
-		refuseAll(arrivals, unavailable(ctx, err))
-		return
-	}
-	if !exists {
+	d, err := a.device(ctx, who.tenant, id)
+	switch {
+	case gatesock.CodeOf(err) == gatesock.CodeNotFound:
 		refuseAll(arrivals, refuse(ReasonUnknownDevice, "there is no such device"))
+		return
+	case err != nil:
+		refuseAll(arrivals, unavailable(ctx, err))
 		return
 	}
 	fresh := a.pick(ctx, who.tenant, d, arrivals)
 	settled := a.settle(ctx, who.tenant, d)
-	if fresh = a.keep(ctx, who.tenant, d, fresh); len(fresh) == 0 {
+	if fresh = a.store(ctx, who.tenant, d, fresh); len(fresh) == 0 {
 		return
 	}
 	d, err = a.changeDevice(ctx, who.tenant, id, func(last *Device) error {
@@ -104,7 +104,7 @@ func (a *App) take(ctx context.Context, who caller, id string, arrivals []*arriv
 			return errRegistered
 		}
 		last.forget(settled)
-		last.LastSeen, last.Via = a.settings.now(), who.via
+		last.LastSeen, last.Via = a.now(), who.via
 		for _, r := range fresh {
 			r.refused = last.accept(a.types[last.Type], r.Reading)
 		}
@@ -124,7 +124,7 @@ func (a *App) pick(ctx context.Context, tenant string, d Device, arrivals []*arr
 	var valid []*arrival
 	for _, r := range arrivals {
 		if r.refused = a.types[d.Type].checkValues(r.Values); r.refused == nil {
-			r.refused = checkTime(r.At, a.settings.now(), a.settings.retention)
+			r.refused = checkTime(r.At, a.now(), a.retention)
 		}
 		if r.refused == nil {
 			valid = append(valid, r)
@@ -141,9 +141,9 @@ func (a *App) pick(ctx context.Context, tenant string, d Device, arrivals []*arr
 	return fresh
 }
 
-// keep adds readings to the history, and returns those that are there. After a failure it goes no
+// store adds readings to the history, and returns those that are there. After a failure it goes no
 // further, so that they stay in order.
-func (a *App) keep(ctx context.Context, tenant string, d Device, fresh []*arrival) []*arrival {
+func (a *App) store(ctx context.Context, tenant string, d Device, fresh []*arrival) []*arrival {
 	for i, r := range fresh {
 		r.Device = d.ID
 		key := fmt.Sprintf("%d.%d", d.Generation, r.Seq)
@@ -174,8 +174,7 @@ func (a *App) countMalformed(next gatesock.HandlerFunc) gatesock.HandlerFunc {
 		reply, err := next(ctx, req)
 		if gatesock.CodeOf(err) == gatesock.CodeInvalidArgument {
 			who := callerOf(req)
-			a.refusals.add(who.tenant, ReasonMalformed, who.ID+": "+err.Error(), a.settings.now())
-			a.flushRefusals(ctx)
+			a.Refuse(ctx, who.tenant, ReasonMalformed, who.ID+": "+err.Error())
 		}
 		return reply, err
 	}

@@ -114,23 +114,23 @@ type Device struct {
 	Generation int64 `json:"generation"`
 	// Window has a bit for each of the 64 readings up to Seq that were accepted, in hexadecimal.
 	Window string `json:"window,omitempty"`
-	// Breaches has since when each rule is broken, and Raised the rules whose alert is raised, each
-	// with its number: Occurrences counts the alerts of the device.
-	Breaches    map[string]time.Time `json:"breaches,omitempty"`
-	Raised      map[string]int64     `json:"raised,omitempty"`
-	Occurrences int64                `json:"occurrences,omitempty"`
+	// Breaches has since when each rule is broken, and Raised the rules whose alert is raised.
+	// Occurrences counts the alerts of the device.
+	Breaches    map[string]time.Time  `json:"breaches,omitempty"`
+	Raised      map[string]Occurrence `json:"raised,omitempty"`
+	Occurrences int64                 `json:"occurrences,omitempty"`
 	// Pending are the last changes of alerts, which are written after the device; see alert.go.
-	Pending []AlertChange `json:"pending,omitempty"`
+	Pending []Occurrence `json:"pending,omitempty"`
 }
 
-// AlertChange is an alert that begins or ends.
-type AlertChange struct {
-	Rule       string     `json:"rule"`
-	Occurrence int64      `json:"occurrence"`
-	State      AlertState `json:"state"`
-	Since      time.Time  `json:"since"`
-	At         time.Time  `json:"at"`
-	Value      *float64   `json:"value,omitempty"`
+// Occurrence is one time that a rule is broken for long enough.
+type Occurrence struct {
+	Rule      string    `json:"rule"`
+	Number    int64     `json:"number"`
+	Since     time.Time `json:"since"`
+	RaisedAt  time.Time `json:"raisedAt"`
+	ClearedAt time.Time `json:"clearedAt,omitzero"`
+	Value     *float64  `json:"value,omitempty"`
 }
 
 // Registration is what "register" sends: devices to add, or to change. It needs the scope manage.
@@ -250,7 +250,10 @@ type Refusals struct {
 	Example string `json:"example,omitempty"`
 }
 
-// Catalog is the answer to "catalog": what devices measure.
+// Catalog is the answer to "catalog": what devices measure, and who asks.
 type Catalog struct {
-	Types map[string]Type `json:"types"`
+	Tenant string          `json:"tenant"`
+	Name   string          `json:"name"`
+	Scopes []string        `json:"scopes"`
+	Types  map[string]Type `json:"types"`
 }

@@ -16,10 +16,9 @@ func (a *App) connected(ctx context.Context, req *gatesock.Request) (*gatesock.R
 	if who.device == "" {
 		return nil, nil
 	}
-	err := a.online(ctx, who, req.ConnectionID, a.settings.now())
+	err := a.online(ctx, who, req.ConnectionID, a.now())
 	if gatesock.CodeOf(err) == gatesock.CodeNotFound {
-		a.refusals.add(who.tenant, ReasonUnknownDevice, who.device+": connected", a.settings.now())
-		a.flushRefusals(ctx)
+		a.Refuse(ctx, who.tenant, ReasonUnknownDevice, who.device+": connects")
 	}
 	return nil, err
 }
@@ -39,11 +38,13 @@ func (a *App) offline(ctx context.Context, tenant, device, session string, at ti
 		if !d.Online || d.Session != session {
 			return errKeep
 		}
-		d.Online, d.Session, d.Since = false, "", at
+		d.goOffline(at)
 		return nil
 	})
 	return err
 }
+
+func (d *Device) goOffline(at time.Time) { d.Online, d.Session, d.Since = false, "", at }
 
 // disconnected is called with each connection that has ended.
 func (a *App) disconnected(ctx context.Context, c conn.Conn) {
@@ -52,7 +53,7 @@ func (a *App) disconnected(ctx context.Context, c conn.Conn) {
 	if device == "" {
 		return
 	}
-	if err := a.offline(ctx, tenant, device, c.ID, a.settings.now()); err != nil {
+	if err := a.offline(ctx, tenant, device, c.ID, a.now()); err != nil {
 		slog.ErrorContext(ctx, "iot: a device that is offline", "device", device, "error", err)
 	}
 }

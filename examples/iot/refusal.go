@@ -3,6 +3,7 @@ package iot
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 )
@@ -26,7 +27,8 @@ const (
 )
 
 func (r *refusals) add(tenant string, reason Reason, example string, at time.Time) {
-	r.put(counter{tenant, reason}, Refusals{reason, 1, at, example[:min(len(example), maxExampleBytes)]})
+	example = strings.ToValidUTF8(example[:min(len(example), maxExampleBytes)], "")
+	r.put(counter{tenant, reason}, Refusals{reason, 1, at, example})
 }
 
 func (r *refusals) put(of counter, n Refusals) {
@@ -52,8 +54,16 @@ func (r *refusals) due(now time.Time) map[counter]Refusals {
 	return due
 }
 
+// Refuse counts a reading of a tenant that is refused, with an example for people. It is also for
+// what is refused before it gets here, such as by an MQTT broker.
+func (a *App) Refuse(ctx context.Context, tenant string, reason Reason, example string) {
+	a.refusals.add(tenant, reason, example, a.now())
+	a.flushRefusals(ctx)
+}
+
+// flushRefusals writes the counts that are due. Counts that cannot be written are kept.
 func (a *App) flushRefusals(ctx context.Context) {
-	for of, n := range a.refusals.due(a.settings.now()) {
+	for of, n := range a.refusals.due(a.now()) {
 		_, err := update(ctx, a.topics, RefusalsTopic(of.tenant), string(of.reason), func(last Refusals, _ bool) (Refusals, error) {
 			return n.plus(last.Count), nil
 		})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 
 	"github.com/gatesock/gatesock"
 )
@@ -43,8 +44,8 @@ func (a *App) registerDevice(ctx context.Context, tenant string, in NewDevice) e
 	_, err := update(ctx, a.topics, DevicesTopic(tenant), in.ID, func(d Device, _ bool) (Device, error) {
 		if d.Type != in.Type { // what it has measured means nothing any more
 			d.Values, d.Value, d.Breaches, d.Status = nil, nil, nil, StatusNew
-			for rule := range d.Raised {
-				d.clear(rule, a.settings.now())
+			for rule := range maps.Clone(d.Raised) {
+				d.clear(rule, a.now())
 			}
 		}
 		d.ID, d.Name, d.Type, d.Region = in.ID, cmp.Or(in.Name, in.ID), in.Type, in.Region
@@ -57,15 +58,28 @@ func (a *App) registerDevice(ctx context.Context, tenant string, in NewDevice) e
 
 // rememberTenant adds a tenant to those that are watched.
 func (a *App) rememberTenant(ctx context.Context, tenant string) error {
-	_, exists, err := last[struct{}](ctx, a.topics, tenantsTopic, tenant)
-	if err != nil || exists {
+	known, err := a.knowsTenant(ctx, tenant)
+	if err != nil || known {
 		return err
 	}
 	version, _, err := a.topics.Set(ctx, tenantsTopic, tenant, struct{}{})
 	return stored(ctx, version != 0, err)
 }
 
-// catalog returns what devices measure.
-func (a *App) catalog(context.Context, *gatesock.Request, struct{}) (Catalog, error) {
-	return Catalog{Types: a.types}, nil
+// knowsTenant reports whether a tenant has devices.
+func (a *App) knowsTenant(ctx context.Context, tenant string) (bool, error) {
+	if _, ok := a.tenants.Load(tenant); ok {
+		return true, nil
+	}
+	_, exists, err := last[struct{}](ctx, a.topics, tenantsTopic, tenant)
+	if exists {
+		a.tenants.Store(tenant, nil)
+	}
+	return exists, err
+}
+
+// catalog returns what devices measure, and what the sender may do.
+func (a *App) catalog(_ context.Context, req *gatesock.Request, _ struct{}) (Catalog, error) {
+	who := callerOf(req)
+	return Catalog{Tenant: who.tenant, Name: who.ID, Scopes: who.Scopes, Types: a.types}, nil
 }

@@ -96,14 +96,15 @@ func lastActive(api gatesock.ConnectionsAPI) sweep.Probe {
 	}
 }
 
-func (a *App) retention(name string) topic.Retention {
+// keep returns for how long the events of a topic can be read.
+func (a *App) keep(name string) topic.Retention {
 	switch {
 	case strings.HasPrefix(name, alertlogPrefix):
 		return topic.Retention{Age: 7 * 24 * time.Hour}
 	case strings.HasPrefix(name, inboxPrefix):
 		return topic.Retention{Age: maxTimeout}
 	}
-	return topic.Retention{Age: a.settings.retention, Count: -1}
+	return topic.Retention{Age: a.retention, Count: -1}
 }
 
 // stateOf returns which topics have values, and what their filters may name.

@@ -3,8 +3,10 @@ package iot
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"strings"
 	"time"
+
+	"github.com/gatesock/gatesock/conn"
 )
 
 // clearedFor is for how long a cleared alert stays on dashboards.
@@ -32,6 +34,7 @@ func (a *App) watchTenant(ctx context.Context, tenant string) error {
 	)
 }
 
+// watchDevices looks after the devices with which something is to be done.
 func (a *App) watchDevices(ctx context.Context, tenant string) error {
 	var devices []Device
 	for v, err := range a.topics.Last(ctx, DevicesTopic(tenant)) {
@@ -46,30 +49,33 @@ func (a *App) watchDevices(ctx context.Context, tenant string) error {
 			devices = append(devices, d)
 		}
 	}
-	inParallel(len(devices), func(i int) {
-		if err := a.watchDevice(ctx, tenant, devices[i]); err != nil {
-			slog.ErrorContext(ctx, "iot: watching a device", "device", devices[i].ID, "error", err)
-		}
-	})
-	return nil
+	errs := make([]error, len(devices))
+	inParallel(len(devices), func(i int) { errs[i] = a.watchDevice(ctx, tenant, devices[i]) })
+	return errors.Join(errs...)
 }
 
 // silent reports whether a device has sent nothing for longer than its type may.
 func (a *App) silent(d Device) bool {
-	return !d.LastSeen.IsZero() && a.settings.now().Sub(d.LastSeen) > a.types[d.Type].Missing
+	return !d.LastSeen.IsZero() && a.now().Sub(d.LastSeen) > a.types[d.Type].Missing
 }
 
 func (a *App) watchDevice(ctx context.Context, tenant string, d Device) error {
 	settled := a.settle(ctx, tenant, d)
-	d, err := a.changeDevice(ctx, tenant, d.ID, func(last *Device) error {
-		before := len(last.Pending) + len(last.Raised)
+	lost, err := a.lostConnection(ctx, d)
+	if err != nil {
+		return err
+	}
+	if _, known := d.Raised[RuleMissing]; known && len(settled) == 0 && !lost {
+		return nil
+	}
+	d, err = a.changeDevice(ctx, tenant, d.ID, func(last *Device) error {
 		last.forget(settled)
-		if a.silent(*last) {
-			last.raise(RuleMissing, last.LastSeen, a.settings.now(), nil)
-			last.Status = last.status(a.types[last.Type])
+		if lost && last.Session == d.Session {
+			last.goOffline(a.now())
 		}
-		if before == len(last.Pending)+len(last.Raised) {
-			return errKeep
+		if a.silent(*last) {
+			last.raise(RuleMissing, last.LastSeen, a.now(), nil)
+			last.Status = last.status(a.types[last.Type])
 		}
 		return nil
 	})
@@ -80,6 +86,19 @@ func (a *App) watchDevice(ctx context.Context, tenant string, d Device) error {
 	return nil
 }
 
+// lostConnection reports whether a silent device counts as online by a WebSocket connection that is
+// not there: its end may have come before its beginning was written, or without a trace.
+func (a *App) lostConnection(ctx context.Context, d Device) (bool, error) {
+	if !d.Online || !a.silent(d) || strings.HasPrefix(d.Session, mqttSession) {
+		return false, nil
+	}
+	_, err := a.stores.Connections.Get(ctx, d.Session)
+	if errors.Is(err, conn.ErrNotFound) {
+		return true, nil
+	}
+	return false, err
+}
+
 // removeCleared removes the alerts that were cleared long ago.
 func (a *App) removeCleared(ctx context.Context, tenant string) error {
 	var errs []error
@@ -88,7 +107,7 @@ func (a *App) removeCleared(ctx context.Context, tenant string) error {
 			return err
 		}
 		alert, err := decode[Alert](v)
-		if err == nil && alert.State == AlertCleared && a.settings.now().Sub(alert.ClearedAt) > clearedFor {
+		if err == nil && alert.State == AlertCleared && a.now().Sub(alert.ClearedAt) > clearedFor {
 			_, _, err = a.topics.Delete(ctx, AlertsTopic(tenant), v.Key)
 		}
 		errs = append(errs, err)
