@@ -39,7 +39,7 @@ type Config struct {
 	// Refused is told what a client of a tenant may not do. It must be safe for concurrent use. The
 	// default is to tell nobody.
 	Refused func(ctx context.Context, tenant, what string)
-	// Invocations is how many run at the same time at most; the default is 16. The next messages wait in
+	// Invocations is how many run at the same time at most; the default is 256. The next messages wait in
 	// the connections of their clients.
 	Invocations int
 	// Clients is how many may be connected; the default is 10,000.
@@ -63,7 +63,7 @@ type Broker struct {
 // New returns a broker for the clients that connect to a listener, which it closes in the end.
 func New(listener net.Listener, cfg Config) (*Broker, error) {
 	if cfg.Invocations == 0 {
-		cfg.Invocations = 16
+		cfg.Invocations = 256
 	}
 	if cfg.Clients == 0 {
 		cfg.Clients = 10_000
