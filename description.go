@@ -103,14 +103,16 @@ type RouteLimit struct {
 
 // EventSource is a source of events other than a WebSocket API and its authorizer.
 type EventSource struct {
-	// Kind is "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge" or "custom",
-	// which is an event that the program recognizes by itself.
+	// Kind is "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge", "iot" or
+	// "custom", which is an event that the program recognizes by itself.
 	Kind string `json:"kind"`
-	// Name is the name or the ARN of the queue, topic, table, stream or schedule, or the source of an
-	// event from a bus; "*" for any. It is empty for HTTP requests.
+	// Name is the name or the ARN of the queue, topic, table, stream or schedule, the name of the rule
+	// of AWS IoT, or the source of an event from a bus; "*" for any. It is empty for HTTP requests.
 	Name string `json:"name,omitempty"`
 	// DetailType is the detail type of an event from a bus; if it is empty, all of the source match.
 	DetailType string `json:"detailType,omitempty"`
+	// Topic is the topic filter of a rule of AWS IoT.
+	Topic string `json:"topic,omitempty"`
 }
 
 // NeedKind is the kind of a [Need].

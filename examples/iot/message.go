@@ -110,11 +110,27 @@ type Device struct {
 
 	// Session is the connection of a device that is online.
 	Session string `json:"session,omitempty"`
+	// Generation counts how often the device was registered: each time its sequence begins anew.
+	Generation int64 `json:"generation"`
 	// Window has a bit for each of the 64 readings up to Seq that were accepted, in hexadecimal.
 	Window string `json:"window,omitempty"`
-	// Breaches has since when each rule is broken, and Raised the rules whose alert was raised.
-	Breaches map[string]time.Time `json:"breaches,omitempty"`
-	Raised   []string             `json:"raised,omitempty"`
+	// Breaches has since when each rule is broken, and Raised the rules whose alert is raised, each
+	// with its number: Occurrences counts the alerts of the device.
+	Breaches    map[string]time.Time `json:"breaches,omitempty"`
+	Raised      map[string]int64     `json:"raised,omitempty"`
+	Occurrences int64                `json:"occurrences,omitempty"`
+	// Pending are the last changes of alerts, which are written after the device; see alert.go.
+	Pending []AlertChange `json:"pending,omitempty"`
+}
+
+// AlertChange is an alert that begins or ends.
+type AlertChange struct {
+	Rule       string     `json:"rule"`
+	Occurrence int64      `json:"occurrence"`
+	State      AlertState `json:"state"`
+	Since      time.Time  `json:"since"`
+	At         time.Time  `json:"at"`
+	Value      *float64   `json:"value,omitempty"`
 }
 
 // Registration is what "register" sends: devices to add, or to change. It needs the scope manage.
@@ -145,6 +161,8 @@ type Alert struct {
 	Text     string     `json:"text"`
 	State    AlertState `json:"state"`
 	Value    *float64   `json:"value,omitempty"` // when it was raised
+	// Occurrence counts the alerts of the device: one that is raised again has a higher number.
+	Occurrence int64 `json:"occurrence"`
 
 	Since          time.Time `json:"since"` // when the device began to break the rule
 	RaisedAt       time.Time `json:"raisedAt"`
@@ -227,4 +245,9 @@ type Refusals struct {
 	Last   time.Time `json:"last"`
 	// Example is the last one, for people.
 	Example string `json:"example,omitempty"`
+}
+
+// Catalog is the answer to "catalog": what devices measure.
+type Catalog struct {
+	Types map[string]Type `json:"types"`
 }
