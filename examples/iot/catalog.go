@@ -1,6 +1,7 @@
 package iot
 
 import (
+	"encoding/json"
 	"time"
 )
 
@@ -81,4 +82,22 @@ func Types() map[string]Type {
 			Commands: []string{"locate", "lock"},
 		},
 	}
+}
+
+// MarshalJSON adds "missingMs".
+func (t Type) MarshalJSON() ([]byte, error) {
+	type plain Type
+	return json.Marshal(struct {
+		plain
+		MissingMs int64 `json:"missingMs"`
+	}{plain(t), t.Missing.Milliseconds()})
+}
+
+// MarshalJSON adds "forMs".
+func (r Rule) MarshalJSON() ([]byte, error) {
+	type plain Rule
+	return json.Marshal(struct {
+		plain
+		ForMs int64 `json:"forMs"`
+	}{plain(r), r.For.Milliseconds()})
 }

@@ -110,11 +110,27 @@ type Device struct {
 
 	// Session is the connection of a device that is online.
 	Session string `json:"session,omitempty"`
+	// Generation counts how often the device was registered: each time its sequence begins anew.
+	Generation int64 `json:"generation"`
 	// Window has a bit for each of the 64 readings up to Seq that were accepted, in hexadecimal.
 	Window string `json:"window,omitempty"`
-	// Breaches has since when each rule is broken, and Raised the rules whose alert was raised.
-	Breaches map[string]time.Time `json:"breaches,omitempty"`
-	Raised   []string             `json:"raised,omitempty"`
+	// Breaches has since when each rule is broken, and Raised the rules whose alert is raised.
+	// Occurrences counts the alerts of the device.
+	Breaches    map[string]time.Time  `json:"breaches,omitempty"`
+	Raised      map[string]Occurrence `json:"raised,omitempty"`
+	Occurrences int64                 `json:"occurrences,omitempty"`
+	// Pending are the last changes of alerts, which are written after the device; see alert.go.
+	Pending []Occurrence `json:"pending,omitempty"`
+}
+
+// Occurrence is one time that a rule is broken for long enough.
+type Occurrence struct {
+	Rule      string    `json:"rule"`
+	Number    int64     `json:"number"`
+	Since     time.Time `json:"since"`
+	RaisedAt  time.Time `json:"raisedAt"`
+	ClearedAt time.Time `json:"clearedAt,omitzero"`
+	Value     *float64  `json:"value,omitempty"`
 }
 
 // Registration is what "register" sends: devices to add, or to change. It needs the scope manage.
@@ -145,6 +161,8 @@ type Alert struct {
 	Text     string     `json:"text"`
 	State    AlertState `json:"state"`
 	Value    *float64   `json:"value,omitempty"` // when it was raised
+	// Occurrence counts the alerts of the device: one that is raised again has a higher number.
+	Occurrence int64 `json:"occurrence"`
 
 	Since          time.Time `json:"since"` // when the device began to break the rule
 	RaisedAt       time.Time `json:"raisedAt"`
@@ -175,6 +193,9 @@ type Instruction struct {
 	Name      string          `json:"name" jsonschema:"minLength=1,maxLength=40"`
 	Args      json.RawMessage `json:"args,omitempty"`
 	TimeoutMs int64           `json:"timeoutMs,omitempty" jsonschema:"minimum=1000,maximum=600000"`
+	// Key makes the instruction repeatable: a second one of the same person with the same key is the
+	// same command.
+	Key string `json:"key,omitempty" jsonschema:"maxLength=40"`
 }
 
 // Order is what a device is told to do.
@@ -227,4 +248,12 @@ type Refusals struct {
 	Last   time.Time `json:"last"`
 	// Example is the last one, for people.
 	Example string `json:"example,omitempty"`
+}
+
+// Catalog is the answer to "catalog": what devices measure, and who asks.
+type Catalog struct {
+	Tenant string          `json:"tenant"`
+	Name   string          `json:"name"`
+	Scopes []string        `json:"scopes"`
+	Types  map[string]Type `json:"types"`
 }

@@ -9,6 +9,7 @@ package iot
 //	history:<tenant>/<device>   events "reading": a Reading
 //	alertlog:<tenant>           events "alert": an Alert, at each change of its state
 //	inbox:<tenant>/<device>     events "command": an Order, for the device itself
+//	tenants                     state: a key for each tenant; nobody can subscribe to it
 const (
 	devicesPrefix  = "devices:"
 	alertsPrefix   = "alerts:"
@@ -17,6 +18,7 @@ const (
 	historyPrefix  = "history:"
 	alertlogPrefix = "alertlog:"
 	inboxPrefix    = "inbox:"
+	tenantsTopic   = "tenants"
 )
 
 // DevicesTopic returns the name of the topic of a tenant's devices.
