@@ -146,6 +146,13 @@ func (a *App) writeAlert(ctx context.Context, tenant string, alert Alert) error 
 	if err != nil {
 		return err
 	}
+	if alert.State == AlertCleared { // it may have been raised by the same report
+		raised := alert
+		raised.State, raised.ClearedAt = AlertRaised, time.Time{}
+		if err := a.logAlert(ctx, tenant, raised); err != nil {
+			return err
+		}
+	}
 	if now.Occurrence == alert.Occurrence && now.State == alert.State {
 		alert = now // with who has acknowledged it
 	}
