@@ -193,6 +193,9 @@ type Instruction struct {
 	Name      string          `json:"name" jsonschema:"minLength=1,maxLength=40"`
 	Args      json.RawMessage `json:"args,omitempty"`
 	TimeoutMs int64           `json:"timeoutMs,omitempty" jsonschema:"minimum=1000,maximum=600000"`
+	// Key makes the instruction repeatable: a second one of the same person with the same key is the
+	// same command.
+	Key string `json:"key,omitempty" jsonschema:"maxLength=40"`
 }
 
 // Order is what a device is told to do.
