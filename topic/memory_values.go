@@ -307,6 +307,7 @@ func (m *Memory) ReadFilters(ctx context.Context, topic string) (filters []KeptF
 	}
 	now := m.now()
 	m.values.find(topic, now, func(s *memoryState) {
+		filters = slices.Grow(filters, len(s.filters))
 		for _, f := range s.filters {
 			if !filterExpired(f, now) {
 				filters = append(filters, f)
