@@ -78,10 +78,9 @@ func (c *change) targets(ctx context.Context, state State, s Stored) ([]target, 
 	if err != nil {
 		return nil, err
 	}
-	var all []target
-	var names []string
+	all, names := make([]target, 0, len(kept)), make([]string, 0, 2*len(kept))
 	for _, k := range kept {
-		f, err := parseKept(k.Filter)
+		f, err := c.parsed.get(k.Filter)
 		if err != nil {
 			c.slog().WarnContext(ctx, "topic: a filter in the store is not valid", "topic", c.topic, "id", k.ID, "error", err)
 			continue
@@ -91,13 +90,10 @@ func (c *change) targets(ctx context.Context, state State, s Stored) ([]target, 
 	slices.Sort(names)
 	names = slices.Compact(names)
 	now, before := attributesOf(c.value.Data, names), attributesOf(s.Before, names) // once, since values may be large
-	var targets []target
-	for _, to := range all {
-		if to.event = eventFor(to.filter, now, before, s.BeforeUnknown); to.event != "" {
-			targets = append(targets, to)
-		}
+	for i := range all {
+		all[i].event = eventFor(all[i].filter, now, before, s.BeforeUnknown)
 	}
-	return targets, nil
+	return slices.DeleteFunc(all, func(to target) bool { return to.event == "" }), nil
 }
 
 func eventOf(v Value) string {
@@ -143,8 +139,7 @@ func (c *change) send(ctx context.Context, group string, v Value, event string) 
 	if c.now().Round(0).Sub(c.begun.Round(0)) <= maxPushAge {
 		ctx, cancel := context.WithTimeout(ctx, maxSendAge)
 		defer cancel()
-		rep, err = c.fanout.With(broadcast.WithMaxAge(maxSendAge)).
-			SendFrame(ctx, broadcast.To(group), c.valueFrame(c.topic, event, v, c.counter))
+		rep, err = c.timely.SendFrame(ctx, broadcast.To(group), c.valueFrame(c.topic, event, v, c.counter))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
