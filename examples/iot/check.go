@@ -51,6 +51,7 @@ func parseReading(raw json.RawMessage) (Reading, *refusal) {
 	case r.At.IsZero():
 		return r, refuse(ReasonMalformed, `"at" is missing`)
 	}
+	r.At = r.At.UTC()
 	return r, nil
 }
 

@@ -104,7 +104,7 @@ func TestReadingsAreRefusedByName(t *testing.T) {
 		require.Equal(t, tt.reason, out.Refused[0].Reason, tt.raw)
 		require.NotEmpty(t, out.Refused[0].Message, tt.raw)
 		w.clock.Advance(time.Second)
-		require.NoError(t, w.app.Watch(t.Context()))
+		w.watch()
 		after := values[iot.Refusals](t, ann, "refusals:acme")[string(tt.reason)]
 		require.Equal(t, before.Count+1, after.Count, tt.raw)
 		require.Contains(t, after.Example, "t-", tt.raw)
