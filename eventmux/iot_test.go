@@ -167,6 +167,20 @@ func TestIoTHandler(t *testing.T) {
 	require.Zero(t, got)
 }
 
+func TestEventsThatNoRuleSends(t *testing.T) {
+	t.Parallel()
+	for _, payload := range []string{
+		of("*", "a"), of("", "a"), of("a-b", "a"), of("a", ""),
+		`{"iotRule":"rule/a","topic":"a"}`,
+		`{"iotRule":"rule/a","topic":"a","timestamp":1,"timestamp":null}`,
+		`{"iotRule":"rule/a","timestamp":1}`,
+		`{"topic":"a","timestamp":1}`,
+	} {
+		_, err := eventmux.ParseIoTMessage([]byte(payload))
+		require.ErrorContains(t, err, "eventmux: not a message of AWS IoT: a JSON object with", payload)
+	}
+}
+
 // TestIoTMessagesWithoutAClient checks messages that came by HTTP, and what is left out.
 func TestIoTMessagesWithoutAClient(t *testing.T) {
 	t.Parallel()
