@@ -7,7 +7,8 @@
 // all devices of its tenant, under any name; if that is the id of a device, the device is online.
 //
 // Clients may publish to <tenant>/<device>/readings and <tenant>/<device>/results, and subscribe to
-// <tenant>/<device>/commands. Nobody else receives what they publish.
+// <tenant>/<device>/commands. Nobody else receives what they publish. The messages of each device are
+// handled in their order, and acknowledged when the function has returned.
 package bridge
 
 import (
@@ -39,8 +40,7 @@ type Config struct {
 	// Refused is told what a client of a tenant may not do. It must be safe for concurrent use. The
 	// default is to tell nobody.
 	Refused func(ctx context.Context, tenant, what string)
-	// Invocations is how many run at the same time at most; the default is 256. The next messages wait in
-	// the connections of their clients.
+	// Invocations is how many run at the same time at most; the default is 256.
 	Invocations int
 	// Clients is how many may be connected; the default is 10,000.
 	Clients int
@@ -101,6 +101,7 @@ func capabilities(clients int) *mqtt.Capabilities {
 	c.ReceiveMaximum = 64
 	c.TopicAliasMaximum = 0
 	c.MaximumPacketSize = 128 << 10 // as AWS IoT Core
+	c.MaximumQos = 1
 	c.MaximumSessionExpiryInterval = 60 * 60
 	c.SharedSubAvailable = 0
 	return c

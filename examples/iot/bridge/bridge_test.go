@@ -111,6 +111,70 @@ func TestTheOrderOfEachDeviceIsKept(t *testing.T) {
 	require.Empty(t, w.messages)
 }
 
+// A gateway has one connection for many devices, of which none waits for another. It gets its
+// acknowledgements in the order of its messages.
+func TestTheDevicesOfAGatewayDoNotWaitForOneAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	end := make(chan struct{})
+	w.onMessage(func(m eventmux.IoTMessage) error {
+		if m.Topic == "acme/slow/readings" {
+			<-end
+		}
+		return nil
+	})
+	gateway := w.connect(w.options("acme.gateway", w.key("acme", "", iot.ScopeIngest)))
+	slow := gateway.Publish("acme/slow/readings", 1, false, "1")
+	again := gateway.Publish("acme/slow/readings", 1, false, "2")
+	fast := gateway.Publish("acme/fast/readings", 1, false, "3")
+	require.Equal(t, "readings acme.gateway acme/fast/readings 3", w.message())
+	select {
+	case <-fast.Done():
+		require.FailNow(t, "acknowledged before the messages that came first")
+	default:
+	}
+	close(end)
+	for n, token := range []mqtt.Token{slow, again, fast} {
+		require.NoError(t, done(token))
+		if n < 2 {
+			require.Equal(t, fmt.Sprintf("readings acme.gateway acme/slow/readings %d", n+1), w.message())
+		}
+	}
+}
+
+// A client can have many messages under way, of more devices than it has lanes.
+func TestManyMessagesOfAGateway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	gateway := w.connect(w.options("acme.gateway", w.key("acme", "", iot.ScopeIngest)))
+	const devices, messages = 150, 4
+	var tokens []mqtt.Token
+	for n := range messages {
+		for d := range devices {
+			tokens = append(tokens, gateway.Publish(fmt.Sprintf("acme/d-%d/readings", d), 1, false, fmt.Sprint(n)))
+		}
+	}
+	for _, token := range tokens {
+		require.NoError(t, done(token))
+	}
+	count := map[string]int{}
+	for range devices * messages {
+		m := next(t, w.messages)
+		require.Equal(t, fmt.Sprint(count[m.Topic]), string(m.Payload), m.Topic)
+		count[m.Topic]++
+	}
+	require.Len(t, count, devices)
+}
+
+func TestQoS2IsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	device := w.device("acme", "pump-1")
+	device.Publish("acme/pump-1/readings", 2, false, "1")
+	require.Equal(t, "disconnected acme.pump-1", w.event())
+	require.Empty(t, w.messages)
+}
+
 func TestComingsAndGoings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -14,6 +14,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -69,6 +70,15 @@ func run(ctx context.Context, args []string, out, problems io.Writer) error {
 		return err
 	}
 	fmt.Fprint(out, figures)
+	if o.figures != "" {
+		text, err := json.Marshal(figures)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(o.figures, text, 0o600); err != nil {
+			return err
+		}
+	}
 	if record != nil {
 		return record.Close()
 	}
@@ -79,6 +89,7 @@ func run(ctx context.Context, args []string, out, problems io.Writer) error {
 type other struct {
 	lasting time.Duration
 	record  string
+	figures string
 	verbose bool
 }
 
@@ -113,6 +124,7 @@ func parse(args []string, problems io.Writer) (fleet.Config, other, error) {
 	f.BoolVar(&cfg.Quiet, "quiet", false, "do not measure how long a reading takes to a dashboard")
 	f.DurationVar(&o.lasting, "for", 0, "how long to run, for example 10m; default until interrupted")
 	f.StringVar(&o.record, "record", "", "file for what became of each reading")
+	f.StringVar(&o.figures, "figures", "", "file for the figures at the end, as JSON")
 	f.BoolVar(&o.verbose, "v", false, "tell of lost connections")
 	if err := f.Parse(args); err != nil {
 		return cfg, o, err

@@ -32,6 +32,7 @@ type device struct {
 	known    []string // ids of the last orders
 	record   Record
 	sentAt   [64]sending
+	latest   int64 // the highest number that was taken
 
 	// Only run uses what follows.
 	n       int64 // how many readings were made
@@ -175,7 +176,7 @@ func (d *device) forget(readings []reading) {
 	defer d.mu.Unlock()
 	for _, r := range readings {
 		if r.sent && r.fault == "" {
-			d.record.Open.add(r.Seq)
+			d.record.Open.Add(r.Seq)
 		}
 	}
 }
@@ -285,19 +286,20 @@ func (d *device) settle(batch []reading, out *iot.Outcome) (left []reading) {
 		default:
 			refused[reason]++
 			if r.fault == "" {
-				d.record.Open.add(r.Seq)
+				d.record.Open.Add(r.Seq)
 			}
 		}
 	}
 	for i, seq := range taken {
 		if out != nil {
-			d.record.Accepted.add(seq)
+			d.record.Accepted.Add(seq)
 		} else {
-			d.record.Handed.add(seq)
+			d.record.Handed.Add(seq)
 		}
-		if i < len(taken)-1 {
-			d.record.Overtaken.add(seq)
+		if i < len(taken)-1 || seq < d.latest {
+			d.record.Overtaken.Add(seq)
 		}
+		d.latest = max(d.latest, seq)
 	}
 	d.mu.Unlock()
 	d.tally.count(func(f *Figures) {
@@ -322,7 +324,7 @@ func (d *device) recorded() Record {
 	r := d.record
 	r.Device, r.Type, r.Region, r.Via = d.id, d.curve.kind, d.region, d.via
 	for _, set := range []*Ranges{&r.Accepted, &r.Handed, &r.Overtaken, &r.Open} {
-		*set = set.tidy()
+		*set = set.Tidy()
 	}
 	return r
 }

@@ -301,7 +301,7 @@ func TestRecordsAreWritten(t *testing.T) {
 	full := cfg.withDefaults()
 	devices := newDevices(&full, newTally(3))
 	for _, n := range []int64{1, 2, 5, 4, 3, 9} {
-		devices[1].record.Accepted.add(n)
+		devices[1].record.Accepted.Add(n)
 	}
 	var b bytes.Buffer
 	require.NoError(t, write(&b, devices))

@@ -14,36 +14,45 @@ import (
 
 // Figures is what a fleet has done so far. Readings are counted once, however often they are sent.
 type Figures struct {
-	Devices int
-	Elapsed time.Duration
+	Devices int           `json:"devices"`
+	Elapsed time.Duration `json:"elapsed"` // in nanoseconds, as Latency
 
 	// Measured readings were made, and Sent ones handed to the network at least once. Repeated is how
 	// often one was sent again, because it was not acknowledged.
-	Measured, Sent, Repeated int64
+	Measured int64 `json:"measured"`
+	Sent     int64 `json:"sent"`
+	Repeated int64 `json:"repeated"`
 	// Accepted is what the server took by its answer. Handed is what the broker acknowledged: a device
 	// with MQTT is told no more.
-	Accepted, Handed int64
+	Accepted int64 `json:"accepted"`
+	Handed   int64 `json:"handed"`
 	// Refused is how many were refused by an answer, by reason. Counted is how many the server counts
 	// itself in the meantime, those that came by MQTT included; it is nil if Config.Quiet is true.
-	Refused, Counted map[iot.Reason]int64
+	Refused map[iot.Reason]int64 `json:"refused"`
+	Counted map[iot.Reason]int64 `json:"counted"`
 	// Forgotten readings were not acknowledged before the buffer was full. Waiting is how many are in
 	// the buffers.
-	Forgotten, Waiting int64
+	Forgotten int64 `json:"forgotten"`
+	Waiting   int64 `json:"waiting"`
 	// Faults is how often each fault has happened.
-	Faults map[string]int64
+	Faults map[string]int64 `json:"faults"`
 	// Failures is how often a report had no answer.
-	Failures int64
+	Failures int64 `json:"failures"`
 	// Commands is how many orders were carried out.
-	Commands int64
+	Commands int64 `json:"commands"`
 
 	// Delivered readings have reached the dashboard, of those that are the last one of their report.
 	// Latency is how long that took since a device began to send them.
-	Delivered int64
-	Latency   Latency
+	Delivered int64   `json:"delivered"`
+	Latency   Latency `json:"latency"`
 }
 
 // Latency has percentiles, within 5 %.
-type Latency struct{ P50, P99, Max time.Duration }
+type Latency struct {
+	P50 time.Duration `json:"p50"`
+	P99 time.Duration `json:"p99"`
+	Max time.Duration `json:"max"`
+}
 
 // String returns the figures as lines of text, for the end.
 func (f Figures) String() string {

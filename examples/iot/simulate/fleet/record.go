@@ -17,7 +17,7 @@ type Record struct {
 	Accepted Ranges `json:"accepted"`
 	// Handed readings were acknowledged by the broker, and the server has no reason to refuse them.
 	Handed Ranges `json:"handed"`
-	// Overtaken readings are those of Accepted and Handed that came in one report with a later one: a
+	// Overtaken readings are those of Accepted and Handed that came with or after a later one: a
 	// dashboard that shows last values may not get them.
 	Overtaken Ranges `json:"overtaken"`
 	// Open readings were sent, and it is not known what has become of them.
@@ -27,8 +27,8 @@ type Record struct {
 // Ranges is a set of numbers, as the first and the last one of each range.
 type Ranges [][2]int64
 
-// add adds a number, usually the highest one so far.
-func (r *Ranges) add(n int64) {
+// Add adds a number. The set stays small if it is usually the one after the last.
+func (r *Ranges) Add(n int64) {
 	if last := len(*r) - 1; last >= 0 && (*r)[last][1]+1 == n {
 		(*r)[last][1] = n
 		return
@@ -36,8 +36,8 @@ func (r *Ranges) add(n int64) {
 	*r = append(*r, [2]int64{n, n})
 }
 
-// tidy returns the set in order, with ranges that touch made into one.
-func (r Ranges) tidy() Ranges {
+// Tidy returns the set in order, with ranges that touch made into one.
+func (r Ranges) Tidy() Ranges {
 	r = slices.Clone(r)
 	slices.SortFunc(r, func(a, b [2]int64) int { return int(a[0] - b[0]) })
 	tidy := Ranges{}
@@ -51,7 +51,7 @@ func (r Ranges) tidy() Ranges {
 	return tidy
 }
 
-// Len returns how many numbers there are, if the set is in order.
+// Len returns how many numbers a tidy set has.
 func (r Ranges) Len() (n int64) {
 	for _, one := range r {
 		n += one[1] - one[0] + 1
