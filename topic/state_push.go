@@ -20,6 +20,8 @@ type change struct {
 	counter int64
 	begun   time.Time // when the value was stored, or not much later
 
+	patience time.Duration // State.Patience
+
 	mu    sync.Mutex
 	total broadcast.Report // of all groups, without a cursor, since clients sync
 	errs  []error
@@ -166,7 +168,7 @@ func (c *change) serve(ctx context.Context, to target) {
 		return
 	}
 	w := waiting{target: to, turn: Turn{
-		Topic: c.topic, Filter: to.kept.ID, Key: c.value.Key, Every: to.filter.every, Patience: patience(ctx),
+		Topic: c.topic, Filter: to.kept.ID, Key: c.value.Key, Every: to.filter.every, Patience: patience(ctx, c.patience),
 	}}
 	taken := c.take(ctx, w)
 	if taken.Wait > 0 {
@@ -191,13 +193,16 @@ func (c *change) sendFiltered(ctx context.Context, to target, v Value, event str
 	}
 }
 
-// patience returns for how long a call can wait for a turn, and still push.
-func patience(ctx context.Context) time.Duration {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return maxEvery
+// patience returns for how long a call can wait for a turn, and still push. of is that of the State.
+func patience(ctx context.Context, of time.Duration) time.Duration {
+	longest := time.Duration(maxEvery)
+	if of != 0 {
+		longest = of
 	}
-	return time.Until(deadline) - patienceMargin
+	if deadline, ok := ctx.Deadline(); ok {
+		longest = min(longest, time.Until(deadline)-patienceMargin)
+	}
+	return longest
 }
 
 // patienceMargin is what is left of the deadline for the pushes: the margin of a Broadcaster, and a

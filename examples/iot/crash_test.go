@@ -14,6 +14,7 @@ import (
 	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/authz/apikey"
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/eventmux"
 	"github.com/gatesock/gatesock/examples/iot"
 	"github.com/gatesock/gatesock/ratelimit"
 	"github.com/gatesock/gatesock/topic"
@@ -262,6 +263,34 @@ func TestInvocationsAtTheSameTime(t *testing.T) {
 			wg.Go(func() { f.send(t, &plan{}, readings...) })
 		}
 		wg.Wait()
+		f.finish(t)
+	})
+}
+
+// What could not be stored is refused as unavailable, by MQTT with an error, so that it comes again.
+// Nothing of it is lost or there twice then.
+func TestAStoreThatFails(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		f := newField(rt, t)
+		f.measure("t-1", 70)
+		p := &plan{at: rapid.IntRange(1, 9).Draw(rt, "at"), done: rapid.Bool().Draw(rt, "done"), after: true}
+		payload, err := json.Marshal(f.readings["t-1"])
+		require.NoError(rt, err)
+		m := eventmux.IoTMessage{Rule: "readings", Topic: "acme/t-1/readings", ClientID: "acme.t-1", Payload: payload, Time: f.clock.Now()}
+		_, err = f.app.Handler().Invoke(withPlan(t.Context(), p), m.Event())
+		v, stored := f.memory.GetValue(t.Context(), "devices:acme", "t-1")
+		require.NoError(rt, stored)
+		accepted := strings.Contains(string(v.Data), `"seq":1`)
+		require.True(rt, accepted || err != nil, "it is not there, and would not come again")
+		require.True(rt, err == nil || p.calls >= p.at)
+
+		f.send(t, &plan{at: 1}, f.readings["t-1"]...)
+		if !accepted {
+			require.Equal(rt, iot.ReasonUnavailable, f.refused["t-1"][1])
+		}
+		_, err = f.app.Handler().Invoke(t.Context(), m.Event())
+		require.NoError(rt, err)
 		f.finish(t)
 	})
 }
