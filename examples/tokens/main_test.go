@@ -81,7 +81,7 @@ func testFaults(t *testing.T, seed uint64) {
 	faults, happened := emulator.NewFaults(seed), atomic.Int64{}
 	faults.OnFault(func(emulator.FaultEvent) { happened.Add(1) })
 	w := newWorld(t, faults, numbers(count, pause))
-	ask := w.connect()
+	ask := w.Connect("")
 	require.NoError(t, ask.Call(t.Context(), "ask", Ask{"a", "count"}, nil))
 	w.log.mu.Lock()
 	w.log.random, w.log.fails = rand.New(rand.NewPCG(seed, 1)), 2
@@ -98,7 +98,7 @@ func testFaults(t *testing.T, seed uint64) {
 	chaos.Go(func() {
 		random := rand.New(rand.NewPCG(seed, 2))
 		for wait(ctx, time.Duration(random.Int64N(int64(6*time.Second)))) {
-			w.drop()
+			w.Drop()
 		}
 	})
 	answers := make([]Answer, 8)
@@ -127,11 +127,11 @@ func testFaults(t *testing.T, seed uint64) {
 
 // read follows the answer with one client after the other: the page is loaded again now and then,
 // if it reloads at all.
-func read(ctx context.Context, t *testing.T, w *world, a *Answer, reloads bool, random *rand.Rand) {
+func read(ctx context.Context, t *testing.T, w world, a *Answer, reloads bool, random *rand.Rand) {
 	t.Helper()
 	next := -1
 	for !a.Ended {
-		c := w.connect() //nolint:contextcheck // a client ends with Close
+		c := w.Connect("") //nolint:contextcheck // a client ends with Close
 		page, unload := context.WithCancel(ctx)
 		if reloads {
 			page, unload = context.WithTimeout(ctx, time.Duration(random.Int64N(int64(3*time.Second))))
@@ -177,7 +177,7 @@ func TestChunks(t *testing.T) {
 			"silent":   {numbers(0, 0), 1},
 		} {
 			w := newWorld(t, nil, c.model)
-			ask := w.connect()
+			ask := w.Connect("")
 			require.NoError(t, ask.Call(t.Context(), "ask", Ask{"a", "count"}, nil))
 			var a Answer
 			var chunks []Chunk
@@ -197,7 +197,7 @@ func TestTheModelFails(t *testing.T) {
 			tokens <- "Well, "
 			return gatesock.Errorf(gatesock.CodeUnavailable, "the model is busy")
 		})
-		ask := w.connect()
+		ask := w.Connect("")
 		require.NoError(t, ask.Call(t.Context(), "ask", Ask{"a", "count"}, nil))
 		var a Answer
 		var last Chunk

@@ -7,7 +7,7 @@ const PAGE = 300;
 
 export class History {
   readings = []; // {at, seq, values, position}, by time
-  hasMore = true; // whether there may be earlier ones
+  isWhole = false; // whether there are no earlier ones
   #client;
   #topic;
   #changed;
@@ -25,6 +25,11 @@ export class History {
     this.#open();
   }
 
+  // Whether there may be earlier ones, and room for them.
+  get hasMore() {
+    return !this.isWhole && this.readings.length >= FIRST && this.readings.length < MOST;
+  }
+
   close() {
     this.#subscription.close();
     this.readings = [];
@@ -37,7 +42,7 @@ export class History {
     try {
       const page = await this.#subscription.history({ before: this.#start(), limit: PAGE });
       for (const event of page.events) this.#add(event);
-      this.hasMore = page.more && this.readings.length < MOST;
+      this.isWhole = !page.more;
     } finally {
       this.#isAsking = false;
     }
@@ -63,7 +68,7 @@ export class History {
     this.#subscription.close();
     this.readings = [];
     this.#most = LIVE;
-    this.hasMore = true;
+    this.isWhole = false;
     this.#open();
     this.#changed();
   }

@@ -130,7 +130,8 @@ export class Table {
       free.delete(one);
       this.#place(one, i);
     }
-    for (const one of free) this.#hide(one);
+    for (const { row } of free) row.remove(); // nothing of them stays
+    this.#rows = this.#rows.filter((one) => !free.has(one));
     const active = this.#ids.length ? `row-${this.#active}` : "";
     if (active && this.#active >= first && this.#active < last) this.#grid.setAttribute("aria-activedescendant", active);
     else this.#grid.removeAttribute("aria-activedescendant");
@@ -140,7 +141,6 @@ export class Table {
     const id = this.#ids[index];
     if (one.index !== index) {
       one.index = index;
-      one.row.hidden = false;
       one.row.id = `row-${index}`;
       one.row.style.transform = `translateY(${index * this.#rowHeight}px)`;
       one.row.setAttribute("aria-rowindex", index + 2);
@@ -191,14 +191,6 @@ export class Table {
       ...columns.map(({ key }, i) => element("div", { role: "gridcell", class: key, "aria-colindex": i + 1 }, ...inside[key])));
     this.#space.append(row);
     return { row, cells, id: "", index: -1, height: 0, isStale: true };
-  }
-
-  #hide(one) {
-    if (one.index === -1) return;
-    one.index = -1;
-    one.id = "";
-    one.row.hidden = true;
-    one.row.removeAttribute("id");
   }
 
   // Finds and sorts. Devices without a value come last, in either direction.
