@@ -51,7 +51,7 @@ func newWorld(t *testing.T, opts ...iot.Option) *world {
 	t.Helper()
 	rec, clock := wstest.NewRecorder(), newClock()
 	app := iot.NewInMemory(rec, append([]iot.Option{iot.WithClock(clock.Now)}, opts...)...)
-	return &world{wstest.New(t, app.Handler(), wstest.WithPoster(rec)), t, app, clock}
+	return &world{front(t, app.Handler(), wstest.WithPoster(rec)), t, app, clock}
 }
 
 // newWorldWith returns an app behind a gateway with options.
@@ -59,7 +59,7 @@ func newWorldWith(t *testing.T, opts ...wstest.Option) *world {
 	t.Helper()
 	rec, clock := wstest.NewRecorder(), newClock()
 	app := iot.NewInMemory(rec, iot.WithClock(clock.Now))
-	return &world{wstest.New(t, app.Handler(), append(opts, wstest.WithPoster(rec))...), t, app, clock}
+	return &world{front(t, app.Handler(), append(opts, wstest.WithPoster(rec))...), t, app, clock}
 }
 
 // key returns the text of a new key of a tenant.
