@@ -30,6 +30,7 @@ type audit struct {
 // openAudit subscribes to the history of devices, with connections of its own.
 func openAudit(ctx context.Context, at addresses, devices []string) (*audit, error) {
 	a := &audit{at: at, seen: make(map[string]*fleet.Ranges)}
+	var subs []*client.Subscription
 	for i, device := range devices {
 		if i%topicsOfOne == 0 {
 			c, err := dial(at) //nolint:contextcheck // it ends with Close
@@ -41,11 +42,14 @@ func openAudit(ctx context.Context, at addresses, devices []string) (*audit, err
 		topic := iot.HistoryTopic(at.Tenant, device)
 		c := a.clients[len(a.clients)-1]
 		sub := c.Subscribe(topic, client.WithLast(1000)) //nolint:contextcheck // as above
-		if _, err := sub.Established(ctx); err != nil {
-			return a, fmt.Errorf("%s: %w", topic, err)
-		}
+		subs = append(subs, sub)
 		a.seen[device] = new(fleet.Ranges)
-		a.done.Go(func() { a.read(ctx, device, sub) })
+	}
+	for i, sub := range subs {
+		if _, err := sub.Established(ctx); err != nil {
+			return a, fmt.Errorf("%s: %w", sub.Topic(), err)
+		}
+		a.done.Go(func() { a.read(ctx, devices[i], sub) })
 	}
 	return a, nil
 }
