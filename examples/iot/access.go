@@ -114,7 +114,7 @@ func mayRead(_ context.Context, req *gatesock.Request, name string) error {
 	c := callerOf(req)
 	prefix, rest, _ := strings.Cut(name, ":")
 	tenant, device, hasDevice := strings.Cut(rest, "/")
-	if tenant != c.tenant {
+	if tenant != c.tenant || tenant == "" {
 		return gatesock.Errorf(gatesock.CodePermissionDenied, "there is no such topic, or it is not yours")
 	}
 	switch prefix += ":"; {

@@ -63,9 +63,13 @@ func (d *Device) clear(rule string, at time.Time) {
 	}
 }
 
-// pend makes a change the last one of its rule.
+// maxChanges is how many changes of a device can wait to be written.
+const maxChanges = 16
+
+// pend adds a change to those that wait, or replaces that of the same occurrence.
 func (d *Device) pend(o Occurrence) {
-	d.Pending = append(slices.DeleteFunc(d.Pending, func(p Occurrence) bool { return p.Rule == o.Rule }), o)
+	d.Pending = append(slices.DeleteFunc(d.Pending, func(p Occurrence) bool { return p.Number == o.Number }), o)
+	d.Pending = d.Pending[max(0, len(d.Pending)-maxChanges):]
 }
 
 // forget removes changes that are settled.
@@ -91,7 +95,7 @@ func (a *App) settle(ctx context.Context, tenant string, d Device) (settled []Oc
 	for _, o := range d.Pending {
 		if err := a.writeAlert(ctx, tenant, a.alert(d, o)); err != nil {
 			slog.ErrorContext(ctx, "iot: an alert", "device", d.ID, "rule", o.Rule, "error", err)
-			continue
+			break // to keep them in order
 		}
 		settled = append(settled, o)
 	}
@@ -145,6 +149,13 @@ func (a *App) writeAlert(ctx context.Context, tenant string, alert Alert) error 
 	})
 	if err != nil {
 		return err
+	}
+	if alert.State == AlertCleared { // it may have been raised by the same report
+		raised := alert
+		raised.State, raised.ClearedAt = AlertRaised, time.Time{}
+		if err := a.logAlert(ctx, tenant, raised); err != nil {
+			return err
+		}
 	}
 	if now.Occurrence == alert.Occurrence && now.State == alert.State {
 		alert = now // with who has acknowledged it

@@ -20,25 +20,38 @@ func refuse(reason Reason, format string, args ...any) *refusal {
 }
 
 // parseReading decodes a reading. If it is refused, the result has what could be read.
-func parseReading(raw json.RawMessage) (r Reading, _ *refusal) {
+func parseReading(raw json.RawMessage) (Reading, *refusal) {
 	if len(raw) > maxReadingBytes {
-		return r, refuse(ReasonTooLarge, "a reading has at most %d bytes, this one has %d", maxReadingBytes, len(raw))
+		return Reading{}, refuse(ReasonTooLarge, "a reading has at most %d bytes, this one has %d", maxReadingBytes, len(raw))
 	}
-	if err := json.Unmarshal(raw, &r); err != nil {
-		if !validName(r.Device) {
-			r.Device = ""
+	var in struct {
+		Reading
+
+		Values map[string]*float64 `json:"values"` // to find null, which would else count as 0
+	}
+	err := json.Unmarshal(raw, &in)
+	r, named := in.Reading, in.Device == "" || validName(in.Device)
+	if !named {
+		r.Device = ""
+	}
+	r.Values = map[string]float64{}
+	for name, v := range in.Values {
+		if v == nil {
+			return r, refuse(ReasonMalformed, "%.40q is null", name)
 		}
-		return r, refuse(ReasonMalformed, "not a reading: %.200s", err)
+		r.Values[name] = *v
 	}
 	switch {
-	case r.Device != "" && !validName(r.Device):
-		r.Device = ""
+	case err != nil:
+		return r, refuse(ReasonMalformed, "not a reading: %.200s", err)
+	case !named:
 		return r, refuse(ReasonMalformed, `"device" is not the name of a device`)
 	case r.Seq < 1 || r.Seq > maxSeq:
 		return r, refuse(ReasonMalformed, `"seq" must be a whole number from 1`)
 	case r.At.IsZero():
 		return r, refuse(ReasonMalformed, `"at" is missing`)
 	}
+	r.At = r.At.UTC()
 	return r, nil
 }
 

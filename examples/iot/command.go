@@ -35,6 +35,8 @@ func (in Instruction) Validate() error {
 		return fmt.Errorf(`"timeoutMs" must be from %d to %d`, minTimeout.Milliseconds(), maxTimeout.Milliseconds())
 	case len(in.Args) > maxArgsBytes:
 		return fmt.Errorf(`"args" must have at most %d bytes`, maxArgsBytes)
+	case len(in.Key) > maxKeyBytes:
+		return fmt.Errorf(`"key" must have at most %d bytes`, maxKeyBytes)
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package iot_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -21,7 +23,8 @@ type clock struct {
 	now time.Time
 }
 
-func newClock() *clock { return &clock{now: time.Date(2026, 1, 2, 15, 0, 0, 0, time.UTC)} }
+// newClock returns a clock that begins with that of the gateway.
+func newClock() *clock { return &clock{now: time.Now().UTC().Truncate(time.Second)} }
 
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
@@ -49,6 +52,14 @@ func newWorld(t *testing.T, opts ...iot.Option) *world {
 	rec, clock := wstest.NewRecorder(), newClock()
 	app := iot.NewInMemory(rec, append([]iot.Option{iot.WithClock(clock.Now)}, opts...)...)
 	return &world{wstest.New(t, app.Handler(), wstest.WithPoster(rec)), t, app, clock}
+}
+
+// newWorldWith returns an app behind a gateway with options.
+func newWorldWith(t *testing.T, opts ...wstest.Option) *world {
+	t.Helper()
+	rec, clock := wstest.NewRecorder(), newClock()
+	app := iot.NewInMemory(rec, iot.WithClock(clock.Now))
+	return &world{wstest.New(t, app.Handler(), append(opts, wstest.WithPoster(rec))...), t, app, clock}
 }
 
 // key returns the text of a new key of a tenant.
@@ -129,7 +140,9 @@ func values[T any](t *testing.T, c *wstest.Client, name string) map[string]T {
 	t.Helper()
 	all := map[string]T{}
 	for _, v := range subscribe(c, topicwire.Subscription{Topic: name}).Values {
-		all[v.Key] = into[T](t, v.Data)
+		if !v.Deleted {
+			all[v.Key] = into[T](t, v.Data)
+		}
 	}
 	return all
 }
@@ -148,3 +161,19 @@ func into[T any](t *testing.T, data json.RawMessage) (out T) {
 	require.NoError(t, json.Unmarshal(data, &out))
 	return out
 }
+
+// later moves all clocks, so that connections end.
+func (w *world) later(d time.Duration) {
+	w.clock.Advance(d)
+	w.Advance(d)
+}
+
+// watch does what happens each minute.
+func (w *world) watch() {
+	w.t.Helper()
+	_, err := w.app.Handler().Invoke(w.t.Context(), []byte(`{"source":"aws.scheduler","detail-type":"Scheduled Event",`+
+		`"detail":{},"resources":["arn:aws:scheduler:eu-west-1:123456789012:schedule/iot/watch"]}`))
+	require.NoError(w.t, err)
+}
+
+func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -11,6 +11,8 @@ const (
 	maxReadings     = 100
 	maxReadingBytes = 4 << 10
 	maxArgsBytes    = 4 << 10
+	maxKeyBytes     = 40
+	maxMessageBytes = 400
 	minTimeout      = time.Second
 	maxTimeout      = 10 * time.Minute
 	defaultTimeout  = 30 * time.Second

@@ -8,13 +8,17 @@ import (
 	"github.com/gatesock/gatesock"
 )
 
-// Validate checks the state and the size.
+// Validate checks the state and the sizes.
 func (in Result) Validate() error {
 	switch {
 	case in.State != CommandAcknowledged && in.State != CommandDone && in.State != CommandFailed:
 		return fmt.Errorf(`"state" must be %q, %q or %q`, CommandAcknowledged, CommandDone, CommandFailed)
 	case len(in.Result) > maxArgsBytes:
 		return fmt.Errorf(`"result" must have at most %d bytes`, maxArgsBytes)
+	case len(in.Command) > maxKeyBytes:
+		return fmt.Errorf(`"command" must have at most %d bytes`, maxKeyBytes)
+	case len(in.Message) > maxMessageBytes:
+		return fmt.Errorf(`"message" must have at most %d bytes`, maxMessageBytes)
 	}
 	return nil
 }

@@ -132,7 +132,7 @@ var errKeep = errors.New("iot: nothing to change")
 // and false if there is none; it may be called several times, and must do nothing else.
 func update[T any](ctx context.Context, topics *topic.Topics, name, key string, change func(last T, exists bool) (T, error)) (T, error) {
 	var next T
-	version, _, err := updateValue(ctx, topics, name, key, func(v topic.Value) (any, error) {
+	version, _, err := topics.Update(ctx, name, key, func(v topic.Value) (any, error) {
 		last, err := decode[T](v)
 		if err != nil {
 			return nil, err

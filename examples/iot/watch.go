@@ -65,7 +65,7 @@ func (a *App) watchDevice(ctx context.Context, tenant string, d Device) error {
 	if err != nil {
 		return err
 	}
-	if _, known := d.Raised[RuleMissing]; known && len(settled) == 0 && !lost {
+	if _, known := d.Raised[RuleMissing]; len(settled) == 0 && !lost && (known || !a.silent(d)) {
 		return nil
 	}
 	d, err = a.changeDevice(ctx, tenant, d.ID, func(last *Device) error {

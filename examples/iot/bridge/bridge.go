@@ -7,7 +7,8 @@
 // all devices of its tenant, under any name; if that is the id of a device, the device is online.
 //
 // Clients may publish to <tenant>/<device>/readings and <tenant>/<device>/results, and subscribe to
-// <tenant>/<device>/commands. Nobody else receives what they publish.
+// <tenant>/<device>/commands. Nobody else receives what they publish. The messages of each device are
+// handled in their order, and acknowledged when the function has returned.
 package bridge
 
 import (
@@ -16,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -38,8 +40,7 @@ type Config struct {
 	// Refused is told what a client of a tenant may not do. It must be safe for concurrent use. The
 	// default is to tell nobody.
 	Refused func(ctx context.Context, tenant, what string)
-	// Invocations is how many run at the same time at most; the default is 256. The next messages wait in
-	// the connections of their clients.
+	// Invocations is how many run at the same time at most; the default is 256.
 	Invocations int
 	// Clients is how many may be connected; the default is 10,000.
 	Clients int
@@ -56,6 +57,7 @@ type Broker struct {
 	rules  *mqtt.TopicsIndex
 	server *mqtt.Server
 	slots  chan struct{}
+	close  func() error
 }
 
 // New returns a broker for the clients that connect to a listener, which it closes in the end.
@@ -86,6 +88,7 @@ func New(listener net.Listener, cfg Config) (*Broker, error) {
 	if err := b.server.AddListener(newListener(listener)); err != nil {
 		return nil, err
 	}
+	b.close = sync.OnceValue(b.server.Close)
 	return b, b.server.Serve()
 }
 
@@ -98,8 +101,8 @@ func capabilities(clients int) *mqtt.Capabilities {
 	c.ReceiveMaximum = 64
 	c.TopicAliasMaximum = 0
 	c.MaximumPacketSize = 128 << 10 // as AWS IoT Core
+	c.MaximumQos = 1
 	c.MaximumSessionExpiryInterval = 60 * 60
-	c.RetainAvailable = 0
 	c.SharedSubAvailable = 0
 	return c
 }
@@ -118,7 +121,7 @@ func (b *Broker) Send(_ context.Context, tenant, device string, o iot.Order) err
 }
 
 // Close disconnects all clients and ends the broker. When it returns, all invocations have ended.
-func (b *Broker) Close() error { return b.server.Close() }
+func (b *Broker) Close() error { return b.close() }
 
 // handle invokes the function for each rule that selects a topic.
 func (b *Broker) handle(clientID, topic string, payload []byte) error {

@@ -11,8 +11,7 @@ import (
 )
 
 // hook is what the broker asks and tells. Each client has a goroutine of its own, which calls the
-// methods one after the other: so the order of a client's messages is kept, and a message is
-// acknowledged after its method has returned.
+// methods one after the other.
 type hook struct {
 	mqtt.HookBase
 	*Broker
@@ -25,7 +24,7 @@ func (h *hook) ID() string { return "bridge" }
 func (h *hook) Provides(b byte) bool {
 	return bytes.IndexByte([]byte{
 		mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnSessionEstablished,
-		mqtt.OnDisconnect, mqtt.OnSubscribed, mqtt.OnPublish,
+		mqtt.OnDisconnect, mqtt.OnSubscribed, mqtt.OnPacketRead, mqtt.OnPublish,
 	}, b) >= 0
 }
 
@@ -59,18 +58,35 @@ func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
 	return true
 }
 
-// OnPublish invokes the function. If that fails, the message is not acknowledged and the client is
-// disconnected, because clients repeat what was not acknowledged when they connect again.
+// OnPacketRead ends the connection for a message with QoS 2, which AWS IoT does not have.
+func (h *hook) OnPacketRead(_ *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
+	if pk.FixedHeader.Type == packets.Publish && pk.FixedHeader.Qos > 1 {
+		return pk, packets.ErrRejectPacket
+	}
+	return pk, nil
+}
+
+// OnPublish invokes the function, for which it does not wait. If that fails, the message is not
+// acknowledged and the client is disconnected, because clients repeat what was not acknowledged when
+// they connect again.
 func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
 	if cl.Net.Inline {
 		return pk, nil // an order for a device
 	}
-	if err := h.handle(cl.ID, pk.TopicName, pk.Payload); err != nil {
-		slog.Warn("bridge: a message is not acknowledged", "topic", pk.TopicName, "error", err)
-		cl.Stop(err)
-		return pk, packets.ErrRejectPacket
-	}
-	return pk, packets.CodeSuccessIgnore // for the function only
+	s := sessionOf(cl)
+	device, _, _ := s.split(pk.TopicName)
+	s.pipeline.start(device, func() error {
+		if cl.Closed() { // an earlier message has failed, and comes again before this one
+			return cl.StopCause()
+		}
+		err := h.handle(cl.ID, pk.TopicName, pk.Payload)
+		if err != nil {
+			slog.Warn("bridge: a message is not acknowledged", "topic", pk.TopicName, "error", err)
+			cl.Stop(err)
+		}
+		return err
+	}, func() { acknowledge(cl, pk) })
+	return pk, packets.ErrRejectPacket // the broker has nothing more to do with it
 }
 
 // OnSessionEstablished tells the function that a client is there.
@@ -78,8 +94,11 @@ func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
 	h.tell(cl, "presence/connected", lifecycle{EventType: "connected"})
 }
 
-// OnDisconnect tells the function that a client is gone.
+// OnDisconnect tells the function that a client is gone, after its last message.
 func (h *hook) OnDisconnect(cl *mqtt.Client, _ error, _ bool) {
+	if s := sessionOf(cl); s != nil {
+		s.pipeline.running.Wait()
+	}
 	h.tell(cl, "presence/disconnected", lifecycle{EventType: "disconnected"})
 }
 

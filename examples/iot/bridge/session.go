@@ -19,6 +19,7 @@ import (
 type session struct {
 	id, clientID, tenant string
 	device               string // empty if it speaks for all devices of the tenant
+	pipeline             pipeline
 }
 
 var errKey = errors.New("the key has no tenant, or neither the scope ingest nor device")
@@ -29,7 +30,7 @@ func signIn(ctx context.Context, keys authz.Verifier, clientID, key string) (*se
 	if err != nil {
 		return nil, err
 	}
-	s := &session{id: rand.Text(), clientID: clientID, tenant: who.Attributes[iot.AttributeTenant]}
+	s := &session{id: rand.Text(), clientID: clientID, tenant: who.Attributes[iot.AttributeTenant], pipeline: newPipeline()}
 	switch {
 	case s.tenant == "" || !who.HasScope(iot.ScopeIngest) && !who.HasScope(iot.ScopeDevice):
 		return nil, errKey

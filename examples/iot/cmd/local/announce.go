@@ -19,12 +19,9 @@ const (
 	quietTenant = "globex"
 )
 
-// keys are the keys that the program makes each time: those of a person of each tenant, and one for
-// devices.
-type keys struct {
-	Key     string            `json:"key"` // of the devices of busyTenant
-	Persons map[string]string `json:"persons"`
-}
+// keys are the keys that the program makes each time, by tenant: those of a person, and those of a
+// gateway, which speaks for all devices.
+type keys struct{ Persons, Gateways map[string]string }
 
 // keyTime is for how long a key can be used: keys on a table outlive the program.
 const keyTime = 7 * 24 * time.Hour
@@ -40,10 +37,10 @@ func (s *server) makeKeys(ctx context.Context) (k keys, err error) {
 		})
 		return secret
 	}
-	k.Key = create(busyTenant, busyTenant+"/gateway", iot.ScopeIngest, iot.ScopeManage, iot.ScopeView)
-	k.Persons = map[string]string{}
+	k = keys{map[string]string{}, map[string]string{}}
 	for _, tenant := range []string{busyTenant, quietTenant} {
 		k.Persons[tenant] = create(tenant, "operator@"+tenant, iot.ScopeView, iot.ScopeOperate, iot.ScopeManage)
+		k.Gateways[tenant] = create(tenant, tenant+"/gateway", iot.ScopeIngest, iot.ScopeManage, iot.ScopeView)
 	}
 	return k, err
 }
@@ -70,15 +67,15 @@ func (s *server) announce(out io.Writer, k keys) error {
 		fmt.Fprintf(out, "  %-7s %s/#key=%s\n", tenant, s.httpURL(), k.Persons[tenant])
 	}
 	fmt.Fprintf(out, "\nDevices of %s send with the key %s to\n  %s\n  %s/readings\n  %s\n",
-		busyTenant, k.Key, s.socketURL(), s.httpURL(), s.brokerURL())
+		busyTenant, k.Gateways[busyTenant], s.socketURL(), s.httpURL(), s.brokerURL())
 	fmt.Fprintf(out, "\nMore of them:\n  go run ./iot/simulate -url %s -http %s -broker %s -tenant %s -key %s -devices 1000\n\n",
-		s.socketURL(), s.httpURL(), s.brokerURL(), busyTenant, k.Key)
+		s.socketURL(), s.httpURL(), s.brokerURL(), busyTenant, k.Gateways[busyTenant])
 	if s.ready == "" {
 		return nil
 	}
 	data, err := json.Marshal(map[string]any{
 		"url": s.socketURL(), "http": s.httpURL(), "broker": s.brokerURL(),
-		"tenant": busyTenant, "key": k.Key, "persons": k.Persons,
+		"tenant": busyTenant, "key": k.Gateways[busyTenant], "persons": k.Persons, "gateways": k.Gateways,
 	})
 	if err != nil {
 		return err

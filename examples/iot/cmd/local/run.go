@@ -43,7 +43,7 @@ func run(ctx context.Context, c settings, out io.Writer) (err error) {
 	if gatesock.InLambda() {
 		c.http, c.mqtt = "127.0.0.1:0", "127.0.0.1:0" // to describe the app, whoever has the addresses
 	}
-	ctx, stop := context.WithCancel(ctx)
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &server{settings: c}
 	defer func() {
 		stop()
@@ -57,21 +57,25 @@ func run(ctx context.Context, c settings, out io.Writer) (err error) {
 		return err
 	}
 	failed := make(chan error, 2)
-	s.serve(ctx, "the page", s.pages, s.gateway, failed)
+	s.serve(serving, "the page", s.pages, s.gateway, failed)
 	if c.pprof != "" {
-		if err := s.profile(ctx, failed); err != nil {
+		if err := s.profile(serving, failed); err != nil {
 			return err
 		}
 	}
-	s.running.Go(func() { s.watch(ctx) })
-	s.running.Go(func() { s.simulate(ctx, keys) })
+	s.running.Go(func() { s.watch(serving) })
 	if err := s.announce(out, keys); err != nil {
 		return err
 	}
+	devices, end := context.WithCancel(ctx)
+	var simulated sync.WaitGroup
+	simulated.Go(func() { s.simulate(devices, keys) })
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
 	}
+	end()
+	simulated.Wait() // they still send what they have
 	return err
 }
 
@@ -102,7 +106,12 @@ func (s *server) open(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, devices.Close())
 	}
-	s.broker, err = bridge.New(devices, bridge.Config{Keys: s.app.Keys(), Function: s.handler})
+	s.broker, err = bridge.New(devices, bridge.Config{
+		Keys: s.app.Keys(), Function: s.handler,
+		Refused: func(ctx context.Context, tenant, what string) {
+			s.app.Refuse(ctx, tenant, iot.ReasonForbidden, what)
+		},
+	})
 	return err
 }
 
