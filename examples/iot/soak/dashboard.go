@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -30,6 +31,8 @@ type kind struct {
 type filter struct {
 	Where map[string]any `json:"where,omitempty"`
 	Every int            `json:"everyMs,omitempty"`
+	// Changes are the attributes whose changes are pushed; the last value is that of the last change.
+	Changes []string `json:"changes,omitempty"`
 
 	match func(iot.Device) bool
 }
@@ -39,21 +42,21 @@ func everything(iot.Device) bool { return true }
 // kinds returns the dashboards of a soak, from which each gets one in turn.
 func kinds() []kind {
 	region := func(name string) *filter {
-		return &filter{map[string]any{"region": name}, 0, func(d iot.Device) bool { return d.Region == name }}
+		return &filter{
+			Where: map[string]any{"region": name}, match: func(d iot.Device) bool { return d.Region == name },
+		}
 	}
 	of := func(name string) *filter {
-		return &filter{map[string]any{"type": name}, 0, func(d iot.Device) bool { return d.Type == name }}
+		return &filter{Where: map[string]any{"type": name}, match: func(d iot.Device) bool { return d.Type == name }}
 	}
-	sampled := func(ms int) *filter { return &filter{nil, ms, everything} }
+	sampled := func(ms int) *filter { return &filter{Every: ms, match: everything} }
 	warm := &filter{
-		map[string]any{"type": "thermometer", "value": map[string]any{"above": 22}},
-		0,
-		func(d iot.Device) bool { return d.Type == "thermometer" && d.Value != nil && *d.Value > 22 },
+		Where: map[string]any{"type": "thermometer", "value": map[string]any{"above": 22}},
+		match: func(d iot.Device) bool { return d.Type == "thermometer" && d.Value != nil && *d.Value > 22 },
 	}
 	bad := &filter{
-		map[string]any{"status": []string{"warning", "alarm"}},
-		0,
-		func(d iot.Device) bool { return d.Status == iot.StatusWarning || d.Status == iot.StatusAlarm },
+		Where: map[string]any{"status": []string{"warning", "alarm"}},
+		match: func(d iot.Device) bool { return d.Status == iot.StatusWarning || d.Status == iot.StatusAlarm },
 	}
 	return []kind{
 		{name: "all"},
@@ -67,7 +70,7 @@ func kinds() []kind {
 		{name: "east", filter: region("east")},
 		{name: "bad", filter: bad},
 		{name: "all, every 5 s", filter: sampled(5000)},
-		{name: "all", filter: nil},
+		{name: "changes of the status", filter: &filter{Changes: []string{"status"}, match: everything}},
 		{name: "vehicles", filter: of("vehicle")},
 		{name: "south", filter: region("south")},
 		{name: "all, each second", filter: sampled(1000)},
@@ -213,7 +216,7 @@ func (b *board) unfiltered() bool {
 	}
 	_, byValue := b.filter.Where["value"]
 	_, byStatus := b.filter.Where["status"]
-	return b.filter.Every == 0 && !byValue && !byStatus
+	return b.filter.Every == 0 && b.filter.Changes == nil && !byValue && !byStatus
 }
 
 // check returns what is wrong with a dashboard, given what became of each reading and the last
@@ -243,17 +246,24 @@ func (b *board) check(records []fleet.Record, end map[string]iot.Device, lenient
 			missed += missing(r, seen.Tidy(), (*seen)[0][0], true)
 		}
 	}
-	got := make(map[string]int64)
+	// What a dashboard must have of a device in the end.
+	last := func(d iot.Device) string {
+		if b.filter != nil && b.filter.Changes != nil {
+			return string(d.Status)
+		}
+		return strconv.FormatInt(d.Seq, 10)
+	}
+	got := make(map[string]string)
 	for key, v := range b.values.All() {
 		var d iot.Device
 		if v.Decode(&d) == nil {
-			got[key] = d.Seq
+			got[key] = last(d)
 		}
 	}
-	want := make(map[string]int64)
+	want := make(map[string]string)
 	for id, d := range end {
 		if b.filter == nil || b.filter.match(d) {
-			want[id] = d.Seq
+			want[id] = last(d)
 		}
 	}
 	if samples := b.filter != nil && b.filter.Every > 0; !maps.Equal(got, want) && !(samples && lenient) {
@@ -285,11 +295,11 @@ func missing(r fleet.Record, seen fleet.Ranges, from int64, last bool) (n int64)
 }
 
 // difference says where two maps differ, for people.
-func difference(got, want map[string]int64) string {
+func difference(got, want map[string]string) string {
 	var parts []string
-	for id, seq := range want {
-		if have, ok := got[id]; have != seq {
-			parts = append(parts, fmt.Sprintf("%s has %d (%v), want %d", id, have, ok, seq))
+	for id, last := range want {
+		if have := got[id]; have != last {
+			parts = append(parts, fmt.Sprintf("%s has %q, want %q", id, have, last))
 		}
 	}
 	for id := range got {

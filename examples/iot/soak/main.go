@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -75,6 +76,9 @@ func run(ctx context.Context, c settings) error {
 		}
 		c.folder = folder
 		fmt.Println("logs and records are in", folder)
+	}
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
+		fmt.Printf("%d processors, load %s", runtime.NumCPU(), load)
 	}
 	if c.steps {
 		return c.climb(ctx)

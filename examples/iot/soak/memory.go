@@ -21,6 +21,7 @@ type meter struct {
 	pids  map[string]int
 
 	began   time.Time
+	taken   time.Time // when the last sample was taken
 	first   map[string]usage
 	samples map[string][]sample
 }
@@ -42,6 +43,7 @@ func newMeter(pprof string, pids map[string]int) (*meter, error) {
 
 // take takes a sample of each process.
 func (m *meter) take(ctx context.Context) error {
+	m.taken = time.Now()
 	for name, pid := range m.pids {
 		u, err := usageOf(pid)
 		if err != nil {
@@ -70,7 +72,7 @@ func (m *meter) cpu(name string) float64 {
 	if len(all) == 0 {
 		return 0
 	}
-	return (all[len(all)-1].CPU - m.first[name].CPU).Seconds() / time.Since(m.began).Seconds()
+	return (all[len(all)-1].CPU - m.first[name].CPU).Seconds() / m.taken.Sub(m.began).Seconds()
 }
 
 // growth compares the second quarter of the samples with the last one, which must not be more than a

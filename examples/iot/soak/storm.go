@@ -27,6 +27,7 @@ const stormTime = 30 * time.Second
 // storms disturbs the server, one way after the other, while devices report and dashboards watch.
 // What those check must hold as before.
 func (s *soak) storms(ctx context.Context) (problems []string, err error) {
+	s.patience = min(s.patience, time.Minute)
 	for _, storm := range []struct {
 		name    string
 		flags   []string
