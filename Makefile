@@ -17,7 +17,7 @@ export GOFLAGS := $(strip $(filter-out -ldflags=-w,$(shell go env GOFLAGS)) -ldf
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat iot test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm test-go test-race test-without-race test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-fanout bench-coldstart sim sim-mutants bench-jitter client-soak client-sim client-sim-mutants tools
+.PHONY: help chat iot test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm test-go test-race test-without-race test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-fanout bench-coldstart sim sim-mutants bench-jitter client-soak soak-iot client-sim client-sim-mutants tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,6 +103,10 @@ test-browser: ## Test the client for JavaScript and the chat in headless Chromiu
 
 client-soak: ## Run 500 clients for ten minutes while connections are lost; SECONDS_LONG, CLIENTS
 	SECONDS_LONG='$(SECONDS_LONG)' CLIENTS='$(CLIENTS)' scripts/client-soak
+
+soak-iot: ## Run 1,000 devices and 20 dashboards for ten minutes; SECONDS_LONG, DEVICES, DASHBOARDS, RATE, STORMS=1, STEPS=1
+	SECONDS_LONG='$(SECONDS_LONG)' DEVICES='$(DEVICES)' DASHBOARDS='$(DASHBOARDS)' RATE='$(RATE)' \
+		STORMS='$(STORMS)' STEPS='$(STEPS)' scripts/iot-soak
 
 fuzz: ## Fuzz every target for FUZZTIME (10s)
 	scripts/fuzz $(FUZZTIME) $(MODULES)
