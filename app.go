@@ -38,18 +38,18 @@ func Start(h lambda.Handler) {
 	lambda.Start(h)
 }
 
-const startHelp = `gatesock: this program is a Lambda function, but it is not running in Lambda:
+const startHelp = `gatesock: a Lambda function, but it does not run in Lambda:
 AWS_LAMBDA_RUNTIME_API is not set.
 
-To run the same handlers on this machine too, write main like this:
+To run the handlers here too, write main like this:
 
 	if gatesock.InLambda() {
 		gatesock.Start(router)
 	}
 	err := emulator.ListenAndServe(ctx, "localhost:3001", router, emulator.Config{})
 
-With GATESOCK_DESCRIBE=1, the program prints its description instead, in Lambda or not.
-See the package documentation of github.com/gatesock/gatesock/emulator, and examples/hello.
+GATESOCK_DESCRIBE=1 prints a description instead, in Lambda or not. See
+github.com/gatesock/gatesock/emulator and examples/hello.
 `
 
 // printDescription writes the description of the App that AppOf finds, as one line. A line break

@@ -91,6 +91,8 @@ func (n Need) Value() string {
 		return "example"
 	case NeedQueue:
 		return "https://sqs.us-east-1.amazonaws.com/123456789012/example"
+	case NeedIoT:
+		return "https://example-ats.iot.us-east-1.amazonaws.com"
 	case NeedMetrics, NeedSetting:
 	}
 	return n.Example

@@ -75,8 +75,8 @@ func TestWrongDeclarationsPanic(t *testing.T) {
 			r.Freeze()
 			r.DeclareNeeds(table())
 		}},
-		{"unknown kind", `gatesock: DeclareNeeds at %s: need 1: the kind "bucket" is not one of connections, table, queue, metrics and setting`, need(gatesock.Need{Kind: "bucket", Variable: "BUCKET"})},
-		{"no kind", `gatesock: DeclareNeeds at %s: need 1: the kind "" is not one of connections, table, queue, metrics and setting`, need(gatesock.Need{Variable: "BUCKET"})},
+		{"unknown kind", `gatesock: DeclareNeeds at %s: need 1: the kind "bucket" is not one of connections, table, queue, metrics, iot and setting`, need(gatesock.Need{Kind: "bucket", Variable: "BUCKET"})},
+		{"no kind", `gatesock: DeclareNeeds at %s: need 1: the kind "" is not one of connections, table, queue, metrics, iot and setting`, need(gatesock.Need{Variable: "BUCKET"})},
 		{"no variable", `gatesock: DeclareNeeds at %s: need 1: the variable "" must be a letter and then one or more letters, digits and underscores`, need(gatesock.Setting("", ""))},
 		{"variable that Lambda does not have", `gatesock: DeclareNeeds at %s: need 1: the variable "A-B" must be a letter and then one or more letters, digits and underscores`, need(gatesock.Setting("A-B", ""))},
 		{"variable that Lambda sets", `gatesock: DeclareNeeds at %s: need 1: the variable "AWS_REGION" is reserved for Lambda or gatesock`, need(gatesock.Setting("AWS_REGION", ""))},
@@ -88,6 +88,8 @@ func TestWrongDeclarationsPanic(t *testing.T) {
 		{"setting with a source", `gatesock: DeclareNeeds at %s: need 1: NAME: only a queue or a table has a Source`, need(gatesock.Need{Kind: gatesock.NeedSetting, Variable: "NAME", Source: "jobs"})},
 		{"metrics with actions", `gatesock: DeclareNeeds at %s: need 1: NAME: a need of the kind metrics has no Actions`, need(gatesock.Need{Kind: gatesock.NeedMetrics, Variable: "NAME", Actions: []string{"sqs:SendMessage"}})},
 		{"setting with actions", `gatesock: DeclareNeeds at %s: need 1: NAME: a need of the kind setting has no Actions`, need(gatesock.Need{Kind: gatesock.NeedSetting, Variable: "NAME", Actions: []string{"sqs:SendMessage"}})},
+		{"devices without a topic", `gatesock: DeclareNeeds at %s: need 1: IOT: a need of the kind iot, and no other, must have Topics`, need(gatesock.Need{Kind: gatesock.NeedIoT, Variable: "IOT"})},
+		{"setting with topics", `gatesock: DeclareNeeds at %s: need 1: NAME: a need of the kind iot, and no other, must have Topics`, need(gatesock.Need{Kind: gatesock.NeedSetting, Variable: "NAME", Topics: []string{"a"}})},
 		{"two kinds", `gatesock: DeclareNeeds at %s: two needs with the variable TABLE contradict each other: one is of the kind table, the other of the kind setting`, func(r *gatesock.Router) {
 			r.DeclareNeeds(table())
 			r.DeclareNeeds(gatesock.Setting("TABLE", ""))
@@ -137,20 +139,26 @@ func TestDeclarations(t *testing.T) {
 	name.Optional = false // since one of them is not
 	endpoint := gatesock.Setting("AWS_ENDPOINT_URL", "An address of the SDK, which Lambda does not reserve")
 	r.DeclareNeeds(endpoint)
+	devices := gatesock.Need{Kind: gatesock.NeedIoT, Variable: "IOT", Actions: []string{"iot:Publish"}, Topics: []string{"+/c", "+/b"}}
+	r.DeclareNeeds(devices)
+	devices.Topics = []string{"+/c", "+/a"}
+	r.DeclareNeeds(devices)
+	devices.Topics = []string{"+/a", "+/b", "+/c"}
 	r.Freeze()
 	d := r.Describe()
 	require.Equal(t, []gatesock.PushInfo{
 		{Event: "left", Data: reflect.TypeFor[any](), JSON: true}, {Event: "said", Data: reflect.TypeFor[say](), JSON: true},
 	}, d.Pushes)
 	require.Equal(t, []gatesock.RouteLimit{limit, quota}, d.Limits)
-	require.Equal(t, []gatesock.Need{endpoint, name, table("dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan")}, d.Needs)
+	require.Equal(t, []gatesock.Need{endpoint, devices, name, table("dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan")}, d.Needs)
 }
 
 func TestDescriptionsShareNothing(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New(gatesock.WithKeepAlive("keepalive"), quiet())
 	route[say](r, gatesock.WithGuard("g", open, "chat"))
-	keys := &gatesock.TableKeys{PartitionKey: "pk"}
+	keys, topics := &gatesock.TableKeys{PartitionKey: "pk"}, []string{"a"}
+	r.DeclareNeeds(gatesock.Need{Kind: gatesock.NeedIoT, Variable: "ZZ", Topics: topics})
 	r.DeclareNeeds(gatesock.Need{Kind: gatesock.NeedTable, Variable: "TABLE", Actions: []string{"dynamodb:Query"}, Table: keys})
 	r.DeclareNeeds()
 	r.DeclareLimit(gatesock.RouteLimit{
@@ -159,7 +167,7 @@ func TestDescriptionsShareNothing(t *testing.T) {
 	gatesock.DeclarePush[say](r, "said")
 	want, err := r.Describe().MarshalJSON()
 	require.NoError(t, err)
-	keys.PartitionKey = "other"
+	keys.PartitionKey, topics[0] = "other", "other"
 	d := r.Describe()
 	require.Len(t, d.Routes, 5)
 	d.Routes[3].Mock[0] = 'X'
@@ -167,6 +175,7 @@ func TestDescriptionsShareNothing(t *testing.T) {
 	d.Routes[4].Guards[0].Name = "other"
 	d.Needs[0].Actions[0], d.Needs[0].Table.PartitionKey = "other", "other"
 	d.Needs[0].Variable = "OTHER"
+	d.Needs[1].Topics[0] = "other"
 	d.Limits[0].Routes[0], d.Limits[0].Costs["say"] = "other", 3
 	d.Limits[0].Name = "other"
 	d.Pushes[0].Event = "other"
@@ -243,6 +252,8 @@ func TestNeedValue(t *testing.T) {
 	require.Equal(t, "https://example.execute-api.us-east-1.amazonaws.com/prod", connections.Value())
 	require.Equal(t, "https://sqs.us-east-1.amazonaws.com/123456789012/example", queue.Value())
 	require.Equal(t, "example", gatesock.Need{Kind: gatesock.NeedTable, Variable: "GATESOCK_TEST_NEED"}.Value())
+	require.Equal(t, "https://example-ats.iot.us-east-1.amazonaws.com",
+		gatesock.Need{Kind: gatesock.NeedIoT, Variable: "GATESOCK_TEST_NEED"}.Value())
 	setting.Default = "usual"
 	require.Equal(t, "usual", setting.Value())
 	t.Setenv("GATESOCK_TEST_NEED", "chosen")

@@ -103,14 +103,16 @@ type RouteLimit struct {
 
 // EventSource is a source of events other than a WebSocket API and its authorizer.
 type EventSource struct {
-	// Kind is "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge" or "custom",
-	// which is an event that the program recognizes by itself.
+	// Kind is "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge", "iot" or
+	// "custom", which is an event that the program recognizes by itself.
 	Kind string `json:"kind"`
-	// Name is the name or the ARN of the queue, topic, table, stream or schedule, or the source of an
-	// event from a bus; "*" for any. It is empty for HTTP requests.
+	// Name is the name or the ARN of the queue, topic, table, stream or schedule, the name of the rule
+	// of AWS IoT, or the source of an event from a bus; "*" for any. It is empty for HTTP requests.
 	Name string `json:"name,omitempty"`
 	// DetailType is the detail type of an event from a bus; if it is empty, all of the source match.
 	DetailType string `json:"detailType,omitempty"`
+	// Topic is the topic filter of a rule of AWS IoT.
+	Topic string `json:"topic,omitempty"`
 }
 
 // NeedKind is the kind of a [Need].
@@ -128,6 +130,9 @@ const (
 	// NeedMetrics means that the App writes CloudWatch metrics, in the embedded metric format. The
 	// variable is their namespace; Default is the one that the App has without it.
 	NeedMetrics NeedKind = "metrics"
+	// NeedIoT is the right to publish to MQTT devices by AWS IoT Core. The variable is the URL of the
+	// account's data endpoint, which is chosen at deployment.
+	NeedIoT NeedKind = "iot"
 	// NeedSetting is a value that is chosen at deployment. The variable is the value.
 	NeedSetting NeedKind = "setting"
 )
@@ -135,7 +140,13 @@ const (
 // Need is something that an App uses besides its API, and that it finds by an environment variable.
 // A template that is made from the description has the resource, sets the variable and allows the
 // function to use it. Packages that use a resource have a function that returns its Need:
-// apigw.Need, dynamo.Need, sqsrelay.Need; [Setting] returns that of a setting.
+// apigw.Need, dynamo.Need, sqsrelay.Need; [Setting] returns that of a setting. AWS IoT has no such
+// package:
+//
+//	gatesock.Need{
+//		Kind: gatesock.NeedIoT, Variable: "IOT_ENDPOINT",
+//		Actions: []string{"iot:Publish"}, Topics: []string{"+/+/commands"},
+//	}
 type Need struct {
 	// Kind is the kind of resource.
 	Kind NeedKind `json:"kind"`
@@ -149,6 +160,8 @@ type Need struct {
 	// empty if it only sends them. For a table, "*" means that the App gets its changes by the source
 	// eventmux.DynamoDB(eventmux.Any, …), and that the table has a stream; see package dynamo/stream.
 	Source string `json:"source,omitempty"`
+	// Topics are the topic filters of MQTT of what the App publishes, for a NeedIoT.
+	Topics []string `json:"topics,omitempty"`
 	// Description is for the people that choose the value of a setting.
 	Description string `json:"description,omitempty"`
 	// Default is the value of a setting that has not been chosen. A setting that is not Optional

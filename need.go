@@ -14,10 +14,11 @@ import (
 //
 //	r.DeclareNeeds(apigw.Need("GATEWAY_ENDPOINT"), dynamo.Need("TABLE"))
 //
-// Needs with the same variable count as one: their actions are put together, and the rest must not
-// contradict. DeclareNeeds panics if a need has no known kind, if its variable is reserved or one
-// that Lambda cannot have, if a table has no partition key, if two needs contradict each other, and
-// after the first event. Reserved are the variables that Lambda sets itself, and GATESOCK_DESCRIBE.
+// Needs with the same variable count as one: their actions and topics are put together, and the
+// rest must not contradict. DeclareNeeds panics if a need has no known kind, if its variable is
+// reserved or one that Lambda cannot have, if a table has no partition key or NeedIoT no topic, if
+// two needs contradict each other, and after the first event. Reserved are the variables that Lambda
+// sets itself, and GATESOCK_DESCRIBE.
 func (r *Router) DeclareNeeds(needs ...Need) {
 	site := callerSite()
 	r.mu.Lock()
@@ -28,7 +29,7 @@ func (r *Router) DeclareNeeds(needs ...Need) {
 			panic(fmt.Sprintf("gatesock: DeclareNeeds at %s: need %d: %s", site, i, why))
 		}
 		n = n.clone()
-		n.Actions = slices.Compact(slices.Sorted(slices.Values(n.Actions)))
+		n.Actions, n.Topics = union(n.Actions, nil), union(n.Topics, nil)
 		at, found := slices.BinarySearchFunc(r.needs, n.Variable, func(n Need, variable string) int {
 			return strings.Compare(n.Variable, variable)
 		})
@@ -57,7 +58,7 @@ func (r *Router) describeNeeds(to *Description) {
 
 // clone returns a copy that shares no memory with n.
 func (n Need) clone() Need {
-	n.Actions = slices.Clone(n.Actions)
+	n.Actions, n.Topics = slices.Clone(n.Actions), slices.Clone(n.Topics)
 	if n.Table != nil {
 		keys := *n.Table
 		n.Table = &keys
@@ -68,9 +69,9 @@ func (n Need) clone() Need {
 // fault describes what is wrong with a need. It returns "" if nothing is.
 func (n Need) fault() string {
 	switch n.Kind {
-	case NeedConnections, NeedTable, NeedQueue, NeedMetrics, NeedSetting:
+	case NeedConnections, NeedTable, NeedQueue, NeedMetrics, NeedIoT, NeedSetting:
 	default:
-		return fmt.Sprintf("the kind %q is not one of connections, table, queue, metrics and setting", n.Kind)
+		return fmt.Sprintf("the kind %q is not one of connections, table, queue, metrics, iot and setting", n.Kind)
 	}
 	switch {
 	case !isVariable(n.Variable):
@@ -83,6 +84,8 @@ func (n Need) fault() string {
 		return fmt.Sprintf("%s: the Table must have a PartitionKey", n.Variable)
 	case n.Kind != NeedQueue && n.Kind != NeedTable && n.Source != "":
 		return fmt.Sprintf("%s: only a queue or a table has a Source", n.Variable)
+	case (n.Kind == NeedIoT) != (len(n.Topics) > 0):
+		return fmt.Sprintf("%s: a need of the kind iot, and no other, must have Topics", n.Variable)
 	case (n.Kind == NeedSetting || n.Kind == NeedMetrics) && len(n.Actions) > 0:
 		return fmt.Sprintf("%s: a need of the kind %s has no Actions", n.Variable, n.Kind)
 	}
@@ -113,6 +116,11 @@ func isReserved(variable string) bool {
 	return strings.HasPrefix(variable, "AWS_LAMBDA_")
 }
 
+// union returns what is in one of two lists, sorted.
+func union(a, b []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(a), b...))))
+}
+
 // with returns what two needs with one variable are together, or why they contradict each other.
 func (n Need) with(other Need) (_ Need, why string) {
 	if n.Kind != other.Kind {
@@ -138,7 +146,7 @@ func (n Need) with(other Need) (_ Need, why string) {
 			return n, fmt.Sprintf("their %ss are %q and %q", f.name, *f.mine, f.other)
 		}
 	}
-	n.Actions = slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(n.Actions), other.Actions...))))
+	n.Actions, n.Topics = union(n.Actions, other.Actions), union(n.Topics, other.Topics)
 	n.Optional = n.Optional && other.Optional
 	return n, ""
 }

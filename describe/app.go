@@ -131,15 +131,17 @@ type Source struct {
 	Kind       string `json:"kind"`
 	Name       string `json:"name,omitempty"`
 	DetailType string `json:"detailType,omitempty"`
+	Topic      string `json:"topic,omitempty"`
 }
 
 // Need is a resource or a setting that the application uses; see gatesock.Need.
 type Need struct {
-	Kind        string     `json:"kind"` // "connections", "table", "queue", "metrics" or "setting"
+	Kind        string     `json:"kind"` // "connections", "table", "queue", "metrics", "iot" or "setting"
 	Variable    string     `json:"variable"`
 	Actions     []string   `json:"actions,omitempty"`
 	Table       *TableKeys `json:"table,omitempty"`
 	Source      string     `json:"source,omitempty"`
+	Topics      []string   `json:"topics,omitempty"`
 	Description string     `json:"description,omitempty"`
 	Default     string     `json:"default,omitempty"`
 	Optional    bool       `json:"optional,omitempty"`

@@ -185,13 +185,16 @@ func (a *App) checkLimits() error {
 }
 
 func (a *App) checkSources() error {
-	kinds := []string{"http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge", "custom"}
+	kinds := []string{"http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge", "iot", "custom"}
 	for i, s := range a.Sources {
 		if !slices.Contains(kinds, s.Kind) {
 			return fmt.Errorf("sources[%d] has the unknown kind %q", i, s.Kind)
 		}
 		if s.Name == "" && s.Kind != "http" && s.Kind != "custom" {
 			return fmt.Errorf("sources[%d], of the kind %s, has no name", i, s.Kind)
+		}
+		if (s.Kind == "iot") != (s.Topic != "") {
+			return fmt.Errorf(`sources[%d]: a source of the kind iot, and no other, has a member "topic"`, i)
 		}
 	}
 	return nil
@@ -205,10 +208,12 @@ func (a *App) checkNeeds() error {
 			return fmt.Errorf("needs[%d] has no variable", i)
 		case seen[n.Variable]:
 			return fmt.Errorf("there are two needs with the variable %s", n.Variable)
-		case !slices.Contains([]string{"connections", "table", "queue", "metrics", "setting"}, n.Kind):
+		case !slices.Contains([]string{"connections", "table", "queue", "metrics", "iot", "setting"}, n.Kind):
 			return fmt.Errorf("the need %s has the unknown kind %q", n.Variable, n.Kind)
 		case (n.Kind == "table") != (n.Table != nil):
 			return fmt.Errorf(`the need %s: a table, and no other need, has a member "table"`, n.Variable)
+		case (n.Kind == "iot") != (len(n.Topics) > 0):
+			return fmt.Errorf(`the need %s: a need of the kind iot, and no other, has a member "topics"`, n.Variable)
 		case n.Table != nil && n.Table.PartitionKey == "":
 			return fmt.Errorf("the need %s: the table has no partition key", n.Variable)
 		}

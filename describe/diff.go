@@ -27,7 +27,8 @@ func (c Change) String() string {
 
 // Diff returns what clients of an application can notice of the step from one description to
 // another, in the order of the documents: the envelope, the authorizer, the limits, the routes, the
-// pushes. It leaves out texts, event sources and needs.
+// pushes, the topics to which devices publish by MQTT. It leaves out texts, other event sources and
+// needs.
 //
 // A change is breaking if a client that works with the old description may fail with the new one:
 //
@@ -42,6 +43,8 @@ func (c Change) String() string {
 //     answer break, and so do those of the encoding.
 //   - A new guard, authorizer, identity source or limit breaks, and so does a lower limit. A guard
 //     is harmless if it only requires scopes that the route required before.
+//   - A removed topic filter of a rule of AWS IoT breaks, a new one is harmless. A changed filter is
+//     both, and the name of a rule does not matter.
 //   - Another name in the envelope breaks everything.
 //
 // Where that cannot be decided, as between two patterns, the change counts as breaking. Clients are
@@ -54,6 +57,7 @@ func Diff(from, to *App) []Change {
 	d.limits()
 	d.routes()
 	d.pushes()
+	d.devices()
 	return d.changes
 }
 
@@ -118,6 +122,29 @@ func (d *differ) pushes() {
 			d.output(path+", data", a.Data, b.Data)
 		}
 	}
+}
+
+// devices compares the topics that the application hears devices on.
+func (d *differ) devices() {
+	removed, added := sides(heard(d.from), heard(d.to))
+	for _, filter := range removed {
+		d.add(fmt.Sprintf("MQTT topics %q", filter), true, "removed")
+	}
+	for _, filter := range added {
+		d.add(fmt.Sprintf("MQTT topics %q", filter), false, "added")
+	}
+}
+
+// heard returns the topic filters of the rules of AWS IoT, sorted.
+func heard(app *App) []string {
+	var filters []string
+	for _, s := range app.Sources {
+		if s.Kind == "iot" {
+			filters = append(filters, s.Topic)
+		}
+	}
+	slices.Sort(filters)
+	return slices.Compact(filters)
 }
 
 func (p Push) named(event string) bool { return p.Event == event }

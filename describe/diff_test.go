@@ -231,6 +231,12 @@ func TestDiff(t *testing.T) {
 			[]string{`breaking: limit "m": a message on "a" takes 3 instead of 0`},
 			[]string{`limit "m": a message on "a" takes 0 instead of 3`},
 		},
+		{
+			`"sources":[{"kind":"iot","name":"a","topic":"+/b"},{"kind":"iot","name":"b","topic":"+/a"},{"kind":"iot","name":"c","topic":"+/a"}]`,
+			`"sources":[{"kind":"iot","name":"renamed","topic":"+/b"},{"kind":"iot","name":"b","topic":"+/c"}]`,
+			[]string{`breaking: MQTT topics "+/a": removed`, `MQTT topics "+/c": added`},
+			[]string{`breaking: MQTT topics "+/c": removed`, `MQTT topics "+/a": added`},
+		},
 		{`"sources":[{"kind":"sqs","name":"*"}]`, `"needs":[{"kind":"table","variable":"TABLE"}]`, nil, nil},
 		{
 			`"envelope":{"action":"action"}`, `"envelope":{"action":"type"}`,

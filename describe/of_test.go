@@ -22,7 +22,7 @@ func TestOfHasEverything(t *testing.T) {
 	gatesock.HandleReply(r, "say", say, authz.RequireScopes("chat"))
 	limiter := ratelimit.New(ratelimit.NewMemory(), "messages", ratelimit.Limit{Rate: 2, Burst: 20}, ratelimit.FailOpen)
 	r.Use(limiter.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Router: r, Costs: map[string]int{"say": 2}}))
-	r.DeclareNeeds(dynamo.Need("TABLE"))
+	r.DeclareNeeds(dynamo.Need("TABLE"), gatesock.Need{Kind: gatesock.NeedIoT, Variable: "IOT_ENDPOINT", Topics: []string{"+/c"}})
 	anyone := authz.AuthenticatorFunc(func(context.Context, *authz.Handshake) (authz.Principal, error) {
 		return authz.Principal{}, nil
 	})
@@ -30,6 +30,7 @@ func TestOfHasEverything(t *testing.T) {
 	mux := eventmux.New(
 		eventmux.WebSocket(r), eventmux.Authorizer(authorizer),
 		eventmux.EventBridge("shop", "order", lambda.NewHandler(func() {})),
+		eventmux.IoTRule("readings", "+/+/readings", lambda.NewHandler(func() {})),
 	)
 	app, err := describe.Of(gatesock.Wrap(mux))
 	require.NoError(t, err)
@@ -43,8 +44,12 @@ func TestOfHasEverything(t *testing.T) {
 	}, app.Routes[3])
 	require.Equal(t, []describe.Limit{{Name: "messages", By: "user", Rate: 2, Burst: 20, Costs: map[string]int{"say": 2}}}, app.Limits)
 	require.Equal(t, &describe.Authorizer{IdentitySources: []string{"route.request.header.Authorization"}}, app.Authorizer)
-	require.Equal(t, []describe.Source{{Kind: "eventbridge", Name: "shop", DetailType: "order"}}, app.Sources)
-	require.Equal(t, &describe.TableKeys{PartitionKey: "pk", SortKey: "sk", TimeToLive: "exp"}, app.Needs[0].Table)
+	require.Equal(t, []describe.Source{
+		{Kind: "eventbridge", Name: "shop", DetailType: "order"},
+		{Kind: "iot", Name: "readings", Topic: "+/+/readings"},
+	}, app.Sources)
+	require.Equal(t, &describe.TableKeys{PartitionKey: "pk", SortKey: "sk", TimeToLive: "exp"}, app.Needs[1].Table)
+	require.Equal(t, describe.Need{Kind: "iot", Variable: "IOT_ENDPOINT", Topics: []string{"+/c"}}, app.Needs[0])
 	message := app.Types["Message"]
 	require.Equal(t, "github.com/gatesock/gatesock/describe_test.Message", message.GoType)
 	require.Equal(t, &describe.Schema{

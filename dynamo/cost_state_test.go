@@ -54,6 +54,20 @@ func setting(key string, bytes int) []step {
 	}
 }
 
+// updating is what Topics.Update does in a topic without filters, if nobody is faster.
+func updating(key string, bytes int) []step {
+	set := setting(key, bytes)
+	set[0] = func(ctx context.Context, s *scene) error {
+		last, err := s.db.Topics().GetValue(ctx, room, key)
+		if err != nil {
+			return err
+		}
+		_, err = s.db.Topics().ReplaceValue(ctx, room, key, last.Version, json.RawMessage(`"`+strings.Repeat("y", bytes-2)+`"`))
+		return err
+	}
+	return set
+}
+
 func readFilters(ctx context.Context, s *scene) error {
 	_, err := s.db.Topics().ReadFilters(ctx, room)
 	return err
@@ -109,6 +123,8 @@ func states() []operation {
 		stateOperation("`Set` of 900 bytes", units{2, 0}, "the value and the counter of the topic", value, value),
 		stateOperation("`Set` of 4,000 bytes", units{5, 0}, "1 for each KB of the value", nil, setting("k", 4000)),
 		stateOperation("`Delete`", units{2, 0}, "a mark in place of the value", value, setting("k", 0)),
+		stateOperation("`Update` of 900 bytes", units{2, 1}, "the value is read, too, 1 for each 4 KB; an attempt that another outruns costs the reading and the write once more", value, updating("k", kilobyte)),
+		stateOperation("`Update` of 4,000 bytes", units{5, 1}, "1 for each KB of the value", setting("k", 4000), updating("k", 4000)),
 		stateOperation("`Set` of 900 bytes, 40 different filters", units{2, 2}, "the filters, of 8 KB together; beside them a reading of the members for each that matches",
 			append(keeping(40), value...), append(value, readFilters)),
 		stateOperation("the same, one of them with `everyMs`", units{3, 3}, "a turn, and the value that is pushed; another call in the same interval reads no value",

@@ -30,6 +30,15 @@ func TestValueCosts(t *testing.T) {
 			return err
 		}
 	}
+	replace := func(key string, bytes int) func() error {
+		return func() error {
+			last, err := ts.GetValue(ctx, "t", key)
+			if err == nil {
+				_, err = ts.ReplaceValue(ctx, "t", key, last.Version, []byte(`"`+strings.Repeat("x", bytes-2)+`"`))
+			}
+			return err
+		}
+	}
 	requirePrices(
 		t, m,
 		priced{name: "a value of 900 bytes", call: store("k", 900), price: meter.Units{Write: 1}},
@@ -40,6 +49,16 @@ func TestValueCosts(t *testing.T) {
 			_, err := ts.StoreValue(ctx, "t", "k", nil)
 			return err
 		}, price: meter.Units{Write: 1}},
+		priced{name: "a value in place of the mark", call: replace("k", 900), price: meter.Units{Read: 1, Write: 1}},
+		priced{name: "one in place of that", call: replace("k", 900), price: meter.Units{Read: 1, Write: 1}},
+		priced{name: "one of 4 KB in place of that", call: replace("k", 4000), price: meter.Units{Read: 1, Write: 4}},
+		priced{name: "one that another has outrun", call: func() error {
+			if _, err := ts.ReplaceValue(ctx, "t", "k", 1, []byte(`1`)); !errors.Is(err, topic.ErrChanged) {
+				return fmt.Errorf("the error is %w", err)
+			}
+			return nil
+		}, price: meter.Units{Write: 4}},
+		priced{name: "a small one", call: store("k", 2), price: meter.Units{Write: 4}},
 		priced{name: "the counter", call: func() error {
 			_, err := ts.RaiseCounter(ctx, "t")
 			return err

@@ -1,5 +1,5 @@
 // Package eventmux lets one Lambda function serve several event sources: a WebSocket API and its
-// authorizer, queues, topics, streams, schedules, HTTP requests and other invocations.
+// authorizer, queues, topics, streams, schedules, HTTP requests, MQTT devices and other invocations.
 //
 //	gatesock.Start(eventmux.New(
 //		eventmux.WebSocket(router),
@@ -8,6 +8,7 @@
 //		eventmux.SQS("chat-relay", sqsrelay.Handler(b)),
 //		eventmux.SQS("mail", lambda.NewHandler(sendMail)),
 //		eventmux.Schedule("sweep", sweeper),
+//		eventmux.IoTRule("readings", "+/+/readings", eventmux.IoTHandler(readings)),
 //		eventmux.Member("warmer", "true", lambda.NewHandler(func() {})),
 //	))
 //
@@ -38,7 +39,18 @@
 // function (lambda:InvokeFunction) can send any event, including an event of a WebSocket API with
 // any principal. So can a device whose messages an IoT rule forwards unchanged (SELECT *), and
 // anyone whose JSON another source forwards unchanged. Give such sources a function of their own,
-// or put their JSON into a member whose name you choose. The AWS sources in this package are safe
-// in that respect: clients of an API, senders to a queue and publishers to a topic choose what is
-// in a body, and never the members around it.
+// or put their JSON into a member whose name you choose.
+//
+// The AWS sources in this package are safe in that respect: clients of an API, senders to a queue
+// and publishers to a topic choose what is in a body, and never the members around it. So it is
+// with the devices of an [IoTRule]. The SQL of its rule selects no member of what a device sends,
+// but a fixed set of its own, with the payload as base64 in one of them, so that every event of the
+// rule has the same form.
+//
+// Within that form a device chooses its payload, its topic and its MQTT client id, the latter two
+// among those that its policy on AWS IoT allows. Only [IoTMessage.Principal] is what AWS IoT itself
+// has authenticated. So if a topic or a client id names the device, the policy must allow each
+// device no other. A policy must also not allow devices to publish to $aws/rules/NAME/…, which is
+// Basic Ingest: what follows that prefix becomes the topic, even one that AWS IoT reserves, such as
+// the $aws/events/presence/… by which it tells who is connected.
 package eventmux

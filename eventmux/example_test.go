@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -95,6 +97,26 @@ func ExampleSQS_mostSpecific() {
 	// this queue
 	// a queue named mail
 	// any queue
+}
+
+// Devices publish readings by MQTT. The topic says whose they are: the policies of the devices on
+// AWS IoT allow each only its own.
+func ExampleIoTRule() {
+	readings := func(_ context.Context, m eventmux.IoTMessage) error {
+		level := strings.Split(m.Topic, "/")
+		fmt.Printf("tenant %s, device %s: %s\n", level[0], level[1], m.Payload)
+		return nil
+	}
+	mux := eventmux.New(eventmux.IoTRule("readings", "+/+/readings", eventmux.IoTHandler(readings)))
+
+	// A test, or a broker that runs without AWS, makes the event that AWS IoT would send.
+	m := eventmux.IoTMessage{
+		Rule: "readings", Topic: "acme/d1/readings", ClientID: "d1", Payload: []byte(`{"celsius":21}`), Time: time.Now(),
+	}
+	invoke(mux, string(m.Event()))
+	// Output:
+	// tenant acme, device d1: {"celsius":21}
+	// null
 }
 
 func ExampleMatch_uploads() {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/event"
+	"github.com/gatesock/gatesock/internal/iotrule"
 	"github.com/gatesock/gatesock/internal/observing"
 )
 
@@ -84,7 +85,29 @@ func (m *Mux) add(s *Source) {
 
 // kindNames are the names of the kinds, in the order of package event.
 var kindNames = [...]string{ //nolint:gochecknoglobals // a constant
-	"", "websocket", "authorizer", "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge",
+	"", "websocket", "authorizer", "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge", "iot",
+}
+
+// iotMessage is the kind of a message of AWS IoT. Package event, which every function links, does
+// not know it.
+const iotMessage = event.EventBridge + 1
+
+// received is what a mux knows about an event.
+type received struct {
+	event.Event
+	topic string // of a message of AWS IoT, whose rule is the Source
+}
+
+// read returns what decides which source takes an event.
+func read(payload []byte) received {
+	e := received{Event: event.Read(payload)}
+	if e.Kind != event.Unknown {
+		return e
+	}
+	if m, ok := iotrule.Read(payload); ok {
+		e.Kind, e.Source, e.topic = iotMessage, m.Rule, m.Topic
+	}
+	return e
 }
 
 func kindOf(name string) event.Kind { return event.Kind(slices.Index(kindNames[:], name)) }
@@ -92,7 +115,7 @@ func kindOf(name string) event.Kind { return event.Kind(slices.Index(kindNames[:
 // Invoke passes an event to the handler of its source and returns the handler's result. If no
 // source takes the event, the error wraps [ErrNoSource] and describes the event and the sources.
 func (m *Mux) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	e := event.Read(payload)
+	e := read(payload)
 	s := m.find(e, payload)
 	if s == nil {
 		return nil, m.noSource(e, payload)
@@ -105,9 +128,9 @@ func (m *Mux) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 }
 
 // find returns the source that takes an event, or nil if none does.
-func (m *Mux) find(e event.Event, payload []byte) *Source {
+func (m *Mux) find(e received, payload []byte) *Source {
 	for _, s := range m.matchers {
-		if s.matches(Event{kindNames[e.Kind], e.Source, e.DetailType, e.ARN, payload}) {
+		if s.matches(Event{kindNames[e.Kind], e.Source, e.DetailType, e.ARN, e.topic, payload}) {
 			return s
 		}
 	}
@@ -125,13 +148,18 @@ func (m *Mux) find(e event.Event, payload []byte) *Source {
 }
 
 // ofKind returns the source that an event's shape selects. The event of a schedule comes from an
-// event bus too.
-func (m *Mux) ofKind(e event.Event) *Source {
-	if s := firstOf(m.kinds[e.Kind], origins(e)); s != nil || e.Kind != event.Schedule {
+// event bus too. A rule of AWS IoT also gets messages that were sent to it by its name, whatever
+// their topic is.
+func (m *Mux) ofKind(e received) *Source {
+	s := firstOf(m.kinds[e.Kind], origins(e.Event))
+	switch {
+	case s != nil && e.Kind == iotMessage && !iotrule.Matches(s.filter, e.topic):
+		return nil
+	case s != nil || e.Kind != event.Schedule:
 		return s
 	}
 	e.Kind = event.EventBridge
-	return firstOf(m.kinds[e.Kind], origins(e))
+	return firstOf(m.kinds[e.Kind], origins(e.Event))
 }
 
 func firstOf(sources map[string]*Source, keys []string) *Source {
@@ -160,6 +188,8 @@ func origins(e event.Event) []string {
 		return []string{e.ARN, path, path[strings.LastIndexByte(path, '/')+1:], Any}
 	case event.EventBridge:
 		return []string{busKey(e.Source, e.DetailType), e.Source, Any}
+	case iotMessage:
+		return []string{e.Source}
 	default:
 		return []string{""}
 	}
@@ -172,9 +202,12 @@ func ofStream(arn, before, after string) []string {
 	return []string{arn, whole, name, Any}
 }
 
-func (m *Mux) noSource(e event.Event, payload []byte) error {
+func (m *Mux) noSource(e received, payload []byte) error {
 	looks := event.Looks(payload)
-	if e.Mixed {
+	switch {
+	case e.Kind == iotMessage:
+		looks = "a message of the AWS IoT rule " + event.Quote(e.Source) + " with the topic " + event.Quote(e.topic)
+	case e.Mixed:
 		looks += ", and its records have several origins"
 	}
 	return fmt.Errorf("%w: it looks like %s; the mux takes %s", ErrNoSource, looks, m.names())

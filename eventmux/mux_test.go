@@ -370,7 +370,7 @@ func TestMuxDescribesItself(t *testing.T) {
 				eventmux.DynamoDB("rooms", says("")), eventmux.Kinesis("clicks", says("")), eventmux.Schedule("sweep", says("")),
 				eventmux.EventBridge("shop", "", says("")), eventmux.EventBridge("shop: a", "b: c", says("")),
 				eventmux.Member("job", "report", says("")), eventmux.Match("uploads", func(eventmux.Event) bool { return false }, says("")),
-				eventmux.Fallback(says("")),
+				eventmux.Fallback(says("")), eventmux.IoTRule("readings", "+/+/readings", says("")),
 			},
 			gatesock.Description{Sources: []gatesock.EventSource{
 				{Kind: "http"},
@@ -384,6 +384,7 @@ func TestMuxDescribesItself(t *testing.T) {
 				{Kind: "custom", Name: "job=report"},
 				{Kind: "custom", Name: "uploads"},
 				{Kind: "custom"},
+				{Kind: "iot", Name: "readings", Topic: "+/+/readings"},
 			}},
 		},
 	} {
@@ -483,7 +484,7 @@ func FuzzMux(f *testing.F) {
 	}
 	for _, s := range []string{
 		``, `[]`, message, records("aws:sqs", queueARN+"mail", queueARN+"other"), notification("x"), onBus("aws.events", "Scheduled Event", ""),
-		`{"Records":[[],{"Sns":[],"EVENTSOURCE":"aws:sqs"}]}`, `{"requestContext":[]}`, `{"resources":[1,"x"]}`, `{"resources":{}}`,
+		`{"Records":[[],{"Sns":[],"EVENTSOURCE":"aws:sqs"}]}`, iotEvent, `{"requestContext":[]}`, `{"resources":[1,"x"]}`, `{"resources":{}}`,
 	} {
 		f.Add([]byte(s))
 	}
@@ -499,6 +500,7 @@ func FuzzMux(f *testing.F) {
 		eventmux.WebSocket(note("websocket ")), eventmux.SQS("mail", note("sqs ")), eventmux.SNS("news", note("sns ")),
 		eventmux.DynamoDB("orders", note("dynamodb ")), eventmux.Kinesis("clicks", note("kinesis ")), eventmux.Schedule("sweep", note("schedule ")),
 		eventmux.EventBridge("shop", "Order", note("eventbridge ")), eventmux.Member("job", "", note("member ")),
+		eventmux.IoTRule("readings", "+/+/readings", note("iot ")),
 	)
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		seen = ""

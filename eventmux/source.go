@@ -25,6 +25,7 @@ type Source struct {
 	key     string // distinguishes the source from others of its kind
 	handler lambda.Handler
 	matches func(Event) bool
+	filter  string // of a rule of AWS IoT
 	member  member
 	site    string // the call that made it
 }
@@ -35,16 +36,19 @@ type member struct{ name, value string }
 // Event is what a mux knows about an event, for [Match].
 type Event struct {
 	// Kind is the kind that the event's shape decides: "websocket", "authorizer", "http", "sqs",
-	// "sns", "dynamodb", "kinesis", "schedule" or "eventbridge". It is empty for all other events.
+	// "sns", "dynamodb", "kinesis", "schedule", "eventbridge" or "iot". It is empty for all other
+	// events.
 	Kind string
-	// Source is the service that sent the records, such as "aws:s3", or the source of an event from an
-	// event bus.
+	// Source is the service that sent the records, such as "aws:s3", the source of an event from an
+	// event bus, or the name of the rule of a message of AWS IoT.
 	Source string
 	// DetailType is the detail-type of an event from an event bus.
 	DetailType string
 	// ARN is the ARN of the queue, topic, stream, rule or schedule. A batch has the Source and the ARN
 	// of its first record.
 	ARN string
+	// Topic is the topic of a message of AWS IoT.
+	Topic string
 	// Payload is the event itself. It must not be changed.
 	Payload []byte
 }
@@ -59,6 +63,8 @@ func (s Source) describe() (gatesock.EventSource, bool) {
 	case "eventbridge":
 		source, detailType, _ := strings.Cut(s.key, "\x00")
 		return gatesock.EventSource{Kind: s.kind, Name: source, DetailType: detailType}, true
+	case "iot":
+		return gatesock.EventSource{Kind: s.kind, Name: s.name, Topic: s.filter}, true
 	default:
 		return gatesock.EventSource{Kind: s.kind, Name: s.name}, true
 	}

@@ -11,7 +11,7 @@ import (
 // functionsOfTerraform are those that configurations use.
 func functionsOfTerraform() []string {
 	return []string{
-		"can", "coalesce", "contains", "filebase64sha256", "floor", "formatlist", "join", "jsonencode", "one", "regex", "substr",
+		"can", "coalesce", "contains", "filebase64sha256", "floor", "formatlist", "join", "jsonencode", "one", "regex", "replace", "substr",
 	}
 }
 

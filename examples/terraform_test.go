@@ -95,6 +95,9 @@ func TestTerraformCheck(t *testing.T) {
 		"log":      {`"$context.requestId"`, `"$context.requestid"`, "the format of the access log"},
 		"source":   {"  source_arn    = var.topic_arn\n", "", "aws_lambda_permission.topic must have a source_arn"},
 		"API":      {"\"${aws_apigatewayv2_api.api.execution_arn}/authorizers", "\"arn:aws:execute-api:*/authorizers", "is not for this API only"},
+		"rule":     {"  sql_version = ", "  version     = ", "aws_iot_topic_rule.readings_rule: the schema has no argument version"},
+		"endpoint": {"data.aws_iot_endpoint.data.endpoint_address", "data.aws_iot_endpoint.data.address", "has no such attribute: address"},
+		"devices":  {"  source_arn    = aws_iot_topic_rule.readings_rule.arn\n", "", "aws_lambda_permission.readings_rule must have a source_arn"},
 		"wildcard": {"resources = [aws_dynamodb_table.users_table.arn]", "resources = [\"*\"]", "has the wildcard *"},
 		"action":   {"\"dynamodb:GetItem\"", "\"dynamodb:*\"", "has the wildcard dynamodb:*"},
 		"cycle": {

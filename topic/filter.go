@@ -20,6 +20,7 @@ const (
 	maxFilter      = 1024 // bytes of the canonical form
 	maxConditions  = 16
 	maxMembers     = 32 // of a set
+	maxChanges     = 16
 	minEvery       = 100 * time.Millisecond
 	maxEvery       = time.Minute
 )
@@ -28,7 +29,10 @@ const (
 // condition. The zero filter has none, and matches every value.
 type filter struct {
 	conditions []condition // in the order of their attributes and kinds
-	every      time.Duration
+	// changes are the attributes of which one has to differ from the value before, in order, each
+	// once. If there are none, every change of a value counts.
+	changes []string
+	every   time.Duration
 }
 
 // condition is what one attribute has to meet: to be one of a set, or a threshold.
@@ -71,7 +75,9 @@ func (a scalar) compare(b scalar) int {
 }
 
 // none reports whether the filter has no effect.
-func (f filter) none() bool { return len(f.conditions) == 0 && f.every == 0 }
+func (f filter) none() bool {
+	return len(f.conditions) == 0 && len(f.changes) == 0 && f.every == 0
+}
 
 // canonical returns the form that all filters with the same meaning in the same words share:
 // without spaces, with sorted attributes and sets, and a set of one as its member. It is a filter
@@ -81,13 +87,28 @@ func (f filter) canonical() string {
 	if len(f.conditions) > 0 {
 		b = append(f.appendWhere(append(b, `"where":{`...)), '}')
 	}
-	if f.every > 0 {
-		if len(b) > 1 {
-			b = append(b, ',')
+	if len(f.changes) > 0 {
+		b = append(separated(b), `"changes":[`...)
+		for i, name := range f.changes {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = jsonscan.AppendString(b, name)
 		}
-		b = strconv.AppendInt(append(b, `"everyMs":`...), f.every.Milliseconds(), 10)
+		b = append(b, ']')
+	}
+	if f.every > 0 {
+		b = strconv.AppendInt(append(separated(b), `"everyMs":`...), f.every.Milliseconds(), 10)
 	}
 	return string(append(b, '}'))
+}
+
+// separated appends a comma to an object that has a member already.
+func separated(b []byte) []byte {
+	if len(b) > 1 {
+		b = append(b, ',')
+	}
+	return b
 }
 
 func (f filter) appendWhere(b []byte) []byte {
@@ -213,6 +234,16 @@ func (f filter) matches(a attributes) bool {
 		}
 	}
 	return true
+}
+
+// changed reports whether one of the attributes that count differs between two values, or all
+// changes count.
+func (f filter) changed(now, before attributes) bool {
+	return len(f.changes) == 0 || slices.ContainsFunc(f.changes, func(name string) bool {
+		a, here := now.members[name]
+		b, there := before.members[name]
+		return here != there || a != b
+	})
 }
 
 func (c condition) meets(s scalar) bool {

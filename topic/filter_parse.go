@@ -17,7 +17,7 @@ var (
 
 // parseFilter parses the filter of a subscription:
 //
-//	{"where": {"room": "kitchen", "kind": ["a", "b"], "value": {"above": 3}}, "everyMs": 1000}
+//	{"where": {"room": "kitchen", "value": {"above": 3}}, "changes": ["on"], "everyMs": 1000}
 //
 // attributes are those that the topic declares. The errors are for the client; they name the part
 // that is wrong. A missing filter, and null, are the zero filter.
@@ -52,10 +52,12 @@ func parseFilterOf(raw json.RawMessage, check func(attribute string) error) (fil
 		switch m.name {
 		case "where":
 			f.conditions, err = parseWhere(m.value, check)
+		case "changes":
+			f.changes, err = parseChanges(m.value, check)
 		case "everyMs":
 			f.every, err = parseEvery(m.value)
 		default:
-			err = fmt.Errorf("the filter has the member %.60q; it may have where and everyMs", m.name)
+			err = fmt.Errorf("the filter has the member %.60q; it may have where, changes and everyMs", m.name)
 		}
 		if err != nil {
 			return filter{}, err
@@ -65,6 +67,20 @@ func parseFilterOf(raw json.RawMessage, check func(attribute string) error) (fil
 		return filter{}, fmt.Errorf("the filter has %d bytes without spaces, the limit is %d", n, maxFilter)
 	}
 	return f, nil
+}
+
+func parseChanges(raw json.RawMessage, check func(attribute string) error) ([]string, error) {
+	var names []string
+	if err := json.Unmarshal(raw, &names); err != nil || len(names) == 0 || len(names) > maxChanges {
+		return nil, fmt.Errorf("the filter: changes must be an array of 1 to %d names of attributes", maxChanges)
+	}
+	for _, name := range names {
+		if err := check(name); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 func parseEvery(raw json.RawMessage) (time.Duration, error) {
@@ -101,7 +117,7 @@ func parseWhere(raw json.RawMessage, check func(attribute string) error) ([]cond
 
 func unknownAttribute(name string, attributes []string) error {
 	if len(attributes) == 0 {
-		return fmt.Errorf("the filter: the topic declares no attributes, so there are no conditions on %.60q", name)
+		return fmt.Errorf("the filter: the topic declares no attributes, so a filter cannot name %.60q", name)
 	}
 	return fmt.Errorf("the filter: the topic has no attribute %.60q; it has %s", name, strings.Join(attributes, ", "))
 }

@@ -3,6 +3,7 @@ package topic
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,10 @@ func TestFilterHasOneCanonicalForm(t *testing.T) {
 		`{"where":{"value":{"atLeast":1,"below":1}}}`:    {`{"where":{"value":{"below":1,"atLeast":1}}}`},
 		`{"where":{"room":"q","value":{"above":1e+25}}}`: {`{"where":{"value":{"above":1e25},"room":"q"}}`},
 		`{"everyMs":100}`:                                {`{"everyMs":100}`},
+		`{"changes":["on"]}`:                             {`{"changes":["on","on","o\u006e"],"where":{}}`},
+		`{"where":{"room":1},"changes":["kind","on"],"everyMs":100}`: {
+			`{"changes":["on","kind"],"everyMs":100,"where":{"room":[1]}}`,
+		},
 	} {
 		for _, input := range inputs {
 			f, err := parseFilter(json.RawMessage(input), declared())
@@ -45,7 +50,16 @@ func TestFilterIsRefused(t *testing.T) {
 	for _, c := range [][2]string{
 		{`7`, "the filter: must be a JSON object"},
 		{`{`, "the filter: is not JSON"},
-		{`{"were":{}}`, `the filter has the member "were"; it may have where and everyMs`},
+		{`{"were":{}}`, `the filter has the member "were"; it may have where, changes and everyMs`},
+		{`{"changes":"on"}`, "changes must be an array of 1 to 16 names of attributes"},
+		{`{"changes":[]}`, "changes must be an array of 1 to 16 names of attributes"},
+		{`{"changes":null}`, "changes must be an array of 1 to 16 names of attributes"},
+		{`{"changes":["on",1]}`, "changes must be an array of 1 to 16 names of attributes"},
+		{`{"changes":["on"` + strings.Repeat(`,"on"`, 16) + `]}`, "changes must be an array of 1 to 16 names of attributes"},
+		{`{"changes":["on",null]}`, `the topic has no attribute ""; it has room, kind, value, on`},
+		{`{"changes":["on","off"]}`, `the topic has no attribute "off"; it has room, kind, value, on`},
+		{`{"changes":["on"],"changes":["on"]}`, `has the member "changes" twice`},
+
 		{`{"where":[]}`, "where: must be a JSON object"},
 		{`{"where":{},"where":{}}`, `has the member "where" twice`},
 		{`{"where":{"room":1,"room":2}}`, `has the member "room" twice`},
@@ -70,8 +84,10 @@ func TestFilterIsRefused(t *testing.T) {
 		_, err := parseFilter(json.RawMessage(c[0]), declared())
 		require.ErrorContains(t, err, c[1], c[0])
 	}
-	_, err := parseFilter(json.RawMessage(`{"where":{"room":1}}`), nil)
-	require.ErrorContains(t, err, "the topic declares no attributes")
+	for _, filter := range []string{`{"where":{"room":1}}`, `{"changes":["room"]}`} {
+		_, err := parseFilter(json.RawMessage(filter), nil)
+		require.ErrorContains(t, err, `the topic declares no attributes, so a filter cannot name "room"`)
+	}
 }
 
 func TestFilterHasAtMostSixteenConditions(t *testing.T) {
@@ -149,11 +165,11 @@ func TestFilteredGroup(t *testing.T) {
 func FuzzParseFilter(f *testing.F) {
 	for _, seed := range []string{
 		`{"where":{"room":"kitchen","kind":["b","a",1,true],"value":{"above":30,"atMost":1e3}},"everyMs":1000}`,
-		`{"where":{"room":"\u0000\ud800"}}`, `null`, `{"everyMs":1e2}`, `{"where":{"value":-0}}`, `[[[`,
+		`{"where":{"room":"\u0000\ud800"}}`, `null`, `{"changes":["on","kind"],"where":{"room":"kitchen"}}`, `{"everyMs":1e2}`, `{"where":{"value":-0}}`, `[[[`,
 	} {
-		f.Add(seed, `{"room":"kitchen","value":31}`)
+		f.Add(seed, `{"room":"kitchen","value":31}`, `{"room":"kitchen","on":-0}`)
 	}
-	f.Fuzz(func(t *testing.T, input, value string) {
+	f.Fuzz(func(t *testing.T, input, value, other string) {
 		parsed, err := parseFilter(json.RawMessage(input), declared())
 		if err != nil {
 			require.NotEmpty(t, err.Error())
@@ -167,6 +183,10 @@ func FuzzParseFilter(f *testing.F) {
 		require.Equal(t, canonical, again.canonical())
 		a := attributesOf(json.RawMessage(value), declared())
 		require.Equal(t, parsed.matches(a), again.matches(a))
+		b := attributesOf(json.RawMessage(other), declared())
+		require.Equal(t, eventFor(parsed, a, b, false), eventFor(again, a, b, false))
+		require.Equal(t, parsed.changed(a, b), parsed.changed(b, a))
+		require.Equal(t, len(parsed.changes) == 0, parsed.changed(a, a))
 	})
 }
 
@@ -215,4 +235,53 @@ func FuzzParseCursor(f *testing.F) {
 			require.NoError(t, ValidateKey(p.after))
 		}
 	})
+}
+
+func TestFilterOfChanges(t *testing.T) {
+	t.Parallel()
+	const on, kitchen = `{"changes":["on","value"]}`, `{"where":{"room":"k"},"changes":["on"]}`
+	for _, c := range []struct{ filter, before, now, want string }{
+		{on, ``, `{"on":true}`, eventSet},
+		{on, ``, `7`, eventSet},
+		{on, `{"on":true}`, ``, eventDelete},
+		{on, ``, ``, ""},
+		{on, `{"on":true,"room":"a"}`, `{"room":"b","on":true}`, ""},
+		{on, `{"on":true}`, `{"on":false}`, eventSet},
+		{on, `{"on":true}`, `{"on":"true"}`, eventSet},
+		{on, `{"on":true}`, `{}`, eventSet},
+		{on, `{}`, `{"on":false}`, eventSet},
+		{on, `{"on":null}`, `{}`, ""},
+		{on, `{"on":[1]}`, `{"on":{"a":2}}`, ""},
+		{on, `{"on":[1]}`, `{"on":1}`, eventSet},
+		{on, `7`, `8`, ""},
+		{on, `7`, `{"on":1}`, eventSet},
+		{on, `{"on":true,"value":1}`, `{"on":true,"value":2}`, eventSet},
+		{on, `{"value":1}`, `{"value":1.0}`, ""},
+		{on, `{"value":0}`, `{"value":-0.0}`, ""},
+		{on, `{"value":9007199254740992}`, `{"value":9007199254740993}`, ""},
+		{on, `{"value":1e400}`, `{"value":1e500}`, ""},
+		{kitchen, `{"room":"k","on":1}`, `{"room":"k","on":1}`, ""},
+		{kitchen, `{"room":"k","on":1}`, `{"room":"k","on":2}`, eventSet},
+		{kitchen, `{"room":"x","on":1}`, `{"room":"k","on":1}`, eventSet},
+		{kitchen, `{"room":"k","on":1}`, `{"room":"x","on":1}`, eventDrop},
+		{kitchen, `{"room":"x","on":1}`, `{"room":"x","on":2}`, ""},
+		{kitchen, `{"room":"k","on":1}`, ``, eventDelete},
+		{`{"where":{"room":"k"}}`, `{"room":"k"}`, `{"room":"k"}`, eventSet},
+	} {
+		f, err := parseFilter(json.RawMessage(c.filter), declared())
+		require.NoError(t, err)
+		require.ElementsMatch(t, f.attributes(), slices.Compact(slices.Sorted(slices.Values(f.attributes()))))
+		of := func(data string) attributes {
+			if data == "" {
+				return attributesOf(nil, f.attributes())
+			}
+			return attributesOf(json.RawMessage(data), f.attributes())
+		}
+		require.Equal(t, c.want, eventFor(f, of(c.now), of(c.before), false), "%s: %s to %s", c.filter, c.before, c.now)
+		unknown := map[bool]string{true: eventSet, false: eventDrop}[f.matches(of(c.now))]
+		if c.now == "" {
+			unknown = eventDelete
+		}
+		require.Equal(t, unknown, eventFor(f, of(c.now), of(""), true), "%s: %s", c.filter, c.now)
+	}
 }

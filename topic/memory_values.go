@@ -110,16 +110,38 @@ func (m *Memory) StoreValue(
 		return Stored{}, err
 	}
 	now := m.now()
-	m.values.with(topic, now, func(s *memoryState) {
-		old, ok := s.values[key]
-		if !ok {
-			old.Version = now.UnixMicro()
-		}
-		stored = Stored{Version: old.Version + 1, Before: bytes.Clone(old.Data)}
-		v := Value{Key: key, Version: stored.Version, Data: bytes.Clone(data), Time: now}
-		s.values[key] = memoryValue{Value: v, expires: now.Add(MarkTime)}
-	})
+	m.values.with(topic, now, func(s *memoryState) { stored = s.store(key, data, now) })
 	return stored, nil
+}
+
+// ReplaceValue stores a value in place of a version; see [Values].
+func (m *Memory) ReplaceValue(
+	ctx context.Context, topic, key string, version int64, data json.RawMessage,
+) (stored Stored, err error) {
+	if err := checkValue(ctx, topic, key); err != nil {
+		return Stored{}, err
+	}
+	now := m.now()
+	m.values.with(topic, now, func(s *memoryState) {
+		there := s.values[key]
+		if there.expired(now) {
+			there.Version = 0
+		}
+		if err = ErrChanged; there.Version == version {
+			stored, err = s.store(key, data, now), nil
+		}
+	})
+	return stored, err
+}
+
+func (s *memoryState) store(key string, data json.RawMessage, now time.Time) Stored {
+	old, ok := s.values[key]
+	if !ok {
+		old.Version = now.UnixMicro()
+	}
+	v := Value{Key: key, Version: old.Version + 1, Data: bytes.Clone(data), Time: now}
+	s.values[key] = memoryValue{Value: v, expires: now.Add(MarkTime)}
+	return Stored{Version: v.Version, Before: bytes.Clone(old.Data)}
 }
 
 // RaiseCounter adds to the counter of a state topic; see [Values].

@@ -10,12 +10,13 @@ import (
 	"unicode/utf8"
 )
 
-// Errors of a [Roster]; match them with [errors.Is]. A Roster also fails with [ErrInvalid].
+// Errors of a [Roster] and of [Values]; match them with [errors.Is]. They also fail with
+// [ErrInvalid].
 var (
 	// ErrAbsent means that a connection has no row in a topic, or that its row has expired.
 	ErrAbsent = errors.New("topic: the connection is not present")
-	// ErrChanged means that a row has another version, or that the round has ended, so that nothing
-	// was done.
+	// ErrChanged means that a row or a value has another version, or that the round has ended, so that
+	// nothing was done. [Topics.Update] fails with it if others were faster each time.
 	ErrChanged = errors.New("topic: changed by another call")
 )
 

@@ -17,8 +17,8 @@ import (
 //
 // # Filters
 //
-// A subscription to a topic with Attributes may have a filter, which every member of "where" has to
-// meet:
+// A subscription to a topic with Attributes may have a filter. A value has to meet every member of
+// its "where":
 //
 //	{"where": {"room": "kitchen", "kind": ["temperature", "humidity"], "value": {"above": 30}}}
 //
@@ -27,9 +27,18 @@ import (
 // as 64-bit floating point, as in JavaScript. A value that lacks the attribute does not match. When
 // a value ceases to match, the client gets the push "drop".
 //
-// With Sampled a filter may have "everyMs", with or without "where": a whole number from 100 to
-// 60,000. Of each key the client then gets at most one push in as many milliseconds, which has the
-// latest value.
+// With "changes", 1 to 16 names of attributes, a client gets no push of a change that leaves all of
+// them as they were:
+//
+//	{"where": {"room": "kitchen"}, "changes": ["status", "battery"]}
+//
+// It gets a value if one of them differs from the value before, appears or disappears, and if the
+// value begins to match, or may have: the store does not always know the value before. What the
+// client has of a key is the value at the last such change, or in the last snapshot, which has all
+// current values. An attribute that is null, an array or an object counts as absent.
+//
+// With Sampled a filter may have "everyMs": a whole number from 100 to 60,000. Of each key the
+// client then gets at most one push in as many milliseconds, which has the latest value.
 //
 // A filter has at most 16 conditions, 32 members of a set, and 1,024 bytes without spaces. Clients
 // with the same filter share one row in the table, so that each Set costs one read unit for each

@@ -88,7 +88,7 @@ func newNetwork(watchers int) *network {
 	fanout := broadcast.New(n, store, broadcast.WithConcurrency(1), broadcast.WithLogger(quiet))
 	n.topics = topic.New(n.memory, store, fanout,
 		topic.WithClock(n.clock.Now), topic.WithLogger(quiet),
-		topic.WithState(values, func(string) (topic.State, bool) { return topic.State{Attributes: []string{"n"}}, true }))
+		topic.WithState(values, func(string) (topic.State, bool) { return topic.State{Attributes: []string{"n", "m"}}, true }))
 	n.router = gatesock.New(gatesock.WithLogger(quiet))
 	n.topics.Register(n.router, topic.AllowAnyone)
 	n.store = store
@@ -286,6 +286,8 @@ func matches() map[string]func(n int) bool {
 		`{"where":{"n":[0,2]}}`:       func(n int) bool { return n == 0 || n == 2 },
 		`{"where":{"n":{"above":1}}}`: func(n int) bool { return n > 1 },
 		`{"where":{"n":{"atLeast":1,"below":3}}}`: func(n int) bool { return n == 1 || n == 2 },
+		`{"changes":["n"]}`:                       func(int) bool { return true },
+		`{"where":{"n":[0,2]},"changes":["m"]}`:   func(n int) bool { return n == 0 || n == 2 },
 	}
 }
 

@@ -108,12 +108,16 @@ func eventOf(v Value) string {
 }
 
 // eventFor returns what a change is for the subscribers with a filter: the new value if it matches,
-// its end if the value before did, and else nothing.
+// unless the value before did and nothing has changed that counts; its end if the value before
+// matched; and else nothing.
 func eventFor(f filter, now, before attributes, beforeUnknown bool) string {
+	matches, matched := f.matches(now), beforeUnknown || f.matches(before)
 	switch {
-	case f.matches(now):
+	case matches && matched && !beforeUnknown && !f.changed(now, before):
+		return ""
+	case matches:
 		return eventSet
-	case !beforeUnknown && !f.matches(before):
+	case !matched:
 		return ""
 	case now.deleted:
 		return eventDelete
@@ -259,11 +263,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// attributes returns the names of the attributes that the conditions name.
+// attributes returns the names of the attributes that the filter names.
 func (f filter) attributes() []string {
-	names := make([]string, 0, len(f.conditions))
+	names := make([]string, 0, len(f.conditions)+len(f.changes))
 	for _, c := range f.conditions {
 		names = append(names, c.attribute)
 	}
-	return names
+	return append(names, f.changes...)
 }

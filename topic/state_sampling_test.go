@@ -164,6 +164,32 @@ func TestSamplingOfEnds(t *testing.T) {
 	})
 }
 
+// A change that does not count takes no turn. One that comes too early waits, and is followed by
+// the latest value, whatever has changed last.
+func TestSamplingOfChanges(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSampling(t)
+		s.subscribe(`{"everyMs":1000,"changes":["n"]}`)
+		require.NoError(t, s.set(t.Context(), "k", `{"n":1,"m":1}`))
+		pass(100 * time.Millisecond)
+		require.NoError(t, s.set(t.Context(), "k", `{"n":1,"m":2}`))
+		require.Equal(t, 100*time.Millisecond, time.Since(s.begun))
+		var waiting sync.WaitGroup
+		waiting.Go(func() { require.NoError(t, s.set(t.Context(), "k", `{"n":2,"m":3}`)) })
+		synctest.Wait()
+		require.NoError(t, s.set(t.Context(), "k", `{"n":2,"m":4}`))
+		require.Equal(t, 100*time.Millisecond, time.Since(s.begun))
+		waiting.Wait()
+		pass(time.Minute)
+		require.NoError(t, s.set(t.Context(), "k", `{"n":2,"m":5}`))
+		require.NoError(t, s.set(t.Context(), "k", `{"n":3,"m":6}`))
+		require.Equal(t, []string{
+			`0 k set {"n":1,"m":1}`, `1000 k set {"n":2,"m":4}`, `61000 k set {"n":3,"m":6}`,
+		}, s.take())
+	})
+}
+
 // A call does not wait beyond its deadline; it does not keep others from waiting either.
 func TestSamplingKeepsTheDeadline(t *testing.T) {
 	t.Parallel()

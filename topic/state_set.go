@@ -146,11 +146,16 @@ func (t *Topics) set(
 	if err != nil {
 		return 0, broadcast.Report{}, fmt.Errorf("topic: setting %.100q of %.100q: %w", key, topic, err)
 	}
+	return t.deliver(ctx, topic, Value{key, stored.Version, data, now}, stored)
+}
+
+// deliver pushes a value that has just been stored, unless that is left to the handler of a stream.
+func (t *Topics) deliver(ctx context.Context, topic string, v Value, s Stored) (int64, broadcast.Report, error) {
 	if t.stream {
-		return stored.Version, broadcast.Report{}, nil
+		return s.Version, broadcast.Report{}, nil
 	}
-	rep, err := t.DeliverValue(ctx, topic, Value{key, stored.Version, data, now}, stored)
-	return stored.Version, rep, err
+	rep, err := t.DeliverValue(ctx, topic, v, s)
+	return s.Version, rep, err
 }
 
 // DeliverValue raises the counter of a state topic and pushes a value that is already stored, or

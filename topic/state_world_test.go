@@ -29,6 +29,15 @@ func (v *watchedValues) StoreValue(ctx context.Context, name, key string, data j
 	return v.Values.StoreValue(ctx, name, key, data)
 }
 
+func (v *watchedValues) ReplaceValue(
+	ctx context.Context, name, key string, version int64, data json.RawMessage,
+) (topic.Stored, error) {
+	if err := v.call("ReplaceValue"); err != nil {
+		return topic.Stored{}, err
+	}
+	return v.Values.ReplaceValue(ctx, name, key, version, data)
+}
+
 func (v *watchedValues) RaiseCounter(ctx context.Context, name string) (int64, error) {
 	if err := v.call("RaiseCounter"); err != nil {
 		return 0, err

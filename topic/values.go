@@ -30,7 +30,7 @@ type Value struct {
 // Deleted reports whether the value is the mark of one that was deleted.
 func (v Value) Deleted() bool { return v.Data == nil }
 
-// Stored is the result of [Values.StoreValue].
+// Stored is the result of [Values.StoreValue] and [Values.ReplaceValue].
 type Stored struct {
 	// Version is that of what was stored.
 	Version int64
@@ -119,6 +119,16 @@ type Values interface {
 	// never takes effect after it has returned without an error, also if its first request to a
 	// backend arrives late. One that returns an error may have stored the value, or may yet.
 	StoreValue(ctx context.Context, topic, key string, data json.RawMessage) (Stored, error)
+
+	// ReplaceValue stores a value like StoreValue, but only in place of a version: that of the value
+	// or the mark that is stored, or 0 if there is nothing or a mark that has expired. If another is
+	// stored, it fails with [ErrChanged], has stored nothing, and never will.
+	//
+	// It takes effect once at most, also if an answer of a backend is lost: the call finds out
+	// whether its own request was carried out, and never takes what it has stored for that of
+	// another. If it cannot find out, since others have replaced the value several times meanwhile,
+	// it returns an error that is not ErrChanged, as it does if it cannot reach the backend.
+	ReplaceValue(ctx context.Context, topic, key string, version int64, data json.RawMessage) (Stored, error)
 
 	// RaiseCounter adds 1, or rarely more, to the counter of a topic, and returns it. A counter
 	// begins at 0, never falls and never expires.

@@ -150,6 +150,8 @@ func callerRows(app *describe.App) [][]string {
 			text = "any"
 		case s.DetailType != "":
 			text += ", " + s.DetailType
+		case s.Topic != "":
+			text += ", " + s.Topic
 		}
 		rows = append(rows, []string{s.Kind, dashed(text)})
 	}
@@ -175,6 +177,9 @@ func needDetails(n describe.Need) string {
 			keys += ", expires by " + t.TimeToLive
 		}
 		details = append(details, keys)
+	}
+	if len(n.Topics) > 0 {
+		details = append(details, "topics "+strings.Join(n.Topics, ", "))
 	}
 	if n.Source != "" {
 		details = append(details, "read by the application itself")

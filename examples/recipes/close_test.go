@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/broadcast"
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/wstest"
@@ -13,7 +14,9 @@ import (
 func TestSignOutClosesTheConnectionsOfTheUser(t *testing.T) {
 	t.Parallel()
 	store, recorder := conn.NewMemory(), wstest.NewRecorder()
-	h := wstest.New(t, newNotices(store, recorder), wstest.WithPoster(recorder))
+	r := gatesock.New()
+	r.Use(conn.Track(store))
+	h := wstest.New(t, r, wstest.WithPoster(recorder))
 	phone, laptop := h.Connect(wstest.WithUser("ann")), h.Connect(wstest.WithUser("ann"))
 	bob := h.Connect(wstest.WithUser("bob"))
 

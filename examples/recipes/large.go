@@ -13,6 +13,11 @@ import (
 	"github.com/gatesock/gatesock/eventmux"
 )
 
+// Notice is a push.
+type Notice struct {
+	Text string `json:"text"`
+}
+
 // newNews returns a function that continues its long broadcasts through a queue.
 func newNews(
 	store conn.Store, api gatesock.ConnectionsAPI, queue sqsrelay.API, queueURL string,

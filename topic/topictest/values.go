@@ -53,7 +53,8 @@ func RunValues(t *testing.T, newHarness NewValuesHarness) {
 
 func valuesPromises() []promise[*valuesFixture] {
 	return slices.Concat(
-		valueChecks(), valueAnswerChecks(), counterChecks(), valuePageChecks(), filterChecks(), turnChecks(),
+		valueChecks(), replaceChecks(), valueAnswerChecks(), replaceAnswerChecks(),
+		counterChecks(), valuePageChecks(), filterChecks(), turnChecks(),
 	)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -21,6 +22,11 @@ type remote struct {
 	itself  bool // what the first attempt has stored is taken for what was before
 	arrives bool // a late request is carried out
 	turns   int  // how often a turn without an answer is asked for
+
+	// forgets means that a call without an answer does not know its own value, and reports that
+	// another was faster; and twice, that it then replaces what it finds.
+	forgets, twice bool
+	versions       bool // it takes whatever is newer for its own value
 }
 
 func (r remote) harness(testing.TB, func() time.Time) ValuesHarness {
@@ -43,6 +49,26 @@ func (r remote) lose(n int, meanwhile func()) (topic.Values, func() bool) {
 			if s.BeforeUnknown = true; r.itself {
 				s.BeforeUnknown, s.Before = false, data
 			}
+			return s, err
+		},
+		replace: func(ctx context.Context, name, key string, version int64, data json.RawMessage) (topic.Stored, error) {
+			s, err := r.ReplaceValue(ctx, name, key, version, data)
+			if err != nil {
+				return s, err
+			}
+			if meanwhile != nil {
+				meanwhile()
+			}
+			v, err := r.GetValue(ctx, name, key)
+			switch {
+			case r.forgets:
+				return topic.Stored{}, topic.ErrChanged
+			case r.twice:
+				return r.ReplaceValue(ctx, name, key, v.Version, data)
+			case r.versions:
+				s.Version = v.Version
+			}
+			s.BeforeUnknown = true
 			return s, err
 		},
 		raise: func(ctx context.Context, name string) (int64, error) {
@@ -68,6 +94,10 @@ func (r remote) late(n int) (topic.Values, func() bool) {
 			again = func() { _, _ = r.StoreValue(ctx, name, key, data) }
 			return r.StoreValue(ctx, name, key, data)
 		},
+		replace: func(ctx context.Context, name, key string, version int64, data json.RawMessage) (topic.Stored, error) {
+			again = func() { _, _ = r.StoreValue(ctx, name, key, data) }
+			return r.ReplaceValue(ctx, name, key, version, data)
+		},
 	}
 	return values, func() bool {
 		if n == 1 && r.arrives {
@@ -87,13 +117,16 @@ func TestBrokenAnswersOfValues(t *testing.T) {
 		"copes":                            {remote{turns: 1}, nil},
 		"fails":                            {remote{turns: 1, fails: true}, []string{"value-answer-lost", "counter-answer-lost"}},
 		"takes itself for what was before": {remote{turns: 1, itself: true}, []string{"value-answer-lost"}},
-		"writes again when it is late":     {remote{turns: 1, arrives: true}, []string{"value-late"}},
+		"writes again when it is late":     {remote{turns: 1, arrives: true}, []string{"value-late", "replace-late"}},
+		"takes its own value for another":  {remote{turns: 1, forgets: true}, []string{"replace-answer-lost", "replace-overtaken"}},
+		"replaces its own value":           {remote{turns: 1, twice: true}, []string{"replace-answer-lost", "replace-overtaken"}},
+		"takes what is newer for its own":  {remote{turns: 1, versions: true}, []string{"replace-overtaken"}},
 		"believes that another pushes":     {remote{turns: 3}, []string{"turn-answer-lost"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var failed []string
-			for _, p := range valueAnswerChecks() {
+			for _, p := range slices.Concat(valueAnswerChecks(), replaceAnswerChecks()) {
 				newHarness := NewValuesHarness(func(_ testing.TB, now func() time.Time) ValuesHarness {
 					r := c.remote
 					r.Memory = topic.NewMemory(topic.WithMemoryClock(now))

@@ -27,6 +27,7 @@ type altered struct {
 	topic.Values
 
 	store   func(ctx context.Context, name, key string, data json.RawMessage) (topic.Stored, error)
+	replace func(ctx context.Context, name, key string, version int64, data json.RawMessage) (topic.Stored, error)
 	raise   func(ctx context.Context, name string) (int64, error)
 	counts  func(ctx context.Context, names []string) ([]int64, error)
 	get     func(ctx context.Context, name, key string) (topic.Value, error)
@@ -41,6 +42,15 @@ func (a *altered) StoreValue(ctx context.Context, name, key string, data json.Ra
 		return a.Values.StoreValue(ctx, name, key, data)
 	}
 	return a.store(ctx, name, key, data)
+}
+
+func (a *altered) ReplaceValue(
+	ctx context.Context, name, key string, version int64, data json.RawMessage,
+) (topic.Stored, error) {
+	if a.replace == nil {
+		return a.Values.ReplaceValue(ctx, name, key, version, data)
+	}
+	return a.replace(ctx, name, key, version, data)
 }
 
 func (a *altered) RaiseCounter(ctx context.Context, name string) (int64, error) {
@@ -93,7 +103,7 @@ func (a *altered) TakeTurn(ctx context.Context, t topic.Turn) (topic.Taken, erro
 }
 
 func brokenValueStores() []brokenValues {
-	return slices.Concat(brokenByValue(), brokenByPage(), brokenByFilter())
+	return slices.Concat(brokenByValue(), brokenByReplacing(), brokenByPage(), brokenByFilter())
 }
 
 func brokenByValue() []brokenValues {
@@ -166,7 +176,7 @@ func brokenByValue() []brokenValues {
 					return p, err
 				},
 			}
-		}, []string{"value-versions", "value-race"}},
+		}, []string{"value-versions", "value-race", "replace", "replace-mark", "replace-race"}},
 		{"deletes without a mark", func(m *topic.Memory, _ func() time.Time) topic.Values {
 			hide := func(v topic.Value) topic.Value {
 				if v.Deleted() {
@@ -186,13 +196,15 @@ func brokenByValue() []brokenValues {
 					return p, err
 				},
 			}
-		}, []string{"value-versions", "value-mark", "page-changing"}},
+		}, []string{"value-versions", "value-mark", "replace-mark", "page-changing"}},
 		{"marks do not expire", func(_ *topic.Memory, now func() time.Time) topic.Values {
 			begun := now()
 			still := topic.NewMemory(topic.WithMemoryClock(func() time.Time { return begun }))
 			m := topic.NewMemory(topic.WithMemoryClock(now))
-			return &altered{Values: m, store: still.StoreValue, get: still.GetValue, read: still.ReadValues}
-		}, []string{"value-stored", "value-mark", "value-mark-returns"}},
+			return &altered{
+				Values: m, store: still.StoreValue, replace: still.ReplaceValue, get: still.GetValue, read: still.ReadValues,
+			}
+		}, []string{"value-stored", "value-mark", "value-mark-returns", "replace-mark"}},
 		{"a value that replaces a mark expires", func(m *topic.Memory, now func() time.Time) topic.Values {
 			var mu sync.Mutex
 			marked := map[string]time.Time{}

@@ -165,6 +165,8 @@ func checkValueInvalid(ctx context.Context, t *probe, f *valuesFixture) {
 	for _, name := range names {
 		_, err := v.StoreValue(ctx, name, "k", json.RawMessage(`1`))
 		t.invalid(err, "StoreValue in %.20q", name)
+		_, err = v.ReplaceValue(ctx, name, "k", 0, json.RawMessage(`1`))
+		t.invalid(err, "ReplaceValue in %.20q", name)
 		_, err = v.RaiseCounter(ctx, name)
 		t.invalid(err, "RaiseCounter of %.20q", name)
 		_, err = v.Counters(ctx, []string{"a", name})
@@ -185,6 +187,8 @@ func checkValueInvalid(ctx context.Context, t *probe, f *valuesFixture) {
 	for _, key := range []string{"", "\xff", long} {
 		_, err := v.StoreValue(ctx, "a", key, json.RawMessage(`1`))
 		t.invalid(err, "StoreValue of %.20q", key)
+		_, err = v.ReplaceValue(ctx, "a", key, 0, json.RawMessage(`1`))
+		t.invalid(err, "ReplaceValue of %.20q", key)
 		_, err = v.GetValue(ctx, "a", key)
 		t.invalid(err, "GetValue of %.20q", key)
 		other := turn
@@ -212,6 +216,7 @@ func checkValueContexts(ctx context.Context, t *probe, f *valuesFixture) {
 	for i := range f.Values {
 		v := f.values(i)
 		_, storeErr := v.StoreValue(ended, "a", "k", json.RawMessage(`1`))
+		_, replaceErr := v.ReplaceValue(ended, "a", "k", 0, json.RawMessage(`1`))
 		_, raiseErr := v.RaiseCounter(ended, "a")
 		_, countersErr := v.Counters(ended, []string{"a"})
 		_, getErr := v.GetValue(ended, "a", "k")
@@ -219,7 +224,7 @@ func checkValueContexts(ctx context.Context, t *probe, f *valuesFixture) {
 		_, filtersErr := v.ReadFilters(ended, "a")
 		_, turnErr := v.TakeTurn(ended, topic.Turn{Topic: "a", Filter: "id", Key: "k", Every: time.Second})
 		for j, err := range []error{
-			storeErr, raiseErr, countersErr, getErr, readErr, filtersErr, turnErr,
+			storeErr, replaceErr, raiseErr, countersErr, getErr, readErr, filtersErr, turnErr,
 			v.KeepFilter(ended, "a", kept), v.DropFilter(ended, "a", kept),
 		} {
 			t.that(errors.Is(err, cause), "call %d with a context that has ended returns the error %v", j, err)

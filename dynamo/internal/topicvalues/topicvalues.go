@@ -19,6 +19,11 @@
 // set the version to more than the bounds of all attempts before, so that none of these can succeed
 // any more. Versions only grow. A bound that is too low, because clocks differ, is raised to the
 // version that was found, and the update made again.
+//
+// An update that replaces a version has the condition that this version is stored, so none of its
+// attempts can be carried out once it is not. If an attempt before had no answer, the item shows
+// whether it was carried out: it has the nonces of the last four updates of this kind. Others that
+// store a value leave them there. docs/adr/0037-values-are-replaced-by-version.md explains it.
 package topicvalues
 
 import (
@@ -81,20 +86,29 @@ func checkKey(ctx context.Context, name, key string) error {
 
 // StoreValue implements [topic.Values].
 func (s *Store) StoreValue(ctx context.Context, name, key string, data json.RawMessage) (topic.Stored, error) {
-	if err := checkKey(ctx, name, key); err != nil {
+	w, err := s.begin(ctx, name, key, data)
+	if err != nil {
 		return topic.Stored{}, err
 	}
-	if len(data) > MaxDataBytes {
-		return topic.Stored{}, fmt.Errorf("%w: the value %.60q has %d bytes, the limit is %d",
-			topic.ErrInvalid, key, len(data), MaxDataBytes)
-	}
-	w := &writing{s: s, key: s.t.ValueKey(name, key), data: data, now: s.t.Clock()}
-	w.bound = w.now.UnixMicro()
 	stored, err := w.run(ctx)
 	if err != nil {
 		return topic.Stored{}, fmt.Errorf("store the value %.100q of topic %.100q: %w", key, name, err)
 	}
 	return stored, nil
+}
+
+// begin checks the arguments of a call that stores a value.
+func (s *Store) begin(ctx context.Context, name, key string, data json.RawMessage) (*writing, error) {
+	if err := checkKey(ctx, name, key); err != nil {
+		return nil, err
+	}
+	if len(data) > MaxDataBytes {
+		return nil, fmt.Errorf("%w: the value %.60q has %d bytes, the limit is %d",
+			topic.ErrInvalid, key, len(data), MaxDataBytes)
+	}
+	w := &writing{s: s, key: s.t.ValueKey(name, key), data: data, now: s.t.Clock()}
+	w.bound = w.now.UnixMicro()
+	return w, nil
 }
 
 // writing is a value that is being stored.
@@ -150,6 +164,11 @@ func (w *writing) failed(err error) error {
 
 func (w *writing) first() int64 { return w.now.Add(-headStart).UnixMicro() }
 
+// expiry is that of a mark.
+func (w *writing) expiry() types.AttributeValue {
+	return table.Number(w.now.Add(topic.MarkTime).Unix() + 1)
+}
+
 func (w *writing) update() *dynamodb.UpdateItemInput {
 	set := "SET v = if_not_exists(v, :first) + :one"
 	values := table.Item{":first": table.Number(w.first()), ":one": table.Number(1)}
@@ -160,7 +179,7 @@ func (w *writing) update() *dynamodb.UpdateItemInput {
 	set += ", t = :time"
 	if w.data == nil {
 		set += ", " + table.Expiry + " = :exp REMOVE d"
-		values[":exp"] = table.Number(w.now.Add(topic.MarkTime).Unix() + 1)
+		values[":exp"] = w.expiry()
 	} else {
 		set += ", d = :data REMOVE " + table.Expiry
 		values[":data"] = table.Text(string(w.data))
@@ -189,11 +208,18 @@ func (w *writing) stored(old table.Item) (topic.Stored, error) {
 		r.Version = w.bound
 		return r, nil
 	}
-	text, err := table.GetText(old, attrData)
-	if err == nil && text != "" {
-		r.Before = json.RawMessage(text)
-	}
+	before, err := beforeOf(old)
+	r.Before = before
 	return r, err
+}
+
+// beforeOf returns the data in an item, or nil if there is none.
+func beforeOf(old table.Item) (json.RawMessage, error) {
+	text, err := table.GetText(old, attrData)
+	if err != nil || text == "" {
+		return nil, err
+	}
+	return json.RawMessage(text), nil
 }
 
 // RaiseCounter implements [topic.Values]. If the answer to an attempt is lost, the counter may grow

@@ -131,6 +131,15 @@ func resourceDamage() map[string]damage {
 		"event rule without permission": {func(c *cloud) {
 			c.app.Sources = append(c.app.Sources, describe.Source{Kind: "eventbridge", Name: "app"})
 		}, []string{"error source-permission eventbridge app"}},
+		"rule of devices without permission": {func(c *cloud) {
+			c.app.Sources = append(c.app.Sources, describe.Source{Kind: "iot", Name: "readings", Topic: "+/readings"})
+			c.app.Needs = append(c.app.Needs, describe.Need{Kind: "iot", Variable: "IOT_ENDPOINT", Topics: []string{"+/commands"}})
+		}, []string{"error variable-missing chat-app", "error source-permission iot readings"}},
+		"rule of devices with permission": {func(c *cloud) {
+			c.app.Sources = append(c.app.Sources, describe.Source{Kind: "iot", Name: "readings", Topic: "+/readings"})
+			c.policies[app] = strings.Replace(c.policies[app], `"Statement":[`, `"Statement":[{"Effect":"Allow","Principal":{"Service":"iot.amazonaws.com"},
+				"Action":"lambda:InvokeFunction","Condition":{"ArnLike":{"AWS:SourceArn":"arn:aws:iot:eu-central-1:123456789012:rule/chat_ReadingsRule_1"}}},`, 1)
+		}, []string{}},
 		"topic with permission": {func(c *cloud) {
 			c.app.Sources = append(c.app.Sources, describe.Source{Kind: "sns", Name: "news"})
 			c.policies[app] = strings.Replace(c.policies[app], `"Statement":[`, `"Statement":[{"Effect":"Allow","Principal":{"Service":"sns.amazonaws.com"},

@@ -59,7 +59,7 @@ func (x *examination) readNeeds(ctx context.Context) error {
 			read, fallback = x.readQueue, x.target.Queues
 		case gatesock.NeedConnections:
 			read = x.readDomain
-		case gatesock.NeedMetrics, gatesock.NeedSetting:
+		case gatesock.NeedMetrics, gatesock.NeedIoT, gatesock.NeedSetting:
 			continue
 		default:
 			x.report.leaveOut(fmt.Sprintf("the need %s, which is a %s", n.Variable, n.Kind))
@@ -120,7 +120,7 @@ func (x *examination) checkNeed(f *function, n describe.Need) {
 		x.checkNamed(f, n, value, x.queues[value] != nil && x.queues[value].state == absent, x.target.Queues)
 	case gatesock.NeedConnections:
 		x.checkEndpoint(f, n, value)
-	case gatesock.NeedMetrics, gatesock.NeedSetting:
+	case gatesock.NeedMetrics, gatesock.NeedIoT, gatesock.NeedSetting:
 	}
 }
 

@@ -37,6 +37,8 @@ func (x *examination) examineSources(ctx context.Context) error {
 			x.checkCaller(s, "sns.amazonaws.com")
 		case "eventbridge":
 			x.checkCaller(s, "events.amazonaws.com")
+		case "iot":
+			x.checkCaller(s, "iot.amazonaws.com")
 		}
 		if err != nil {
 			return err

@@ -40,6 +40,10 @@ func Draw(t *rapid.T) *describe.App {
 	if d.maybe("limit") {
 		app.Limits = []describe.Limit{{Name: d.name().Draw(t, "limit's name"), By: "user", Rate: 0.5, Burst: 3, Routes: keys}}
 	}
+	if d.maybe("rule") {
+		app.Sources = []describe.Source{{Kind: "iot", Name: "readings", Topic: d.name().Draw(t, "filter")}}
+		app.Needs = []describe.Need{{Kind: "iot", Variable: "IOT", Topics: []string{d.name().Draw(t, "topic")}}}
+	}
 	return app
 }
 

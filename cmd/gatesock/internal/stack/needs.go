@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gatesock/gatesock/describe"
+	"github.com/gatesock/gatesock/internal/iotrule"
 )
 
 // Figures of queues.
@@ -53,6 +54,9 @@ func (b *builder) needs() {
 			v.Value = Resource{Kind: QueueKind, ID: b.addQueue(n)}
 		case "setting":
 			v.Value = Resource{Kind: Setting, Parameter: fromVariable(n.Variable)}
+		case "iot":
+			b.checkTopics(n)
+			v.Value = Resource{Kind: IoTKind, Parameter: fromVariable(n.Variable)}
 		case "metrics":
 			b.addMetrics(n)
 			v.Value = Resource{Kind: Literal, Name: n.Default}
@@ -161,3 +165,23 @@ func (b *builder) addMetrics(n describe.Need) {
 		b.namespace = n.Default
 	}
 }
+
+// checkTopics adds an error for topics of devices that a policy of IAM cannot name, or that would
+// be others in it.
+func (b *builder) checkTopics(n describe.Need) {
+	if len(n.Topics) == 0 {
+		b.fail("the need %s has no topics", n.Variable)
+	}
+	for _, topic := range n.Topics {
+		if why := iotrule.FilterFault(topic); why != "" {
+			b.fail("the need %s has the topic %q: %s", n.Variable, topic, why)
+		}
+		if strings.ContainsAny(topic, "*?") {
+			b.fail("the need %s has the topic %q: * and ? would be wildcards in a policy of IAM", n.Variable, topic)
+		}
+	}
+}
+
+// inPolicy returns a topic filter of MQTT as a part of a resource of IAM. Its * stands for slashes
+// too, so that it can match more than the filter.
+func inPolicy(filter string) string { return strings.NewReplacer("+", "*", "#", "*").Replace(filter) }

@@ -27,6 +27,9 @@ type Parameter struct {
 	Pattern string
 	// Variable is the environment variable of a setting of the application; empty for others.
 	Variable string
+	// IoT reports whether it is the host of the data endpoint of AWS IoT. A format that can look it up
+	// leaves the parameter out.
+	IoT bool
 }
 
 // Names of parameters of each plan.
@@ -51,6 +54,13 @@ func (b *builder) parameters() {
 				b.fail("the default of the setting %s has %d bytes, and can have %d", n.Variable, len(n.Default), maxValue)
 			}
 			b.addParameter(setting(n))
+		}
+		if n.Kind == "iot" {
+			b.addParameter(Parameter{
+				Name: fromVariable(n.Variable), Required: true, IoT: true, Pattern: `[a-z0-9-]+(\.[a-z0-9-]+)+`,
+				Description: "The host of the account's data endpoint of AWS IoT in this Region, which is the output of " +
+					"aws iot describe-endpoint --endpoint-type iot:Data-ATS",
+			})
 		}
 	}
 	for _, s := range b.plan.Sources {

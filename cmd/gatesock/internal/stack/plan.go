@@ -91,6 +91,8 @@ const (
 	StreamKind  Kind = "stream"      // a Kinesis stream
 	TableStream Kind = "tablestream" // the stream of a DynamoDB table
 	RuleKind    Kind = "rule"        // a rule of EventBridge
+	IoTKind     Kind = "iot"         // the data endpoint of AWS IoT
+	DeviceTopic Kind = "devicetopic" // topics of MQTT, in the account and the Region of the stack
 	Setting     Kind = "setting"     // a parameter
 	Literal     Kind = "literal"     // a value that is known, as the Name
 )
@@ -101,12 +103,13 @@ type Resource struct {
 	Kind Kind
 	// ID is that of a table or a queue of the stack, or of the table of a TableStream.
 	ID string
-	// Name is the name of a resource outside, in the account and the Region of the stack.
+	// Name is the name of a resource outside, in the account and the Region of the stack. That of a
+	// DeviceTopic has the wildcards of IAM, and is to be quoted.
 	Name string
 	// ARN is the ARN of a resource outside.
 	ARN string
 	// Parameter is the name of the parameter that is a setting, or that has the ARN of a resource
-	// outside.
+	// outside, or the host of an endpoint.
 	Parameter string
 }
 
@@ -156,7 +159,8 @@ type Queue struct {
 
 // Source is something that calls a function, besides the API.
 type Source struct {
-	// Kind is "http", "sqs", "sns", "dynamodb", "kinesis", "schedule" or "eventbridge".
+	// Kind is "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge" or
+	// "iot".
 	Kind string
 	ID   string
 	// Function is the ID of the function.
@@ -174,6 +178,9 @@ type Source struct {
 	// EventSource and DetailType select events of a bus. EventSource is "*" for all, DetailType is
 	// empty for all. Both are to be quoted.
 	EventSource, DetailType string
+	// Rule is the name of a rule of AWS IoT in the program, and SQL its statement, which is to be
+	// quoted.
+	Rule, SQL string
 }
 
 // Function returns the function with an ID. It panics if there is none.

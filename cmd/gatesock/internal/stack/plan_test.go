@@ -297,6 +297,42 @@ func TestMistakes(t *testing.T) {
 			stack.Options{},
 			`the source sns has the name "a\nb"`,
 		},
+		"a rule's name": {
+			func(app *describe.App) { app.Sources[1] = describe.Source{Kind: "iot", Name: "a-b", Topic: "a"} },
+			stack.Options{},
+			`the source iot has the name "a-b": use letters, digits and underscores only`,
+		},
+		"a rule's filter": {
+			func(app *describe.App) { app.Sources[1] = describe.Source{Kind: "iot", Name: "a", Topic: "a' OR '"} },
+			stack.Options{},
+			`the source iot a has the topic filter "a' OR '": use printable`,
+		},
+		"two rules": {
+			func(app *describe.App) {
+				app.Sources = append(app.Sources, describe.Source{Kind: "iot", Name: "a_b", Topic: "a"}, describe.Source{Kind: "iot", Name: "aB", Topic: "a"})
+			},
+			stack.Options{},
+			"the source iot a_b and the source iot aB would both have the name ABRule",
+		},
+		"no topics": {
+			func(app *describe.App) { app.Needs = append(app.Needs, describe.Need{Kind: "iot", Variable: "IOT"}) },
+			stack.Options{},
+			"the need IOT has no topics",
+		},
+		"a topic of nothing": {
+			func(app *describe.App) {
+				app.Needs = append(app.Needs, describe.Need{Kind: "iot", Variable: "IOT", Topics: []string{"a", "b#"}})
+			},
+			stack.Options{},
+			`the need IOT has the topic "b#": + and # must be alone in their level`,
+		},
+		"a topic that is more in a policy": {
+			func(app *describe.App) {
+				app.Needs = append(app.Needs, describe.Need{Kind: "iot", Variable: "IOT", Topics: []string{"a*"}})
+			},
+			stack.Options{},
+			`the need IOT has the topic "a*": * and ? would be wildcards`,
+		},
 		"a schedule's name": {
 			func(app *describe.App) { app.Sources[1].Name = strings.Repeat("s", 65) },
 			stack.Options{},

@@ -22,8 +22,12 @@ func (b *builder) rights() {
 	for i := range b.plan.Functions {
 		f := &b.plan.Functions[i]
 		for _, v := range f.Variables {
-			if actions := b.actions(f, b.needOf(v.Name)); len(actions) > 0 {
-				f.allow(actions, v.Value)
+			n := b.needOf(v.Name)
+			actions := b.actions(f, n)
+			for _, on := range resources(n, v.Value) {
+				if len(actions) > 0 {
+					f.allow(actions, on)
+				}
 			}
 		}
 		for _, s := range b.plan.Sources {
@@ -33,6 +37,19 @@ func (b *builder) rights() {
 		}
 		f.RecursiveLoop = b.readsWhatItSends(f)
 	}
+}
+
+// resources returns what the rights of a need are on: the value of its variable, or the topics to
+// which the program publishes.
+func resources(n describe.Need, value Resource) []Resource {
+	if n.Kind != "iot" {
+		return []Resource{value}
+	}
+	var list []Resource
+	for _, topic := range n.Topics {
+		list = append(list, Resource{Kind: DeviceTopic, Name: inPolicy(topic)})
+	}
+	return list
 }
 
 // allow adds actions to the right on a resource.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatesock/gatesock/describe"
 	"github.com/gatesock/gatesock/dynamo"
+	"github.com/gatesock/gatesock/internal/iotrule"
 )
 
 // anyName is the name of a source that takes the events of every queue, topic, and so on.
@@ -33,6 +34,8 @@ func (b *builder) sources() {
 			b.schedule(s)
 		case "eventbridge":
 			b.busSource(s)
+		case "iot":
+			b.deviceRule(s)
 		default:
 			b.fail("the description has a source of the kind %q, which this version of gatesock does not know", s.Kind)
 		}
@@ -54,7 +57,7 @@ func suffixes(s Source) []string {
 		return []string{"Url", "UrlPermission", "InvokePermission"}
 	case s.Schedule != "":
 		return []string{"", "Role"}
-	case s.Kind == "schedule":
+	case s.Kind == "schedule", s.Kind == "iot":
 		return []string{"", "Permission"}
 	case s.Kind == "sns", s.Kind == "eventbridge":
 		return []string{"Source", "Permission"}
@@ -200,4 +203,15 @@ func (b *builder) hasGroup(group string) bool {
 func (b *builder) busSource(d describe.Source) {
 	id := identifier(d.Name) + identifier(d.DetailType)
 	b.addSource(d, Source{ID: withSuffix(id, "Events"), EventSource: d.Name, DetailType: d.DetailType})
+}
+
+// deviceRule adds a rule of AWS IoT.
+func (b *builder) deviceRule(d describe.Source) {
+	if why := iotrule.NameFault(d.Name); why != "" {
+		b.fail("the source iot has the name %q: %s", d.Name, why)
+	}
+	if why := iotrule.FilterFault(d.Topic); why != "" {
+		b.fail("the source iot %s has the topic filter %q: %s", shown(d.Name), d.Topic, why)
+	}
+	b.addSource(d, Source{ID: withSuffix(identifier(d.Name), "Rule"), Rule: d.Name, SQL: iotrule.SQL(d.Name, d.Topic)})
 }

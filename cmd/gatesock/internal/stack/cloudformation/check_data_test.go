@@ -5,10 +5,12 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/gatesock/gatesock/describe"
 )
 
-// connections is the only resource of a policy that may have wildcards: the methods and connections
-// of this stage of this API.
+// connections are the methods and connections of this stage of this API. Only they and the topics of
+// devices may have wildcards in a policy.
 const connections = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/${StageName}/*/@connections/*"
 
 // policies checks that no role may do more than one application needs.
@@ -22,7 +24,7 @@ func (c *checker) policies() {
 					}
 				}
 				for _, resource := range list(at(s, "Resource")) {
-					if sub := text(resource, "Fn::Sub"); strings.Contains(fmt.Sprint(resource), "*") && sub != connections {
+					if sub := text(resource, "Fn::Sub"); strings.Contains(fmt.Sprint(resource), "*") && sub != connections && !c.isTopic(sub) {
 						c.fail("%s allows something on %v", id, resource)
 					}
 				}
@@ -46,6 +48,11 @@ func (c *checker) needs() {
 		for _, action := range n.Actions {
 			if !slices.ContainsFunc(functions, func(function string) bool {
 				value := c.property(function, "Environment", "Variables", n.Variable)
+				if n.Kind == "iot" {
+					return text(value, "Fn::Sub") != "" && !slices.ContainsFunc(n.Topics, func(topic string) bool {
+						return !c.may(function, action, any(tree{"Fn::Sub": topicARN(topic)}))
+					})
+				}
 				on := any(tree{"Fn::GetAtt": []any{text(value, "Ref"), "Arn"}})
 				if n.Kind == "connections" {
 					on = tree{"Fn::Sub": connections}
@@ -56,6 +63,24 @@ func (c *checker) needs() {
 			}
 		}
 	}
+}
+
+// topicARN returns the resource of a policy for topics of devices.
+func topicARN(filter string) string {
+	level := strings.Split(filter, "/")
+	for i := range level {
+		if level[i] == "+" || level[i] == "#" {
+			level[i] = "*"
+		}
+	}
+	return "arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}:topic/" + strings.Join(level, "/")
+}
+
+// isTopic reports whether a resource of a policy is the topics that a need has.
+func (c *checker) isTopic(resource string) bool {
+	return slices.ContainsFunc(c.app.Needs, func(n describe.Need) bool {
+		return slices.ContainsFunc(n.Topics, func(topic string) bool { return topicARN(topic) == resource })
+	})
 }
 
 // tables checks that no table is lost, and that items expire.

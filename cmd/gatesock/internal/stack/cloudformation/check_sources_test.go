@@ -2,7 +2,11 @@ package cloudformation_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
+
+	"github.com/gatesock/gatesock/describe"
+	"github.com/gatesock/gatesock/eventmux"
 )
 
 // sources checks that everything that the program expects to be called by is there, and may call.
@@ -25,6 +29,14 @@ func (c *checker) sources() {
 		}
 		calls["eventbridge"]++
 	}
+	for _, id := range c.of("AWS::IoT::TopicRule") {
+		for _, action := range list(c.property(id, "TopicRulePayload", "Actions")) {
+			c.called(id, at(action, "Lambda", "FunctionArn"), "iot.amazonaws.com", tree{"Fn::GetAtt": []any{id, "Arn"}})
+		}
+		if sql, _ := c.property(id, "TopicRulePayload", "Sql").(string); c.rule(sql) {
+			calls["iot"]++
+		}
+	}
 	for _, id := range c.of("AWS::Lambda::EventSourceMapping") {
 		function := text(c.property(id, "FunctionName"), "Ref")
 		for kind, action := range map[string]string{
@@ -41,6 +53,13 @@ func (c *checker) sources() {
 			c.fail("%d sources %s of the program call it, and there are %d", calls[kind], kind, n)
 		}
 	}
+}
+
+// rule reports whether a statement is that of a rule of the program.
+func (c *checker) rule(sql string) bool {
+	return slices.ContainsFunc(c.app.Sources, func(s describe.Source) bool {
+		return s.Kind == "iot" && sql == eventmux.IoTSQL(s.Name, s.Topic)
+	})
 }
 
 // expected returns how many sources of each kind the stack must have. A source for any queue is one

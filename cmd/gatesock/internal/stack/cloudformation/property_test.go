@@ -118,11 +118,13 @@ func (g generator) route() describe.Route {
 }
 
 func (g generator) source() describe.Source {
-	s := describe.Source{Kind: oneOf(g, "kind", "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge", "custom")}
+	s := describe.Source{Kind: oneOf(g, "kind", "http", "sqs", "sns", "dynamodb", "kinesis", "schedule", "eventbridge", "iot", "custom")}
 	switch {
 	case s.Kind == "http":
 	case g.careless:
-		s.Name = g.name("name")
+		s.Name, s.Topic = g.name("name"), g.name("filter")
+	case s.Kind == "iot":
+		s.Name, s.Topic = oneOf(g, "name", "one", "two_b", "Three"), oneOf(g, "filter", "+/a", "$aws/events/#", "a b: c, $d/+")
 	case s.Kind == "schedule":
 		s.Name = oneOf(g, "name", "sweep", "*", "default/a", "b/c", "arn:aws:events:eu-west-1:111122223333:rule/d")
 	default:
@@ -136,7 +138,7 @@ func (g generator) source() describe.Source {
 
 func (g generator) need() describe.Need {
 	n := describe.Need{
-		Kind:        oneOf(g, "kind", "connections", "table", "queue", "setting", "metrics"),
+		Kind:        oneOf(g, "kind", "connections", "table", "queue", "setting", "metrics", "iot"),
 		Variable:    oneOf(g, "variable", "AA", "BB_TABLE", "CC_QUEUE", "DD_EE", "FF1"),
 		Description: g.name("description"), Default: g.name("default"), Example: g.name("example"),
 		Optional: rapid.Bool().Draw(g.T, "optional"),
@@ -153,6 +155,12 @@ func (g generator) need() describe.Need {
 		n.Table = &describe.TableKeys{PartitionKey: "pk", SortKey: oneOf(g, "sort", "", "sk"), TimeToLive: oneOf(g, "ttl", "", "exp", "no")}
 	case "metrics":
 		n.Default = oneOf(g, "namespace", "gatesock", "my/app:1 ", "AWS/Lambda", "a-b.c#d_e", "")
+	case "iot":
+		n.Actions = []string{"iot:Publish"}
+		n.Topics = []string{oneOf(g, "topic", "+/a", "#", "a b: c, $d/+"), "news"}
+		if g.careless {
+			n.Topics = n.Topics[:oneOf(g, "topics", 0, 1)]
+		}
 	case "queue":
 		n.Actions = []string{"sqs:SendMessage"}
 		n.Source = oneOf(g, "source", "", "*", "relay")

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack/stacktest"
+	"github.com/gatesock/gatesock/eventmux"
 )
 
 func TestStructure(t *testing.T) {
@@ -171,6 +172,32 @@ func TestBrokenSAM(t *testing.T) {
 			require.NoError(t, err)
 			m.change(template["Resources"].(tree))
 			require.Contains(t, strings.Join(problems(s.App, expand(template)), "\n"), m.want)
+		})
+	}
+}
+
+// TestBrokenRules breaks what devices need.
+func TestBrokenRules(t *testing.T) {
+	t.Parallel()
+	sql := eventmux.IoTSQL("readings", "+/+/commands")
+	for name, m := range map[string]mutant{
+		"no rule":              {drop("ReadingsRule"), "1 sources iot of the program call it, and there are 2"},
+		"another filter":       {set(sql, "ReadingsRule", "Properties", "TopicRulePayload", "Sql"), "1 sources iot of the program call it, and there are 2"},
+		"no permission":        {drop("ReadingsRulePermission"), "ReadingsRule may not invoke its function"},
+		"a permission for all": {set(nil, "ReadingsRulePermission", "Properties", "SourceArn"), "ReadingsRule may not invoke its function"},
+		"every topic": {func(r tree) {
+			statement(r, 1)["Resource"] = tree{"Fn::Sub": "arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}:topic/*"}
+		}, "AppRole allows something on map[Fn::Sub:arn:${AWS::Partition}:iot:"},
+		"a topic less": {func(r tree) { statement(r, 2)["Action"] = "iot:Connect" }, "no function may do iot:Publish for IOT_ENDPOINT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := stacktest.Services(t)["sources"]
+			template, err := parse(formats()[0].template(t, s))
+			require.NoError(t, err)
+			require.Empty(t, problems(s.App, template))
+			m.change(template["Resources"].(tree))
+			require.Contains(t, strings.Join(problems(s.App, template), "\n"), m.want)
 		})
 	}
 }

@@ -71,6 +71,9 @@ func (v view) Value(r stack.Resource) string {
 	if r.Kind == stack.Literal {
 		return quote(r.Name)
 	}
+	if r.Kind == stack.IoTKind {
+		return "!Sub https://${" + r.Parameter + "}"
+	}
 	return "!Ref " + cmp.Or(r.ID, r.Parameter)
 }
 
@@ -92,6 +95,8 @@ func arn(r stack.Resource) string {
 		return quote(r.ARN)
 	case r.Kind == stack.StreamKind:
 		return fmt.Sprintf(here, "kinesis", "stream/"+r.Name)
+	case r.Kind == stack.DeviceTopic:
+		return "!Sub " + inQuotes("arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}:topic/"+r.Name)
 	case r.Kind == stack.TopicKind:
 		return fmt.Sprintf(here, "sns", r.Name)
 	default:

@@ -202,9 +202,15 @@ func Sources() *describe.App {
 		{Kind: "schedule", Name: "arn:aws:scheduler:eu-west-1:111122223333:schedule/default/yearly"},
 		{Kind: "eventbridge", Name: "com.example.orders", DetailType: "order: created, [new] ${x}"},
 		{Kind: "eventbridge", Name: "*"},
+		{Kind: "iot", Name: "readings", Topic: "+/+/readings"},
+		{Kind: "iot", Name: "presence_2", Topic: "$aws/events/presence/+/#"},
 		{Kind: "custom", Name: "warmer"},
 	}
 	app.Needs = []describe.Need{
+		{
+			Kind: "iot", Variable: "IOT_ENDPOINT", Actions: []string{"iot:Publish"},
+			Topics: []string{"+/+/commands", "all: 1/$x, y/#", "news"},
+		},
 		{Kind: "queue", Variable: "JOBS", Actions: []string{"sqs:SendMessage"}, Source: "jobs"},
 		{Kind: "queue", Variable: "MAIL_QUEUE", Actions: []string{"sqs:SendMessage"}},
 		{Kind: "setting", Variable: "SIZE", Default: "10"},

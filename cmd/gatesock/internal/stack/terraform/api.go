@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack"
@@ -32,6 +33,12 @@ func (w *writer) data() {
 	if w.usesAccount() {
 		w.resource("data.aws_caller_identity", "current", "the account", func(*body) {})
 	}
+	if slices.ContainsFunc(w.plan.Parameters, isIoT) {
+		w.file.comment("Where the program publishes to devices.")
+		w.resource("data.aws_iot_endpoint", "data", "the endpoint of AWS IoT", func(b *body) {
+			b.set("endpoint_type", quote("iot:Data-ATS"))
+		})
+	}
 	w.file.block("locals", func(b *body) {
 		host := refer(apiID) + ".execute-api." + refer(region) + "." + refer(urlSuffix)
 		b.set("host", text(host))
@@ -40,9 +47,12 @@ func (w *writer) data() {
 	})
 }
 
+// isIoT reports whether a parameter is the data endpoint of AWS IoT, which is a data source here.
+func isIoT(p stack.Parameter) bool { return p.IoT }
+
 // usesAccount reports whether some ARN is made of a name, or a policy names the account.
 func (w *writer) usesAccount() bool {
-	if w.plan.Watch != nil {
+	if w.plan.Watch != nil || slices.ContainsFunc(w.plan.Parameters, isIoT) {
 		return true
 	}
 	for _, s := range w.plan.Sources {

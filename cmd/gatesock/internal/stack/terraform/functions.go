@@ -101,6 +101,8 @@ func value(r stack.Resource) string {
 		return "aws_dynamodb_table." + label(r.ID) + ".name"
 	case stack.QueueKind:
 		return "aws_sqs_queue." + label(r.ID) + ".url"
+	case stack.IoTKind:
+		return text("https://", refer("data.aws_iot_endpoint.data.endpoint_address"))
 	case stack.Literal:
 		return quote(r.Name)
 	default:
@@ -177,6 +179,8 @@ func arn(r stack.Resource) string {
 		return quote(r.ARN)
 	case r.Kind == stack.StreamKind:
 		return here("kinesis", "stream/"+r.Name)
+	case r.Kind == stack.DeviceTopic:
+		return here("iot", "topic/"+r.Name)
 	case r.Kind == stack.TopicKind:
 		return here("sns", r.Name)
 	default:

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/stack"
+	"github.com/gatesock/gatesock/internal/iotrule"
 )
 
 func (w *writer) sources() {
@@ -21,6 +22,8 @@ func (w *writer) sources() {
 			w.subscription(s)
 		case "eventbridge":
 			w.rule(s)
+		case "iot":
+			w.deviceRule(s)
 		case "schedule":
 			w.schedule(s)
 		}
@@ -136,4 +139,20 @@ func (w *writer) rule(s *stack.Source) {
 		b.set("arn", w.of(s)+".arn")
 	})
 	w.permission(w.plan.Function(s.Function), name, "events", "aws_cloudwatch_event_rule."+name+".arn", "")
+}
+
+// deviceRule adds a rule of AWS IoT.
+func (w *writer) deviceRule(s *stack.Source) {
+	name := label(s.ID)
+	w.file.comment("The program knows the rule by a part of its SQL, and not by its name on AWS. Devices choose their topics as " +
+		"far as their policies allow. AWS IoT invokes the function asynchronously: Lambda repeats what fails twice.")
+	w.resource("aws_iot_topic_rule", name, "the source "+s.ID, func(b *body) {
+		b.comment("Names of rules have no hyphens.")
+		b.set("name", text(refer(`replace(var.`+serviceName+`, "-", "_")`), "_"+s.Rule))
+		b.set("enabled", "true")
+		b.set("sql", quote(s.SQL))
+		b.set("sql_version", quote(iotrule.SQLVersion))
+		b.block("lambda", func(b *body) { b.set("function_arn", w.of(s)+".arn") })
+	})
+	w.permission(w.plan.Function(s.Function), name, "iot", "aws_iot_topic_rule."+name+".arn", "")
 }

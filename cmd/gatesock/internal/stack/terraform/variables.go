@@ -34,7 +34,9 @@ func (w *writer) variables() {
 		Default:     "app.zip",
 	}, zipFile)
 	for _, p := range w.plan.Parameters {
-		w.variable(p, variable(p.Name))
+		if !p.IoT {
+			w.variable(p, variable(p.Name))
+		}
 	}
 }
 
@@ -113,6 +115,7 @@ const (
 	longestQueue    = 80
 	longestTable    = 255
 	longestAlarm    = 255
+	longestRule     = 128
 )
 
 // longestName returns how many characters the name of the service can have, because of the names
@@ -127,6 +130,9 @@ func (w *writer) longestName() int {
 	}
 	for _, t := range w.plan.Tables {
 		longest = min(longest, longestTable-len("-"+hyphenated(t.ID)))
+	}
+	for _, s := range w.plan.SourcesOf("iot") {
+		longest = min(longest, longestRule-len("_"+s.Rule))
 	}
 	if w.plan.Watch != nil {
 		for _, a := range w.plan.Watch.Alarms {

@@ -1,4 +1,4 @@
-# gatesock template sha256=5b06d1a839bcf3b82cc05f0ee2ab78ea38e80b973391a3526e1f005ad28e734d
+# gatesock template sha256=83e83527bb6574544621e5b135081f48531d19b1935272ff3e328f68e8a12b5f
 # Made from the program. Change the program, or the options of the command, and make it again: the
 # command does not overwrite a file that has been edited.
 #
@@ -299,6 +299,11 @@ data "aws_region" "current" {}
 
 data "aws_caller_identity" "current" {}
 
+# Where the program publishes to devices.
+data "aws_iot_endpoint" "data" {
+  endpoint_type = "iot:Data-ATS"
+}
+
 locals {
   host = "${aws_apigatewayv2_api.api.id}.execute-api.${data.aws_region.current.region}.${data.aws_partition.current.dns_suffix}"
 
@@ -590,11 +595,12 @@ resource "aws_lambda_function" "app" {
 
   environment {
     variables = {
-      JOBS       = aws_sqs_queue.jobs_queue.url
-      MAIL_QUEUE = aws_sqs_queue.mail_queue.url
-      SIZE       = var.size
-      VERSION    = var.version_setting
-      USERS      = aws_dynamodb_table.users_table.name
+      IOT_ENDPOINT = "https://${data.aws_iot_endpoint.data.endpoint_address}"
+      JOBS         = aws_sqs_queue.jobs_queue.url
+      MAIL_QUEUE   = aws_sqs_queue.mail_queue.url
+      SIZE         = var.size
+      VERSION      = var.version_setting
+      USERS        = aws_dynamodb_table.users_table.name
     }
   }
 }
@@ -623,6 +629,30 @@ data "aws_iam_policy_document" "app_function" {
     ]
 
     resources = ["${aws_cloudwatch_log_group.app.arn}:*"]
+  }
+
+  statement {
+    actions = [
+      "iot:Publish",
+    ]
+
+    resources = ["arn:${data.aws_partition.current.partition}:iot:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:topic/*/*/commands"]
+  }
+
+  statement {
+    actions = [
+      "iot:Publish",
+    ]
+
+    resources = ["arn:${data.aws_partition.current.partition}:iot:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:topic/all: 1/$x, y/*"]
+  }
+
+  statement {
+    actions = [
+      "iot:Publish",
+    ]
+
+    resources = ["arn:${data.aws_partition.current.partition}:iot:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:topic/news"]
   }
 
   statement {
@@ -1042,6 +1072,50 @@ resource "aws_lambda_permission" "events" {
   function_name = aws_lambda_function.app.function_name
   principal     = "events.amazonaws.com"
   source_arn    = aws_cloudwatch_event_rule.events.arn
+}
+
+# The program knows the rule by a part of its SQL, and not by its name on AWS. Devices choose their
+# topics as far as their policies allow. AWS IoT invokes the function asynchronously: Lambda repeats
+# what fails twice.
+resource "aws_iot_topic_rule" "readings_rule" {
+  # Names of rules have no hyphens.
+  name        = "${replace(var.deployment_name, "-", "_")}_readings"
+  enabled     = true
+  sql         = "SELECT concat('rule/', 'readings') AS iotRule, topic() AS topic, clientid() AS clientId, principal() AS principal, timestamp() AS timestamp, encode(*, 'base64') AS payload FROM '+/+/readings'"
+  sql_version = "2016-03-23"
+
+  lambda {
+    function_arn = aws_lambda_function.app.arn
+  }
+}
+
+resource "aws_lambda_permission" "readings_rule" {
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.app.function_name
+  principal     = "iot.amazonaws.com"
+  source_arn    = aws_iot_topic_rule.readings_rule.arn
+}
+
+# The program knows the rule by a part of its SQL, and not by its name on AWS. Devices choose their
+# topics as far as their policies allow. AWS IoT invokes the function asynchronously: Lambda repeats
+# what fails twice.
+resource "aws_iot_topic_rule" "presence2_rule" {
+  # Names of rules have no hyphens.
+  name        = "${replace(var.deployment_name, "-", "_")}_presence_2"
+  enabled     = true
+  sql         = "SELECT concat('rule/', 'presence_2') AS iotRule, topic() AS topic, clientid() AS clientId, principal() AS principal, timestamp() AS timestamp, encode(*, 'base64') AS payload FROM '$aws/events/presence/+/#'"
+  sql_version = "2016-03-23"
+
+  lambda {
+    function_arn = aws_lambda_function.app.arn
+  }
+}
+
+resource "aws_lambda_permission" "presence2_rule" {
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.app.function_name
+  principal     = "iot.amazonaws.com"
+  source_arn    = aws_iot_topic_rule.presence2_rule.arn
 }
 
 # EventBridge Scheduler takes this role, for schedules of these groups only.

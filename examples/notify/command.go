@@ -1,7 +1,8 @@
-package recipes
+package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -12,7 +13,7 @@ import (
 	"github.com/gatesock/gatesock/dynamo"
 )
 
-// newSender returns a Broadcaster for a function that gets no events of the WebSocket API.
+// newSender returns a Broadcaster for a program that gets no events of the WebSocket API.
 func newSender(ctx context.Context) (*broadcast.Broadcaster, error) {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
@@ -24,4 +25,11 @@ func newSender(ctx context.Context) (*broadcast.Broadcaster, error) {
 	}
 	db := dynamo.Open(dynamodb.NewFromConfig(cfg), os.Getenv("TABLE"))
 	return broadcast.New(client, db.Connections()), nil
+}
+
+// command is what the program does if it is called with a user and a text.
+func command(ctx context.Context, b *broadcast.Broadcaster, user, text string) error {
+	delivered, err := notify(ctx, b, Notice{user, text})
+	fmt.Println("delivered to", delivered)
+	return err
 }

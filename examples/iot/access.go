@@ -1,0 +1,135 @@
+package iot
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"strings"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/authz"
+)
+
+// The scopes of keys.
+const (
+	ScopeDevice  = "device"  // readings and results of the key's own device
+	ScopeIngest  = "ingest"  // readings and results of every device of the tenant, for gateways
+	ScopeView    = "view"    // dashboards
+	ScopeOperate = "operate" // send commands, acknowledge alerts
+	ScopeManage  = "manage"  // register devices
+)
+
+// The attributes of keys. Every key has a tenant; one with [ScopeDevice] has a device.
+const (
+	AttributeTenant = "tenant"
+	AttributeDevice = "device"
+)
+
+// DeviceHeader names the device that a connection is of, if its key is that of a gateway.
+const DeviceHeader = "X-Device"
+
+const keyHeader = "X-Api-Key"
+
+var validName = regexp.MustCompile(`^[a-z0-9-]{1,40}$`).MatchString
+
+// The ways by which devices speak.
+const (
+	viaWebSocket = "ws"
+	viaHTTP      = "http"
+	viaMQTT      = "mqtt"
+)
+
+// caller is who sends something: a device, a gateway that speaks for devices, or a person.
+type caller struct {
+	authz.Principal
+
+	tenant string
+	device string // "" if it is not one
+	via    string
+}
+
+// callerOf returns who is behind an event of the WebSocket API.
+func callerOf(req *gatesock.Request) caller {
+	p, _ := authz.PrincipalFrom(req)
+	return callerFrom(p, viaWebSocket)
+}
+
+func callerFrom(p authz.Principal, via string) caller {
+	return caller{Principal: p, tenant: p.Attributes[AttributeTenant], device: p.Attributes[AttributeDevice], via: via}
+}
+
+// authenticator lets in who has a key, or a ticket that was made for one.
+func (a *App) authenticator() authz.Authenticator {
+	who := authz.Any(authz.Bearer(a.keys, authz.Header(keyHeader)), a.tickets.Authenticator())
+	return authz.AuthenticatorFunc(func(ctx context.Context, h *authz.Handshake) (authz.Principal, error) {
+		p, err := who.Authenticate(ctx, h)
+		if err != nil {
+			return p, err
+		}
+		return admit(p, h.Header.Get(DeviceHeader))
+	})
+}
+
+// admit checks what a key needs, and makes that of a gateway the key of the device that it names.
+func admit(p authz.Principal, device string) (authz.Principal, error) {
+	if device != "" {
+		own := p.Attributes[AttributeDevice]
+		if own != device && (own != "" || !p.HasScope(ScopeIngest)) {
+			return authz.Principal{}, fmt.Errorf("%w: the key is not that of the device %.40q", authz.ErrForbidden, device)
+		}
+		p.Attributes = maps.Clone(p.Attributes)
+		p.Attributes[AttributeDevice] = device
+	}
+	tenant, device := p.Attributes[AttributeTenant], p.Attributes[AttributeDevice]
+	switch {
+	case !validName(tenant):
+		return authz.Principal{}, fmt.Errorf("%w: the key has no valid tenant", authz.ErrForbidden)
+	case device != "" && !validName(device), device == "" && p.HasScope(ScopeDevice):
+		return authz.Principal{}, fmt.Errorf("%w: the key has no valid device", authz.ErrForbidden)
+	}
+	return p, nil
+}
+
+// speaksForDevices fails for keys that may send no readings.
+func speaksForDevices(_ context.Context, req *gatesock.Request, _ authz.Principal) error {
+	return callerOf(req).maySpeak()
+}
+
+func (c caller) maySpeak() error {
+	if !c.HasScope(ScopeDevice) && !c.HasScope(ScopeIngest) {
+		return gatesock.Errorf(gatesock.CodePermissionDenied, "the key needs the scope %q or %q", ScopeDevice, ScopeIngest)
+	}
+	return nil
+}
+
+// speaksFor reports whether what a caller sends may be of a device of its tenant.
+func (c caller) speaksFor(device string) bool {
+	return c.HasScope(ScopeIngest) || c.HasScope(ScopeDevice) && c.device == device
+}
+
+// mayRead fails if the sender of a request may not subscribe to a topic. It says the same of a topic
+// of another tenant and of one that does not exist.
+func mayRead(_ context.Context, req *gatesock.Request, name string) error {
+	c := callerOf(req)
+	prefix, rest, _ := strings.Cut(name, ":")
+	tenant, device, hasDevice := strings.Cut(rest, "/")
+	if tenant != c.tenant || tenant == "" {
+		return gatesock.Errorf(gatesock.CodePermissionDenied, "there is no such topic, or it is not yours")
+	}
+	switch prefix += ":"; {
+	case prefix == inboxPrefix && hasDevice && device == c.device && c.speaksFor(device):
+		return nil
+	case hasDevice != (prefix == historyPrefix) || hasDevice && !validName(device), !readable[prefix]:
+		return gatesock.Errorf(gatesock.CodePermissionDenied, "there is no such topic, or it is not yours")
+	case !c.HasScope(ScopeView):
+		return gatesock.Errorf(gatesock.CodePermissionDenied, "the scope %s is missing", ScopeView)
+	}
+	return nil
+}
+
+// readable are the topics of dashboards.
+var readable = map[string]bool{
+	devicesPrefix: true, alertsPrefix: true, commandsPrefix: true, refusalsPrefix: true,
+	historyPrefix: true, alertlogPrefix: true,
+}

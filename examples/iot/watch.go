@@ -1,0 +1,116 @@
+package iot
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/gatesock/gatesock/conn"
+)
+
+// clearedFor is for how long a cleared alert stays on dashboards.
+const clearedFor = 24 * time.Hour
+
+// Watch looks after what nobody sends: it raises the alerts of devices that are silent, ends commands
+// whose time is over, and completes what an event has left undone. Call it each minute, or more often.
+func (a *App) Watch(ctx context.Context) error {
+	var errs []error
+	for v, err := range a.topics.Last(ctx, tenantsTopic) {
+		if err == nil {
+			err = a.watchTenant(ctx, v.Key)
+		}
+		errs = append(errs, err)
+	}
+	a.flushRefusals(ctx)
+	return errors.Join(errs...)
+}
+
+func (a *App) watchTenant(ctx context.Context, tenant string) error {
+	return errors.Join(
+		a.watchDevices(ctx, tenant),
+		a.expireCommands(ctx, tenant),
+		a.removeCleared(ctx, tenant),
+	)
+}
+
+// watchDevices looks after the devices with which something is to be done.
+func (a *App) watchDevices(ctx context.Context, tenant string) error {
+	var devices []Device
+	for v, err := range a.topics.Last(ctx, DevicesTopic(tenant)) {
+		if err != nil {
+			return err
+		}
+		d, err := decode[Device](v)
+		if err != nil {
+			return err
+		}
+		if a.silent(d) || len(d.Pending) > 0 {
+			devices = append(devices, d)
+		}
+	}
+	errs := make([]error, len(devices))
+	inParallel(len(devices), func(i int) { errs[i] = a.watchDevice(ctx, tenant, devices[i]) })
+	return errors.Join(errs...)
+}
+
+// silent reports whether a device has sent nothing for longer than its type may.
+func (a *App) silent(d Device) bool {
+	return !d.LastSeen.IsZero() && a.now().Sub(d.LastSeen) > a.types[d.Type].Missing
+}
+
+func (a *App) watchDevice(ctx context.Context, tenant string, d Device) error {
+	settled := a.settle(ctx, tenant, d)
+	lost, err := a.lostConnection(ctx, d)
+	if err != nil {
+		return err
+	}
+	if _, known := d.Raised[RuleMissing]; len(settled) == 0 && !lost && (known || !a.silent(d)) {
+		return nil
+	}
+	d, err = a.changeDevice(ctx, tenant, d.ID, func(last *Device) error {
+		last.forget(settled)
+		if lost && last.Session == d.Session {
+			last.goOffline(a.now())
+		}
+		if a.silent(*last) {
+			last.raise(RuleMissing, last.LastSeen, a.now(), nil)
+			last.Status = last.status(a.types[last.Type])
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	a.settle(ctx, tenant, d)
+	return nil
+}
+
+// lostConnection reports whether a silent device counts as online by a WebSocket connection that is
+// not there: its end may have come before its beginning was written, or without a trace.
+func (a *App) lostConnection(ctx context.Context, d Device) (bool, error) {
+	if !d.Online || !a.silent(d) || strings.HasPrefix(d.Session, mqttSession) {
+		return false, nil
+	}
+	_, err := a.stores.Connections.Get(ctx, d.Session)
+	if errors.Is(err, conn.ErrNotFound) {
+		return true, nil
+	}
+	return false, err
+}
+
+// removeCleared removes the alerts that were cleared long ago.
+func (a *App) removeCleared(ctx context.Context, tenant string) error {
+	var errs []error
+	for v, err := range a.topics.Last(ctx, AlertsTopic(tenant)) {
+		if err != nil {
+			return err
+		}
+		alert, err := decode[Alert](v)
+		if err == nil && alert.State == AlertCleared && a.now().Sub(alert.ClearedAt) > clearedFor {
+			_, _, err = a.topics.Delete(ctx, AlertsTopic(tenant), v.Key)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
