@@ -49,7 +49,8 @@ func TestAnAlertIsRaisedAcknowledgedAndCleared(t *testing.T) {
 
 	w.clock.Advance(time.Second)
 	acknowledged := raised
-	acknowledged.State, acknowledged.AcknowledgedAt, acknowledged.AcknowledgedBy = iot.AlertAcknowledged, w.clock.Now(), "ann@acme"
+	acknowledged.State, acknowledged.AcknowledgedAt = iot.AlertAcknowledged, w.clock.Now()
+	acknowledged.AcknowledgedBy = "ann@acme"
 	for range 2 {
 		var answer iot.Alert
 		ann.Request("acknowledge", iot.Acknowledgement{Alert: "t-1/hot"}).ExpectReply(&answer)
@@ -93,7 +94,8 @@ func TestReadingsThatComeTogetherRaiseAnAlert(t *testing.T) {
 		})
 	}
 	require.Equal(t, 6, report(device, all...).Accepted)
-	require.Equal(t, []string{"pressure-high raised", "pressure-high cleared"}, states(events[iot.Alert](t, ann, "alertlog:acme")))
+	require.Equal(t, []string{"pressure-high raised", "pressure-high cleared"},
+		states(events[iot.Alert](t, ann, "alertlog:acme")))
 	alert := values[iot.Alert](t, ann, "alerts:acme")["p-1/pressure-high"]
 	require.Equal(t, iot.AlertCleared, alert.State)
 	require.Equal(t, all[1].At, alert.Since)

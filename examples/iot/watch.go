@@ -12,8 +12,9 @@ import (
 // clearedFor is for how long a cleared alert stays on dashboards.
 const clearedFor = 24 * time.Hour
 
-// Watch looks after what nobody sends: it raises the alerts of devices that are silent, ends commands
-// whose time is over, and completes what an event has left undone. Call it each minute, or more often.
+// Watch looks after what nobody sends: it raises the alerts of devices that are silent, ends
+// commands whose time is over, and completes what an event has left undone. Call it each minute, or
+// more often.
 func (a *App) Watch(ctx context.Context) error {
 	var errs []error
 	for v, err := range a.topics.Last(ctx, tenantsTopic) {
