@@ -109,9 +109,23 @@ func (a *App) removeCleared(ctx context.Context, tenant string) error {
 		}
 		alert, err := decode[Alert](v)
 		if err == nil && alert.State == AlertCleared && a.now().Sub(alert.ClearedAt) > clearedFor {
-			_, _, err = a.topics.Delete(ctx, AlertsTopic(tenant), v.Key)
+			err = a.removeAlert(ctx, tenant, alert)
 		}
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// removeAlert removes an alert. If it was raised again meanwhile, which the device says first, it
+// is written again.
+func (a *App) removeAlert(ctx context.Context, tenant string, alert Alert) error {
+	version, _, err := a.topics.Delete(ctx, AlertsTopic(tenant), alert.ID)
+	if err = stored(ctx, version != 0, err); err != nil {
+		return err
+	}
+	d, err := a.device(ctx, tenant, alert.Device)
+	if o, raised := d.Raised[alert.Rule]; err == nil && raised {
+		err = a.writeAlert(ctx, tenant, a.alert(d, o))
+	}
+	return err
 }
