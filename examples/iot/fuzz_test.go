@@ -13,7 +13,7 @@ import (
 func FuzzParseReading(f *testing.F) {
 	for _, seed := range []string{
 		`{"seq":1,"at":"2026-01-02T15:04:05Z","values":{"temperature":21.5}}`,
-		`{"device":"t-1","seq":9007199254740991,"at":"2026-01-02T15:04:05.999+14:00","values":{"temperature":-1e-300,"humidity":5}}`,
+		`{"device":"t-1","seq":9007199254740991,"at":"2026-01-02T15:04:05.999+14:00","values":{"temperature":-1e-300}}`,
 		`{"device":"T/1","seq":1,"at":"2026-01-02T15:04:05Z","values":{"temperature":null}}`,
 		`{"SEQ":1,"seq":2,"at":"0000-01-01T00:00:00Z","values":[]}`,
 		`[]`, `null`, `{"values":{"":1,"temperature":1e400}}`, "{\"device\":\"\xff\"}",
