@@ -91,9 +91,9 @@ func FilterFault(filter string) string {
 	return ""
 }
 
-// Matches reports whether a topic matches a filter: + is any one level, # is one or more of them,
-// and neither stands for a first level that begins with $. In MQTT a/# also matches a, which AWS IoT
-// leaves out.
+// Matches reports whether a topic matches a filter: + is any one level, # is one or more levels,
+// and neither stands for a first level that begins with $. In MQTT a/# also matches a, which AWS
+// IoT leaves out.
 func Matches(filter, topic string) bool {
 	if strings.HasPrefix(topic, "$") && !strings.HasPrefix(filter, "$") {
 		return false
