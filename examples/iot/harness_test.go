@@ -126,11 +126,10 @@ func reasons(out iot.Outcome) (all []string) {
 // subscribe subscribes to a topic, and returns the answer with everything that comes in pages.
 func subscribe(c *wstest.Client, in topicwire.Subscription) (all topicwire.Result) {
 	c.Request("subscribe", in).ExpectReply(&all)
-	for all.State && all.More {
+	for all.Cursor != "" {
 		var page topicwire.Result
 		c.Request("history", topicwire.History{Topic: in.Topic, Cursor: all.Cursor}).ExpectReply(&page)
-		all.Values = append(all.Values, page.Values...)
-		all.More, all.Cursor = page.More, page.Cursor
+		all.Values, all.Cursor = append(all.Values, page.Values...), page.Cursor
 	}
 	return all
 }
