@@ -13,13 +13,7 @@ import (
 // ErrPush means that an event or a value is stored, but was not pushed to all subscribers, who make
 // up for that; the error's text says so where they cannot. [Topics.Publish] and its kin return such
 // errors beside a position, [Topics.Set] and its kin beside a version, and no others. Most callers
-// log it, and go on:
-//
-//	if _, _, err := topics.Publish(ctx, name, "said", in); errors.Is(err, topic.ErrPush) {
-//		slog.WarnContext(ctx, "a push", "error", err)
-//	} else if err != nil {
-//		return err
-//	}
+// have nothing to do then: [WithLoggedPushErrors] makes them be logged, and not returned.
 var ErrPush = errors.New("topic: stored, but not pushed to all")
 
 // pushError is an error that matches ErrPush.
@@ -27,6 +21,15 @@ type pushError struct{ error }
 
 func notPushed(format string, args ...any) error {
 	return &pushError{fmt.Errorf("topic: "+format, args...)}
+}
+
+// pushResult returns the error of pushes that a caller gets.
+func (t *Topics) pushResult(ctx context.Context, err error) error {
+	if err == nil || !t.logPushes {
+		return err
+	}
+	t.slog().WarnContext(ctx, "topic: stored, but not pushed to all", "error", err)
+	return nil
 }
 
 // Unwrap returns the cause.

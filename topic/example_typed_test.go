@@ -2,7 +2,6 @@ package topic_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/gatesock/gatesock/broadcast"
@@ -15,22 +14,19 @@ import (
 func ExampleUpdateAs() {
 	store, memory := conn.NewMemory(), topic.NewMemory()
 	topics := topic.New(memory, store, broadcast.New(wstest.NewRecorder(), store),
-		topic.WithState(memory, func(string) (topic.State, bool) { return topic.State{}, true }))
+		topic.WithState(memory, func(string) (topic.State, bool) { return topic.State{}, true }),
+		topic.WithLoggedPushErrors()) // what is stored is no error
 	ctx := context.Background()
 
 	type best struct{ Points int }
 	record := func(player string, points int) (best, error) {
-		b, err := topic.UpdateAs(ctx, topics, "best", player, func(b best, exists bool) (best, error) {
+		return topic.UpdateAs(ctx, topics, "best", player, func(b best, exists bool) (best, error) {
 			if exists && points <= b.Points {
 				return b, topic.ErrKeep
 			}
 			b.Points = points
 			return b, nil
 		})
-		if errors.Is(err, topic.ErrPush) {
-			err = nil // it is stored: subscribers that were not told make up for that
-		}
-		return b, err
 	}
 	fmt.Println(record("ann", 7))
 	fmt.Println(record("ann", 5))

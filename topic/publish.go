@@ -120,7 +120,7 @@ func (t *Topics) publish(
 		return a.Position, broadcast.Report{}, nil
 	}
 	rep, err := t.Deliver(ctx, topic, a.Record)
-	return a.Position, rep, err
+	return a.Position, rep, t.pushResult(ctx, err)
 }
 
 // Deliver pushes an entry that is already in the log to the subscribers: it is for handlers of the

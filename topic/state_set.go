@@ -156,7 +156,7 @@ func (t *Topics) deliver(ctx context.Context, topic string, v Value, s Stored) (
 		return s.Version, broadcast.Report{}, nil
 	}
 	rep, err := t.DeliverValue(ctx, topic, v, s)
-	return s.Version, rep, err
+	return s.Version, rep, t.pushResult(ctx, err)
 }
 
 // DeliverValue raises the counter of a state topic and pushes a value that is already stored, or

@@ -1,8 +1,10 @@
 package topic_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -149,5 +151,31 @@ func TestErrPush(t *testing.T) {
 		next, err := w.tally(func(tally, bool) (tally, error) { return tally{3}, nil })
 		require.Equal(t, want[1] == pushed, errors.Is(err, topic.ErrPush), call)
 		require.Equal(t, tally{3}, next)
+	}
+}
+
+func TestLoggedPushErrors(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	w := newStateWorld(t, topic.State{}, topic.WithLoggedPushErrors(), topic.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	for _, call := range []string{"RaiseCounter", "Members topic:s:1", "Members topic:event"} {
+		log.Reset()
+		w.failing(call)
+		version, _, err := w.topics.Set(t.Context(), "s:1", "k", tally{1})
+		require.NoError(t, err)
+		require.Positive(t, version)
+		at, _, err := w.topics.Publish(t.Context(), "event", "e", 1)
+		require.NoError(t, err)
+		require.Positive(t, at.Offset)
+		_, err = w.tally(func(last tally, _ bool) (tally, error) { return last, nil })
+		require.NoError(t, err)
+		require.Contains(t, log.String(), "not pushed to all")
+		require.Contains(t, log.String(), errDown.Error())
+	}
+	for _, call := range []string{"StoreValue", "Append event"} {
+		w.failing(call)
+		_, _, err1 := w.topics.Set(t.Context(), "s:1", "k", tally{1})
+		_, _, err2 := w.topics.Publish(t.Context(), "event", "e", 1)
+		require.ErrorIs(t, errors.Join(err1, err2), errDown, call)
 	}
 }
