@@ -157,7 +157,8 @@ func TestErrPush(t *testing.T) {
 func TestLoggedPushErrors(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	w := newStateWorld(t, topic.State{}, topic.WithLoggedPushErrors(), topic.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	w := newStateWorld(t, topic.State{}, topic.WithLoggedPushErrors(),
+		topic.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	for _, call := range []string{"RaiseCounter", "Members topic:s:1", "Members topic:event"} {
 		log.Reset()
 		w.failing(call)

@@ -32,14 +32,13 @@ func (d *Device) judge(t Type, r Reading) {
 			since = r.At
 			d.Breaches = with(d.Breaches, rule.ID, since)
 		}
-		if r.At.Sub(since) >= rule.For {
+		if r.At.Sub(since) >= millis(rule.ForMs) {
 			d.raise(rule.ID, since, r.At, &v)
 		}
 	}
 	d.Status = d.status(t)
 }
 
-// broken reports whether a value breaks the rule.
 func (r Rule) broken(v float64) bool {
 	return r.Above != nil && v > *r.Above || r.Below != nil && v < *r.Below
 }
@@ -106,7 +105,7 @@ func (a *App) settle(ctx context.Context, tenant string, d Device) (settled []Oc
 func (a *App) alert(d Device, o Occurrence) Alert {
 	alert := Alert{
 		ID: d.ID + "/" + o.Rule, Device: d.ID, Region: d.Region, Rule: o.Rule, State: AlertRaised,
-		Severity: StatusSilent, Text: "no reading for " + a.types[d.Type].Missing.String(),
+		Severity: StatusSilent, Text: "no reading for " + millis(a.types[d.Type].MissingMs).String(),
 		Occurrence: o.Number, Value: o.Value, Since: o.Since, RaisedAt: o.RaisedAt,
 	}
 	for _, rule := range a.types[d.Type].Rules {
@@ -120,7 +119,6 @@ func (a *App) alert(d Device, o Occurrence) Alert {
 	return alert
 }
 
-// text says what is wrong.
 func (r Rule) text() string {
 	what := ""
 	if r.Above != nil {
@@ -129,8 +127,8 @@ func (r Rule) text() string {
 	if r.Below != nil {
 		what = fmt.Sprintf("%s below %g", r.Metric, *r.Below)
 	}
-	if r.For > 0 {
-		what += " for " + r.For.String()
+	if r.ForMs > 0 {
+		what += " for " + millis(r.ForMs).String()
 	}
 	return what
 }
@@ -158,7 +156,7 @@ func (a *App) writeAlert(ctx context.Context, tenant string, alert Alert) error 
 		}
 	}
 	if now.Occurrence == alert.Occurrence && now.State == alert.State {
-		alert = now // with who has acknowledged it
+		alert = now // with its acknowledgement
 	}
 	return a.logAlert(ctx, tenant, alert)
 }
@@ -170,9 +168,11 @@ func (a *App) logAlert(ctx context.Context, tenant string, alert Alert) error {
 	return err
 }
 
-// acknowledge says that somebody looks after an alert. Of several people the first one counts.
+// acknowledge marks an alert as one that somebody looks after. Of several people the first one
+// counts.
 func (a *App) acknowledge(ctx context.Context, who caller, in Acknowledgement) (Alert, error) {
-	alert, err := topic.UpdateAs(ctx, a.topics, AlertsTopic(who.tenant), in.Alert, func(last Alert, exists bool) (Alert, error) {
+	name := AlertsTopic(who.tenant)
+	alert, err := topic.UpdateAs(ctx, a.topics, name, in.Alert, func(last Alert, exists bool) (Alert, error) {
 		switch {
 		case !exists:
 			return last, gatesock.Errorf(gatesock.CodeNotFound, "there is no alert %q", in.Alert)

@@ -47,8 +47,10 @@ func New(stores Stores, poster gatesock.Poster, opts ...Option) *App {
 	if a.coalescing > 0 {
 		fanout = append(fanout, broadcast.WithCoalescing(a.coalescing))
 	}
-	a.topics = topic.New(stores.Log, stores.Connections, broadcast.New(poster, stores.Connections, fanout...),
-		topic.WithLoggedPushErrors(), topic.WithClock(a.now), topic.WithRetention(a.keep), topic.WithState(stores.Values, stateOf))
+	a.topics = topic.New(stores.Log, stores.Connections,
+		broadcast.New(poster, stores.Connections, fanout...),
+		topic.WithLoggedPushErrors(), topic.WithClock(a.now),
+		topic.WithRetention(a.keep), topic.WithState(stores.Values, stateOf))
 	a.router = a.newRouter()
 	return a
 }

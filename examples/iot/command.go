@@ -1,6 +1,7 @@
 package iot
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -22,7 +23,7 @@ const keepCommands = time.Hour
 
 // Validate checks what does not depend on the device.
 func (in Instruction) Validate() error {
-	timeout := time.Duration(in.TimeoutMs) * time.Millisecond
+	timeout := millis(in.TimeoutMs)
 	switch {
 	case in.TimeoutMs != 0 && (timeout < minTimeout || timeout > maxTimeout):
 		return fmt.Errorf(`"timeoutMs" must be from %d to %d`, minTimeout.Milliseconds(), maxTimeout.Milliseconds())
@@ -52,12 +53,8 @@ func (a *App) command(ctx context.Context, who caller, in Instruction) (Command,
 	return c, a.send(ctx, who.tenant, d, c.Order)
 }
 
-// newCommand returns a command that was not sent yet.
 func newCommand(by string, in Instruction, now time.Time) Command {
-	timeout := time.Duration(in.TimeoutMs) * time.Millisecond
-	if timeout == 0 {
-		timeout = defaultTimeout
-	}
+	timeout := cmp.Or(millis(in.TimeoutMs), defaultTimeout)
 	return Command{
 		Order:  Order{ID: commandID(by, in.Key), Name: in.Name, Args: in.Args, ExpiresAt: now.Add(timeout)},
 		Device: in.Device, By: by, State: CommandSent, SentAt: now,
@@ -145,7 +142,6 @@ func (a *App) expireCommands(ctx context.Context, tenant string) (failed error) 
 	return failed
 }
 
-// isOver reports whether a command has ended.
 func (c Command) isOver() bool { return c.State != CommandSent && c.State != CommandAcknowledged }
 
 // expire returns the command as it is when its time is over.

@@ -440,6 +440,12 @@ func TestADeviceThatSpeaksMQTT(t *testing.T) {
 	require.Equal(t, iot.CommandSent, third.State)
 	require.Empty(t, down.take(nil))
 
+	for _, r := range []iot.Result{
+		{Command: first.ID, State: iot.CommandExpired}, {Command: first.ID}, {Command: "none", State: iot.CommandDone},
+	} {
+		w.mqtt("results", "acme/p-1/results", r)
+	}
+	require.Equal(t, iot.CommandSent, values[iot.Command](t, w.person("acme"), "commands:acme")[first.ID].State)
 	w.mqtt("results", "acme/p-1/results", iot.Result{Command: first.ID, State: iot.CommandDone})
 	require.Equal(t, iot.CommandDone, values[iot.Command](t, w.person("acme"), "commands:acme")[first.ID].State)
 	back := map[string]any{"clientId": "acme.p-1", "eventType": "subscribed", "topics": []string{"acme/p-1/commands"}}

@@ -143,9 +143,9 @@ func history[T any](f *field, name string) (all []T) {
 	return all
 }
 
-// Readings come repeatedly, in another order, and by invocations that end at any call of a store, or
-// of which a call fails. Devices send again what they were not told about. In the end every reading
-// is in the history once, the values are the last ones, and the log has every alert.
+// Readings come repeatedly, in another order, and by invocations that end at any call of a store,
+// or of which a call fails. Devices send again what they were not told about. In the end every
+// reading is in the history once, the values are the last ones, and the log has every alert.
 func TestNothingIsLostOrDoubled(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -267,8 +267,8 @@ func TestInvocationsAtTheSameTime(t *testing.T) {
 	})
 }
 
-// What could not be stored is refused as unavailable, by MQTT with an error, so that it comes again.
-// Nothing of it is lost or there twice then.
+// What could not be stored is refused as unavailable, by MQTT with an error, so that it comes
+// again. Nothing of it is lost or there twice then.
 func TestAStoreThatFails(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -81,7 +81,7 @@ func (w *world) connect(key string, opts ...wstest.ConnectOption) *wstest.Client
 	return w.Connect(append(opts, wstest.WithHeader("X-Api-Key", key))...)
 }
 
-// person returns a connection of somebody who may do everything that people do.
+// person returns the connection of a person with all rights of people.
 func (w *world) person(tenant string) *wstest.Client {
 	w.t.Helper()
 	return w.connect(w.key(tenant, "", iot.ScopeView, iot.ScopeOperate, iot.ScopeManage))

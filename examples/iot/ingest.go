@@ -36,7 +36,7 @@ func (a *App) report(ctx context.Context, who caller, in incoming) (out Outcome,
 	return out, err
 }
 
-// arrival is a reading, and what becomes of it.
+// arrival is a reading, and why it was refused, if it was.
 type arrival struct {
 	Reading
 
@@ -91,7 +91,7 @@ func arrive(who caller, raw json.RawMessage) *arrival {
 
 // take takes the readings of one device, in an order of steps in which nothing is lost or doubled
 // wherever it ends: first the history, in which a reading is found by its number, then the device,
-// which says that it was accepted. A device that was not told so sends the reading again.
+// by which it is accepted. A device that was not told so sends the reading again.
 func (a *App) take(ctx context.Context, who caller, id string, arrivals []*arrival) {
 	d, err := a.device(ctx, who.tenant, id)
 	switch {

@@ -117,7 +117,7 @@ func TestReadingsAreRefusedByName(t *testing.T) {
 	require.EqualValues(t, 100, values[iot.Device](t, w.person("acme"), "devices:acme")["t-1"].Seq)
 }
 
-// What is no report at all is refused as a whole, and counted.
+// What is not a report at all is refused as a whole, and counted.
 func TestReportsThatAreNoReports(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -7,7 +7,7 @@ import (
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
-// limits are the limits of readings; nil is none.
+// limits are the limits of readings; nil means no limit.
 type limits struct{ device, tenant *ratelimit.Limiter }
 
 // newLimits returns limits whose failures let readings pass. That of a tenant is in memory: on a

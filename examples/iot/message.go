@@ -174,7 +174,8 @@ const (
 	AlertCleared      AlertState = "cleared"
 )
 
-// Acknowledgement is what "acknowledge" sends. The answer is the [Alert]. It needs the scope operate.
+// Acknowledgement is what "acknowledge" sends. The answer is the [Alert]. It needs the scope
+// operate.
 type Acknowledgement struct {
 	Alert string `json:"alert" jsonschema:"minLength=1,maxLength=100"`
 }

@@ -23,7 +23,6 @@ import (
 // mqttSession begins the sessions of devices that are not connections of the WebSocket API.
 const mqttSession = "mqtt:"
 
-// mqttRules returns the rules by which messages of AWS IoT get here.
 func (a *App) mqttRules() []eventmux.Source {
 	return []eventmux.Source{
 		eventmux.IoTRule("readings", "+/+/readings", a.byMQTT(publisher, a.readingsByMQTT)),
@@ -111,7 +110,6 @@ func (a *App) readingsByMQTT(ctx context.Context, who caller, m eventmux.IoTMess
 	return nil
 }
 
-// resultByMQTT takes the result of an order.
 func (a *App) resultByMQTT(ctx context.Context, who caller, m eventmux.IoTMessage) error {
 	in, err := decodeBody[Result](bytes.NewReader(m.Payload))
 	if err != nil {
@@ -123,7 +121,6 @@ func (a *App) resultByMQTT(ctx context.Context, who caller, m eventmux.IoTMessag
 	return err
 }
 
-// presenceByMQTT marks a device online or offline.
 func (a *App) presenceByMQTT(ctx context.Context, who caller, m eventmux.IoTMessage) error {
 	var in struct {
 		SessionIdentifier string

@@ -24,7 +24,8 @@ func (w *world) publishAs(client, rule, topic, payload string) {
 	require.NoError(w.t, err)
 }
 
-// presence tells of an MQTT client. The client id of such messages is not documented.
+// presence sends an event in the life of an MQTT client. The client id of such messages is not
+// documented.
 func (w *world) presence(event, client, session string) {
 	w.t.Helper()
 	w.publishAs("", "presence", "$aws/events/presence/"+event+"/"+client, fmt.Sprintf(

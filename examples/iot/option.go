@@ -51,12 +51,12 @@ func WithSocketURL(url string) Option { return func(s *settings) { s.socketURL =
 // default is 24 hours.
 func WithRetention(d time.Duration) Option { return func(s *settings) { s.retention = d } }
 
-// WithDeviceLimit limits the readings of each device, over all processes. The zero Limit is none.
+// WithDeviceLimit limits the readings of each device, over all processes. The zero Limit sets none.
 // The default is 10 a second, and 200 at once.
 func WithDeviceLimit(l ratelimit.Limit) Option { return func(s *settings) { s.deviceLimit = l } }
 
-// WithTenantLimit limits the readings of each tenant, in this process. The zero Limit is none. The
-// default is 5,000 a second, and 20,000 at once.
+// WithTenantLimit limits the readings of each tenant, in this process. The zero Limit sets none.
+// The default is 5,000 a second, and 20,000 at once.
 func WithTenantLimit(l ratelimit.Limit) Option { return func(s *settings) { s.tenantLimit = l } }
 
 // WithCoalescing combines what a connection is sent within a time into one message. It is for a

@@ -67,9 +67,8 @@ func (a *App) countRefusal(tenant string, reason Reason, example string) {
 // flushRefusals writes the counts that are due. Counts that cannot be written are kept.
 func (a *App) flushRefusals(ctx context.Context) {
 	for of, n := range a.refusals.due(a.now()) {
-		_, err := topic.UpdateAs(ctx, a.topics, RefusalsTopic(of.tenant), string(of.reason), func(last Refusals, _ bool) (Refusals, error) {
-			return n.plus(last.Count), nil
-		})
+		_, err := topic.UpdateAs(ctx, a.topics, RefusalsTopic(of.tenant), string(of.reason),
+			func(last Refusals, _ bool) (Refusals, error) { return n.plus(last.Count), nil })
 		if err != nil {
 			slog.ErrorContext(ctx, "iot: counting refusals", "error", err)
 			a.refusals.add(of.tenant, n)

@@ -16,9 +16,9 @@ func TestTheSequenceAcceptsEachReadingOnce(t *testing.T) {
 		around := rapid.Custom(func(t *rapid.T) int64 {
 			return max(1, highest+rapid.Int64Range(-70, 5).Draw(t, "step"))
 		})
-		any := rapid.OneOf(around, around, around, rapid.Int64Range(1, maxSeq))
+		numbers := rapid.OneOf(around, around, around, rapid.Int64Range(1, maxSeq))
 		for range rapid.IntRange(1, 200).Draw(t, "n") {
-			seq := any.Draw(t, "seq")
+			seq := numbers.Draw(t, "seq")
 			refused := d.sequence().check(seq)
 			switch {
 			case seq <= highest-windowSize:

@@ -48,7 +48,7 @@ func (a *App) watchDevices(ctx context.Context, tenant string) (failed error) {
 
 // silent reports whether a device has sent nothing for longer than its type may.
 func (a *App) silent(d Device) bool {
-	return !d.LastSeen.IsZero() && a.now().Sub(d.LastSeen) > a.types[d.Type].Missing
+	return !d.LastSeen.IsZero() && a.now().Sub(d.LastSeen) > millis(a.types[d.Type].MissingMs)
 }
 
 func (a *App) watchDevice(ctx context.Context, tenant string, d Device) error {

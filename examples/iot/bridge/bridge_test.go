@@ -68,7 +68,7 @@ func TestAMessageThatFailsComesAgain(t *testing.T) {
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err })
 	device := w.connect(o)
 	token := device.Publish("acme/pump-1/readings", 1, false, "1")
-	<-lost
+	require.Error(t, <-lost)
 	select {
 	case <-token.Done():
 		require.Error(t, token.Error())
@@ -333,8 +333,9 @@ func TestAnOrderWaitsForTheSession(t *testing.T) {
 	first := w.connect(o)
 	require.NoError(t, done(first.Subscribe("acme/pump-1/commands", 1, nil)))
 	first.Disconnect(0)
-	for w.event() != "disconnected acme.pump-1" {
-	}
+	require.Equal(t, "connected acme.pump-1", w.event())
+	require.Equal(t, "subscribed acme.pump-1 acme/pump-1/commands", w.event())
+	require.Equal(t, "disconnected acme.pump-1", w.event())
 	require.NoError(t, w.Send(t.Context(), "acme", "pump-1", iot.Order{ID: "c1"}))
 	orders := make(chan mqtt.Message, 10)
 	w.connect(o.SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { orders <- m }))
@@ -372,9 +373,9 @@ func TestCloseEndsAllConnections(t *testing.T) {
 	w.connect(w.options("acme.pump-1", w.key("acme", "pump-1", iot.ScopeDevice)).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err }))
 	require.Equal(t, "connected acme.pump-1", w.event())
-	require.NoError(t, w.Broker.Close())
+	require.NoError(t, w.Close())
 	require.Equal(t, "disconnected acme.pump-1", w.event(), "Close has waited for it")
-	<-lost
+	require.Error(t, <-lost)
 	_, err = silent.Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF)
 }

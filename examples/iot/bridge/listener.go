@@ -97,7 +97,7 @@ func (l *listener) Close(listeners.CloseFn) {
 	l.mu.Lock()
 	l.closed = true
 	for c := range l.open {
-		_ = c.Conn.Close()
+		_ = c.Close()
 	}
 	l.mu.Unlock()
 	<-l.ended

@@ -48,7 +48,7 @@ func run(ctx context.Context, c settings, out io.Writer) (err error) {
 	s := &server{settings: c}
 	defer func() {
 		stop()
-		err = errors.Join(err, s.close())
+		err = errors.Join(err, s.close(context.WithoutCancel(ctx)))
 	}()
 	if err := s.open(ctx); err != nil {
 		return err
@@ -165,14 +165,14 @@ func (s *server) profile(ctx context.Context, failed chan<- error) error {
 const shutdownTime = 30 * time.Second
 
 // close ends everything, and waits for it.
-func (s *server) close() error {
+func (s *server) close(ctx context.Context) error {
 	s.running.Wait()
 	var errs []error
 	if s.broker != nil {
 		errs = append(errs, s.broker.Close())
 	}
 	if s.gateway != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+		ctx, cancel := context.WithTimeout(ctx, shutdownTime)
 		defer cancel()
 		errs = append(errs, s.gateway.Shutdown(ctx))
 	}

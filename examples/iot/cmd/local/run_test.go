@@ -98,11 +98,9 @@ func TestDevicesOfAllThreeWays(t *testing.T) {
 		require.NoError(t, err)
 		var command iot.Command
 		require.NoError(t, v.Decode(&command))
-		switch command.State {
-		case iot.CommandDone, iot.CommandFailed:
+		require.NotEqual(t, iot.CommandExpired, command.State, waiting[command.ID])
+		if command.State == iot.CommandDone || command.State == iot.CommandFailed {
 			delete(waiting, command.ID)
-		case iot.CommandExpired:
-			require.Fail(t, "nobody has answered", waiting[command.ID])
 		}
 		if len(waiting) == 0 {
 			break
