@@ -102,11 +102,19 @@ page("The server applies the filter", async (open) => {
 
   await page.getByLabel("Value", { exact: true }).selectOption("above");
   await page.getByLabel("Limit of the value").fill("32.5");
-  await page.getByLabel("At most every").selectOption("500");
+  await page.keyboard.press("Enter");
   await report(server, [["f-1", { temperature: 12 }]]);
   await page.getByRole("heading", { name: "No device matches the filter" }).waitFor();
   await report(server, [["f-1", { temperature: 34 }]]);
   await window.shows("Crane", "34.0");
+  await page.getByLabel("Which updates").selectOption("status,online");
+  await report(server, [["f-1", { temperature: 35.5 }]]); // no change of the status
+  await report(server, [["f-1", { temperature: 61 }]]);
+  await window.shows("Crane", "Alarm");
+  await window.shows("Crane", "61.0");
+  await report(server, [["f-1", { temperature: 34 }]]);
+  await window.shows("Crane", "34.0");
+  await page.getByLabel("At most every").selectOption("500");
   await page.reload(); // the tab keeps the filter
   await window.shows("Crane", "34.0");
   assert.deepEqual(await window.names(), ["Crane"]);

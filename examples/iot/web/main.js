@@ -151,7 +151,7 @@ function watchDevices() {
   watched = subscription;
   subscription.on("ready", () => {
     app.devices.keepOnly((id) => subscription.get(id) !== undefined);
-    app.devices.live(true);
+    app.devices.live(filters.filter?.changes === undefined);
     isReady = true;
     if (!detail.id) choose(deviceInAddress(), { isQuiet: true });
     showRegions();
