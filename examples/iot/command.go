@@ -56,8 +56,8 @@ func (a *App) command(ctx context.Context, req *gatesock.Request, in Instruction
 		return Command{}, gatesock.Errorf(gatesock.CodeInvalidArgument,
 			"a %s does not know %q; it knows %s", d.Type, in.Name, strings.Join(known, ", "))
 	}
-	c, err := a.addCommand(ctx, who.tenant, newCommand(who.ID, in, a.settings.now().UTC()))
-	if err != nil || c.State != CommandSent || !a.settings.now().Before(c.ExpiresAt) {
+	c, err := a.addCommand(ctx, who.tenant, newCommand(who.ID, in, a.now().UTC()))
+	if err != nil || c.State != CommandSent || !a.now().Before(c.ExpiresAt) {
 		return c, err
 	}
 	return c, a.send(ctx, who.tenant, d, c.Order)
@@ -105,10 +105,10 @@ func (a *App) send(ctx context.Context, tenant string, d Device, o Order) error 
 	if err := stored(ctx, !at.IsZero(), err); err != nil {
 		return err
 	}
-	if a.settings.downlink == nil || d.Via == "ws" || d.Via == "http" {
+	if a.downlink == nil || d.Via == "ws" || d.Via == "http" {
 		return nil
 	}
-	if err := a.settings.downlink(ctx, tenant, d.ID, o); err != nil { // it gets it when it subscribes again
+	if err := a.downlink(ctx, tenant, d.ID, o); err != nil { // it gets it when it subscribes again
 		slog.WarnContext(ctx, "iot: sending an order by MQTT", "device", d.ID, "error", err)
 	}
 	return nil
@@ -128,7 +128,7 @@ func (a *App) pendingOrders(ctx context.Context, tenant, device string) (orders 
 		if err := json.Unmarshal(entry.Events[0].Data, &o); err != nil {
 			return nil, err
 		}
-		if !a.settings.now().Before(o.ExpiresAt) {
+		if !a.now().Before(o.ExpiresAt) {
 			continue
 		}
 		c, exists, err := last[Command](ctx, a.topics, CommandsTopic(tenant), o.ID)
@@ -144,12 +144,12 @@ func (a *App) pendingOrders(ctx context.Context, tenant, device string) (orders 
 
 // resend sends a device that speaks MQTT the orders that it has not answered.
 func (a *App) resend(ctx context.Context, tenant, device string) error {
-	if a.settings.downlink == nil {
+	if a.downlink == nil {
 		return nil
 	}
 	orders, err := a.pendingOrders(ctx, tenant, device)
 	for _, o := range orders {
-		err = errors.Join(err, a.settings.downlink(ctx, tenant, device, o))
+		err = errors.Join(err, a.downlink(ctx, tenant, device, o))
 	}
 	return err
 }
@@ -157,7 +157,7 @@ func (a *App) resend(ctx context.Context, tenant, device string) error {
 // expireCommands ends the commands of a tenant whose time is over, and deletes those that have ended
 // long ago.
 func (a *App) expireCommands(ctx context.Context, tenant string) (errs error) {
-	now, name := a.settings.now(), CommandsTopic(tenant)
+	now, name := a.now(), CommandsTopic(tenant)
 	for v, err := range a.topics.Last(ctx, name) {
 		if err != nil {
 			return errors.Join(errs, err)

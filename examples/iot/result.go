@@ -37,7 +37,7 @@ func (a *App) takeResult(ctx context.Context, who caller, in Result) (Command, e
 	if !who.speaksFor(in.Device) {
 		return Command{}, gatesock.Errorf(gatesock.CodePermissionDenied, "the key is not that of this device")
 	}
-	now, late := a.settings.now(), false
+	now, late := a.now(), false
 	c, err := update(ctx, a.topics, CommandsTopic(who.tenant), in.Command, func(last Command, exists bool) (Command, error) {
 		if !exists || last.Device != in.Device {
 			return Command{}, gatesock.Errorf(gatesock.CodeNotFound, "the device has no command %q", in.Command)
