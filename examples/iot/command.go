@@ -41,8 +41,8 @@ func (in Instruction) Validate() error {
 	return nil
 }
 
-// command sends an order to a device. With a key that was used before, it sends the first order again
-// unless that has ended.
+// command sends an order to a device. With a key that was used before, it sends the first order
+// again unless that has ended.
 func (a *App) command(ctx context.Context, req *gatesock.Request, in Instruction) (Command, error) {
 	who := callerOf(req)
 	d, exists, err := last[Device](ctx, a.topics, DevicesTopic(who.tenant), in.Device)
@@ -97,9 +97,9 @@ func (a *App) addCommand(ctx context.Context, tenant string, c Command) (Command
 	})
 }
 
-// send passes an order on to its device: to its inbox, and by MQTT unless it speaks otherwise. A device
-// may get an order twice. It acknowledges an order before it does anything, which is refused if the
-// order has ended.
+// send passes an order on to its device: to its inbox, and by MQTT unless it speaks otherwise. A
+// device may get an order twice. It acknowledges an order before it does anything, which is refused
+// if the order has ended.
 func (a *App) send(ctx context.Context, tenant string, d Device, o Order) error {
 	at, _, err := a.topics.Publish(ctx, InboxTopic(tenant, d.ID), "command", o, topic.WithKey(o.ID))
 	if err := stored(ctx, !at.IsZero(), err); err != nil {
@@ -154,8 +154,8 @@ func (a *App) resend(ctx context.Context, tenant, device string) error {
 	return err
 }
 
-// expireCommands ends the commands of a tenant whose time is over, and deletes those that have ended
-// long ago.
+// expireCommands ends the commands of a tenant whose time is over, and deletes those that have
+// ended long ago.
 func (a *App) expireCommands(ctx context.Context, tenant string) (errs error) {
 	now, name := a.now(), CommandsTopic(tenant)
 	for v, err := range a.topics.Last(ctx, name) {

@@ -156,7 +156,8 @@ func TestALateResultEndsTheCommand(t *testing.T) {
 	sent := operate(ann, iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: 1000})
 	require.Len(t, values[iot.Command](t, ann, "commands:acme"), 1)
 	w.clock.Advance(time.Second)
-	late := device.Request("result", iot.Result{Command: sent.ID, State: iot.CommandDone}).ExpectError(gatesock.CodeFailedPrecondition)
+	late := device.Request("result", iot.Result{Command: sent.ID, State: iot.CommandDone}).
+		ExpectError(gatesock.CodeFailedPrecondition)
 	require.Equal(t, "the command is expired since "+w.clock.Now().Format(time.RFC3339), late.Message)
 	var c iot.Command
 	ann.ExpectPushOn("commands:acme", "set", &c)
@@ -196,19 +197,23 @@ func TestInstructionsThatAreRefused(t *testing.T) {
 		"unknown device":           {iot.Instruction{Device: "p-9", Name: "start"}, gatesock.CodeNotFound, `there is no device "p-9"`},
 		"device of another tenant": {iot.Instruction{Device: "g-1", Name: "start"}, gatesock.CodeNotFound, `there is no device "g-1"`},
 		"unknown command": {
-			iot.Instruction{Device: "p-1", Name: "dance"}, gatesock.CodeInvalidArgument,
+			iot.Instruction{Device: "p-1", Name: "dance"},
+			gatesock.CodeInvalidArgument,
 			`a pump does not know "dance"; it knows start, stop, speed`,
 		},
 		"too short": {
-			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: 999}, gatesock.CodeInvalidArgument,
+			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: 999},
+			gatesock.CodeInvalidArgument,
 			`"timeoutMs" must be from 1000 to 600000`,
 		},
 		"negative": {
-			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: -1}, gatesock.CodeInvalidArgument,
+			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: -1},
+			gatesock.CodeInvalidArgument,
 			`"timeoutMs" must be from 1000 to 600000`,
 		},
 		"too long": {
-			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: 600_001}, gatesock.CodeInvalidArgument,
+			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: 600_001},
+			gatesock.CodeInvalidArgument,
 			`"timeoutMs" must be from 1000 to 600000`,
 		},
 		"too large": {

@@ -107,6 +107,11 @@ func (a *App) keep(name string) topic.Retention {
 	return topic.Retention{Age: a.retention, Count: -1}
 }
 
+// patience is for how long a device waits at most when a dashboard that wants only one value in so
+// much time gets the next one: such filters with more than this get the last value of a burst with
+// the next report.
+const patience = time.Second
+
 // stateOf returns which topics have values, and what their filters may name.
 func stateOf(name string) (topic.State, bool) {
 	prefix, _, _ := strings.Cut(name, ":")
@@ -114,7 +119,7 @@ func stateOf(name string) (topic.State, bool) {
 	case devicesPrefix:
 		return topic.State{
 			Attributes: []string{"id", "type", "region", "status", "online", "value"},
-			Sampled:    true, Patience: -1, // a device does not wait for dashboards that want less
+			Sampled:    true, Patience: patience,
 		}, true
 	case alertsPrefix:
 		return topic.State{Attributes: []string{"state", "device", "severity", "region"}}, true

@@ -68,7 +68,8 @@ func person(t *testing.T, at ready, tenant string) *client.Client {
 	return c
 }
 
-// TestDevicesOfAllThreeWays waits until devices of each way have sent a reading, and sends each an order.
+// TestDevicesOfAllThreeWays waits until devices of each way have sent a reading, and sends each an
+// order.
 func TestDevicesOfAllThreeWays(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
