@@ -75,8 +75,8 @@ func (m *meter) cpu(name string) float64 {
 	return (all[len(all)-1].CPU - m.first[name].CPU).Seconds() / m.taken.Sub(m.began).Seconds()
 }
 
-// growth compares the second quarter of the samples with the last one, which must not be more than a
-// fifth and 8 MB above. It returns both means, and false if memory is not flat.
+// growth compares the second quarter of the samples with the last one, which must not be more than
+// a fifth and 8 MB above. It returns both means, and false if memory is not flat.
 func growth(samples []sample, of func(sample) int64) (before, after int64, flat bool) {
 	quarter := len(samples) / 4
 	if quarter == 0 {

@@ -89,7 +89,7 @@ func (s *soak) phase(
 		return nil, err
 	}
 	problems := <-disturbing
-	stopping, cancel := context.WithTimeout(ctx, s.patience)
+	stopping, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
 	stopped = true
 	if err := simulator.stop(stopping); err != nil {
@@ -204,6 +204,7 @@ func (w *watchers) check(ctx context.Context, records []fleet.Record) (problems 
 			}
 			missed += n
 		}
+		w.audit.all(ctx)
 		wrong, _ := w.audit.check(records)
 		problems = append(problems, wrong...)
 		failed, err := w.failedPushes()
@@ -220,8 +221,8 @@ func (w *watchers) check(ctx context.Context, records []fleet.Record) (problems 
 }
 
 // failedPushes returns how many values the server could not push to all in time, as it says in its
-// log: a dashboard that misses one gets the next value of the device. It does not happen if the machine
-// is fast enough.
+// log: a dashboard that misses one gets the next value of the device. It does not happen if the
+// machine is fast enough.
 func (s *soak) failedPushes() (int64, error) {
 	text, err := os.ReadFile(filepath.Join(s.folder, "server.log"))
 	return int64(bytes.Count(text, []byte("not all were told"))), err
@@ -251,7 +252,7 @@ func (s *soak) table(name string, f fleet.Figures, m *meter, w *watchers, missed
 		heapBefore, heapAfter, heapFlat := growth(m.samples[name], heap)
 		fmt.Printf("%-11s %.2f processors, resident %.1f then %.1f MB, heap %.1f then %.1f MB\n", name, m.cpu(name),
 			mb(before), mb(after), mb(heapBefore), mb(heapAfter))
-		if s.lasting >= 5*time.Minute && !(flat && heapFlat) && name != "dashboards" { // they note all they see
+		if s.lasting >= 5*time.Minute && name != "dashboards" && (!flat || !heapFlat) { // those note all they see
 			problems = append(problems, fmt.Sprintf("the memory of the %s has grown", name))
 		}
 	}
