@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,8 +24,8 @@ const (
 	auditEvery = 20 * time.Second
 )
 
-// audit reads the history of every device, from the beginning: each time it subscribes from where it
-// was, reads what there is, and leaves.
+// audit reads the history of every device, from the beginning: each time it subscribes from where
+// it was, reads what there is, and leaves.
 type audit struct {
 	at      addresses
 	stop    context.CancelFunc
@@ -113,6 +114,9 @@ func (a *audit) upTo(ctx context.Context, sub *client.Subscription, device strin
 	}
 	for e, err := range sub.Events(ctx) {
 		var r iot.Reading
+		if lost := (*client.LostError)(nil); errors.As(err, &lost) {
+			return fmt.Errorf("the machine is too slow for the audit, which comes too late: %w", err)
+		}
 		if err == nil && (e.Decode(&r) != nil || r.Device != device) {
 			err = fmt.Errorf("%s is not a reading of it", e.Data)
 		}
