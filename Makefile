@@ -1,13 +1,16 @@
 # make test is what CI runs (.ci/run). Longer steps are in scripts/, tools are pinned in tools/go.mod.
 
 MODULES  := . otelgatesock examples bench
-RACE     := go test -race -shuffle=on -vet=off -timeout 50m
 GOTOOL   := go tool -modfile=$(CURDIR)/tools/go.mod
 FUZZTIME ?= 10s
 BENCH    ?= .
 COUNT    ?= 1
 STORE    ?= memory
 BASE     ?= main
+
+# Packages that start no goroutine: the race detector has nothing to find in them.
+export SEQUENTIAL := ./describe ./cmd/gatesock/internal/asyncapi ./cmd/gatesock/internal/stack/... \
+	./cmd/gatesock/internal/typescript
 
 # Nobody debugs what the targets link: without DWARF a test of the race detector links in three quarters
 # of the time.
@@ -17,23 +20,34 @@ export GOFLAGS := $(strip $(filter-out -ldflags=-w,$(shell go env GOFLAGS)) -ldf
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm test-go test-race test-without-race test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-fanout bench-coldstart sim sim-mutants bench-jitter client-soak soak-iot client-sim client-sim-mutants tools
+.PHONY: help chat iot test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm test-go test-race test-without-race test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-fanout bench-coldstart sim sim-mutants bench-jitter client-soak soak-iot client-sim client-sim-mutants tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # How the chat runs on each STORE.
 chat-memory   = cd examples && go run ./chat/cmd/local $(if $(ADDR),-addr $(ADDR)) $(if $(OPEN),-open)
-chat-dynamodb = ADDR='$(ADDR)' OPEN='$(OPEN)' TABLE='$(TABLE)' DYNAMODB_PORT='$(DYNAMODB_PORT)' exec scripts/chat-dynamodb
+chat-dynamodb = TABLE='$(TABLE)' DYNAMODB_PORT='$(DYNAMODB_PORT)' exec scripts/example-dynamodb chat $(if $(ADDR),-addr '$(ADDR)') $(if $(OPEN),-open)
 
 chat: ## Run the chat locally; ADDR=host:port, OPEN=1 skips sign-in, STORE=dynamodb keeps its state, TABLE=name on AWS
 	$(if $(and $(TABLE),$(filter memory,$(STORE))),$(error TABLE needs STORE=dynamodb))
 	$(or $(chat-$(STORE)),$(error STORE is "$(STORE)", want memory or dynamodb))
 
+# How the dashboards of devices run on each STORE.
+iot-flags    = $(if $(ADDR),-addr '$(ADDR)') $(if $(MQTT),-mqtt '$(MQTT)') $(if $(DEVICES),-devices '$(DEVICES)')
+iot-memory   = cd examples && go run ./iot/cmd/local $(iot-flags)
+iot-dynamodb = TABLE='$(TABLE)' DYNAMODB_PORT='$(DYNAMODB_PORT)' exec scripts/example-dynamodb iot $(iot-flags)
+
+iot: ## Run dashboards of simulated devices locally; ADDR=host:port, MQTT=host:port, DEVICES=50, STORE and TABLE as for chat
+	$(if $(and $(TABLE),$(filter memory,$(STORE))),$(error TABLE needs STORE=dynamodb))
+	$(or $(iot-$(STORE)),$(error STORE is "$(STORE)", want memory or dynamodb))
+
 # The tests under the race detector often wait for a server; the other steps run meanwhile.
-test: dynamodb sqs npm check-tidy ## Run everything that CI runs
+test: ## Run everything that CI runs
 	@scripts/need cc >/dev/null
-	@scripts/side-by-side 'test-race=$(MAKE) test-race' 'the rest=$(MAKE) lint build check-deps test-without-race test-allocations test-clock test-js test-browser'
+	@scripts/steps dynamodb sqs npm check-tidy
+	@scripts/side-by-side 'test-race=scripts/steps test-race' \
+		'the rest=scripts/steps lint build check-deps test-without-race test-allocations test-js test-browser'
 
 test-quick: ## Vet and test the packages that differ from BASE (main) and those that import them, in under a minute
 	@scripts/test-quick $(BASE) $(MODULES)
@@ -70,12 +84,8 @@ npm: ## Install the npm tools of the tests, and build clients/js, so that no tes
 
 test-go: test-race test-without-race test-allocations ## Run the Go tests of all modules
 
-# The slowest package goes first, so that nothing waits for it at the end. Vet is a part of make lint.
-# TestCosts makes one request after the other, and a part of make test-clock.
-test-race: dynamodb sqs npm ## Run the Go tests of all modules under the race detector
-	@scripts/need cc >/dev/null
-	$(call in,.,$(RACE) -skip '^TestCosts$$' ./dynamo ./...)
-	$(call in,$(filter-out .,$(MODULES)),$(RACE) ./...)
+test-race: dynamodb sqs npm ## Run the Go tests of all modules under the race detector, with clocks years ahead for DynamoDB
+	@scripts/test-race $(MODULES)
 
 test-without-race: ## Run the tests of code that the race detector leaves out
 	scripts/test-without-race $(MODULES)
@@ -83,7 +93,7 @@ test-without-race: ## Run the tests of code that the race detector leaves out
 test-allocations: dynamodb ## Run the tests that bound allocations, without the race detector, which allocates too
 	scripts/test-allocations $(MODULES)
 
-test-clock: dynamodb ## Test what touches DynamoDB with all clocks moved ahead; DAYS="40 1826" for all tests, PACKAGES, TESTFLAGS
+test-clock: dynamodb ## Test what has a clock or a table with all clocks moved by DAYS ("40 1826"); PACKAGES, TESTFLAGS
 	scripts/test-clock $(DAYS)
 
 test-js: ## Test the client for JavaScript, its types, its package and its size

@@ -3,7 +3,6 @@ package dynamo_test
 import (
 	"context"
 	"math"
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,37 +27,6 @@ type operation struct {
 	why      string
 	members  int // of a reading
 	opts     []dynamo.Option
-}
-
-// TestCosts checks what every operation costs on DynamoDB Local and by the documentation, and that
-// docs/costs.md has these figures. The flag -update writes that page.
-func TestCosts(t *testing.T) {
-	t.Parallel()
-	page := figures{Prices: prices(), Sizes: sizes(t), Topic: topicSizes(t)}
-	for _, part := range []struct {
-		rows       *[]row
-		operations []operation
-	}{
-		{&page.Track, tracked()},
-		{&page.Store, append(calls(), changes()...)},
-		{&page.Rare, slices.Concat(rare(), rareChanges(), rareExtensions())},
-		{&page.Read, readings()},
-		{&page.Records, records()},
-		{&page.Large, large()},
-		{&page.Shards, resharding()},
-		{&page.Sweep, sweeps()},
-		{&page.Publish, publishes()},
-		{&page.Subscribe, append(subscriptions(), joinMany()...)},
-		{&page.State, states()},
-		{&page.Presence, presences()},
-	} {
-		for _, op := range part.operations {
-			s := newScene(t)
-			*part.rows = append(*part.rows, op.measure(t, s))
-		}
-	}
-	page.Example = exampleOf(t, page)
-	compare(t, page)
 }
 
 // measure carries the operation out and compares the bill.
@@ -90,8 +58,11 @@ func TestReadingKeepsTheBudget(t *testing.T) {
 	last := 0
 	for n := 1; n <= 100_000; n++ {
 		budget := float64(n) * 100 / 4096 / 2
-		require.LessOrEqual(t, readUnits(n), math.Ceil(budget), "%d members", n)
-		if readUnits(n) > budget {
+		units := readUnits(n)
+		if units > math.Ceil(budget) { // an assertion in each round would take longer than all others
+			require.LessOrEqual(t, units, math.Ceil(budget), "%d members", n)
+		}
+		if units > budget {
 			last = n
 		}
 	}

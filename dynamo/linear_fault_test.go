@@ -2,8 +2,6 @@ package dynamo_test
 
 import (
 	"context"
-	"errors"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/dynamo"
-	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/internal/dynamotwin"
 )
 
@@ -86,38 +83,6 @@ func (o overwriting) UpdateItem(
 		in = &changed
 	}
 	return o.API.UpdateItem(ctx, in, opts...)
-}
-
-// The checker finds faults that are made on purpose, in the store's requests and in how a group is
-// re-sharded.
-func TestHistoriesFindFaults(t *testing.T) {
-	t.Parallel()
-	client, table, namespace := dynamotest.Client(t), dynamotest.Table(t), dynamotest.Namespace(t)
-	const most = 500 // each was found in one of the first 30
-	for name, c := range map[string]struct {
-		api   dynamo.API
-		fleet [][]dynamo.Sharding
-	}{
-		"a record is read from a cache":                   {&forgetfulReader{API: client, read: map[string]*dynamodb.GetItemOutput{}}, resharding4()},
-		"rows are not deleted":                            {&lazy{API: client}, resharding4()},
-		"a change of attributes overwrites the rest":      {overwriting{client}, resharding4()},
-		"instances that do not know of each other":        {client, [][]dynamo.Sharding{{{Write: 1}, {Write: 4}}}},
-		"a step of the re-sharding that is left out":      {client, [][]dynamo.Sharding{{{Write: 1}}, {{Write: 4}}}},
-		"a step that is taken before all are at the last": {client, [][]dynamo.Sharding{{{Write: 1}, {Write: 4, Read: 1}}}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			for n := range most {
-				err := checkHistory(t.Context(), c.api, table, namespace, c.fleet, rand.Uint64())
-				if errors.Is(err, errNotLinear) {
-					t.Logf("found in history %d", n+1)
-					return
-				}
-				require.NoError(t, err)
-			}
-			t.Errorf("not found in %d histories", most)
-		})
-	}
 }
 
 // What the models take and refuse, in histories of a few calls.

@@ -26,7 +26,6 @@ import (
 )
 
 const (
-	histories     = 80
 	linearWorkers = 4
 	linearCalls   = 3 // of each worker in each step of the re-sharding: porcupine's time grows fast with them
 	// linearVariable replays the plan of a history; what runs at the same time is up to the machine.
@@ -246,19 +245,26 @@ var errNotLinear = errors.New("no order of the calls explains what they returned
 
 func TestHistoriesAreLinearizable(t *testing.T) {
 	t.Parallel()
-	client, table, namespace := dynamotest.Client(t), dynamotest.Table(t), dynamotest.Namespace(t)
 	if seed, ok := os.LookupEnv(linearVariable); ok {
 		n, err := strconv.ParseUint(seed, 10, 64)
 		require.NoError(t, err)
+		client, table, namespace := dynamotest.Client(t), dynamotest.Table(t), dynamotest.Namespace(t)
 		require.NoError(t, checkHistory(t.Context(), client, table, namespace, resharding4(), n))
 		return
 	}
+	checkHistories(t, 12)
+}
+
+// checkHistories checks so many histories, four at a time.
+func checkHistories(t *testing.T, n int) {
+	t.Helper()
+	client, table, namespace := dynamotest.Client(t), dynamotest.Table(t), dynamotest.Namespace(t)
 	base := rand.Uint64()
 	errs := make([]error, 4)
 	var all sync.WaitGroup
 	for w := range errs {
 		all.Go(func() {
-			for i := w; i < histories && errs[w] == nil; i += len(errs) {
+			for i := w; i < n && errs[w] == nil; i += len(errs) {
 				errs[w] = checkHistory(t.Context(), client, table, namespace, resharding4(), base+uint64(i))
 			}
 		})

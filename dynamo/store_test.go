@@ -207,10 +207,17 @@ func likeMemory(newStore conntest.NewHarness) conntest.NewHarness {
 
 func TestStoreIsLikeMemory(t *testing.T) {
 	t.Parallel()
+	isLikeMemory(t, 12, 2)
+}
+
+// isLikeMemory gives a store, in each layout, so many sequences of calls on a table in memory and on
+// DynamoDB.
+func isLikeMemory(t *testing.T, onTwin, onDynamoDB int) {
+	t.Helper()
 	for _, l := range layouts() {
 		t.Run(fmt.Sprint(l), func(t *testing.T) {
 			t.Parallel()
-			conntest.RunModel(t, likeMemory(onTwins(t, inShards(l[0], l[1]), dynamo.WithPageSize(2))), 100)
+			conntest.RunModel(t, likeMemory(onTwins(t, inShards(l[0], l[1]), dynamo.WithPageSize(2))), onTwin)
 		})
 	}
 	// DynamoDB has nothing to do with layouts, so they share the sequences. It and the twin must
@@ -221,7 +228,7 @@ func TestStoreIsLikeMemory(t *testing.T) {
 		compared := func() dynamo.API { return dynamotwin.Compare(client) }
 		for _, l := range layouts() {
 			stores := harnessOf(t, compared, table, inShards(l[0], l[1]), dynamo.WithPageSize(2))
-			conntest.RunModel(t, likeMemory(stores), 15)
+			conntest.RunModel(t, likeMemory(stores), onDynamoDB)
 		}
 	})
 }

@@ -137,3 +137,13 @@ func restoreDefaultLogger(t *testing.T) {
 		log.SetFlags(flags)
 	})
 }
+
+func TestStageNames(t *testing.T) {
+	t.Parallel()
+	for name, valid := range map[string]bool{
+		"prod": true, "$default": false, "aZ09_-": true, strings.Repeat("x", 128): true, strings.Repeat("x", 129): false,
+		"": false, "a/b": false, "a b": false, "é": false, "a.b": false, "@": false, "[": false, "`": false, "{": false, ":": false,
+	} {
+		require.Equal(t, valid, validStage(name), "%q", name)
+	}
+}

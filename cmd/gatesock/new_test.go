@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix && !race
 
 package main
 
@@ -23,7 +23,8 @@ import (
 )
 
 // TestNew makes each project in an empty folder, and does there what its README proposes, by the
-// commands that a person would type. One follows the other, since all of them compile.
+// commands that a person would type. One follows the other, since all of them compile. What their
+// tests are made of is tested under the race detector in examples.
 func TestNew(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -31,7 +32,7 @@ func TestNew(t *testing.T) {
 	for _, name := range scaffold.Projects() {
 		p := newProject(t, root, name)
 		p.isTidy()
-		p.run("make", "test", "TESTFLAGS=-race -vet=off") // make test runs go vet itself
+		p.run("make", "test", "TESTFLAGS=-vet=off") // make test runs go vet itself
 		p.builds()
 		templates = append(templates, p.makesTemplate())
 		p.talks()

@@ -135,7 +135,7 @@ func (m mutant) hunt(ctx context.Context, program string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Hour)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, "-test.run=^TestPart$", "-test.timeout=0")
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d %d", childVariable, 1, mutantSeeds, 1), "GOMAXPROCS=1")
+	cmd.Env = childEnv(1, mutantSeeds, 1)
 	out, err := cmd.CombinedOutput()
 	_, after, ok := bytes.Cut(out, []byte(childMark))
 	if !ok && ctx.Err() != nil {

@@ -2,5 +2,8 @@
 
 package sim
 
-// defaultSeeds is how many worlds live in CI.
-const defaultSeeds = 20_000
+// How many worlds live in CI, and how many of them live again.
+const (
+	defaultSeeds = 20_000
+	defaultTwice = 60
+)

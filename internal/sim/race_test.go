@@ -2,5 +2,9 @@
 
 package sim
 
-// defaultSeeds is how many worlds live under the race detector, which makes them ten times slower.
-const defaultSeeds = 200
+// How many worlds live under the race detector, which makes them ten times slower, and how many of
+// them live again.
+const (
+	defaultSeeds = 200
+	defaultTwice = 15
+)
