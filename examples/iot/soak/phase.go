@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gatesock/gatesock/examples/iot/simulate/fleet"
@@ -19,6 +21,7 @@ type devices struct {
 	*process
 
 	record, figures string // files
+	prefix          string // of the devices' names; devices of other phases are there, too
 }
 
 // fleet returns a function that starts a simulator. Its files have the name.
@@ -29,6 +32,9 @@ func (s *soak) fleet(name string, n int, rate float64, flags ...string) func() (
 			"-url", s.at.URL, "-http", s.at.HTTP, "-broker", s.at.Broker, "-key", s.at.Key, "-tenant", s.at.Tenant,
 			"-devices", strconv.Itoa(n), "-rate", fmt.Sprint(rate), "-record", d.record, "-figures", d.figures,
 		}, flags...)
+		if i := slices.Index(flags, "-prefix"); i >= 0 {
+			d.prefix = flags[i+1]
+		}
 		var err error
 		d.process, err = start(s.folder, name, s.simulate, args...)
 		return d, err
@@ -125,10 +131,13 @@ func (w *watchers) open(ctx context.Context, simulator *devices) error {
 		if err != nil {
 			return err
 		}
-		if len(end) >= w.devices {
-			for id := range end {
+		w.ids = nil
+		for id := range end {
+			if strings.HasPrefix(id, simulator.prefix) {
 				w.ids = append(w.ids, id)
 			}
+		}
+		if len(w.ids) >= w.devices {
 			break
 		}
 		select {

@@ -28,7 +28,7 @@ const stormTime = 30 * time.Second
 // What those check must hold as before.
 func (s *soak) storms(ctx context.Context) (problems []string, err error) {
 	s.patience = min(s.patience, time.Minute)
-	for _, storm := range []struct {
+	for i, storm := range []struct {
 		name    string
 		flags   []string
 		disturb func(ctx context.Context) []string
@@ -39,7 +39,7 @@ func (s *soak) storms(ctx context.Context) (problems []string, err error) {
 		{"replays at full speed", nil, s.replays},
 		{"garbage at full speed", nil, s.garbage},
 	} {
-		begin := s.fleet(fmt.Sprintf("storm-%.3s", storm.name), s.devices, s.rate, storm.flags...)
+		begin := s.fleet(fmt.Sprintf("storm-%.3s", storm.name), s.devices, s.rate, append(storm.flags, "-prefix", fmt.Sprintf("storm%d-", i+1))...)
 		wrong, err := s.phase(ctx, storm.name, stormTime, begin, true, storm.disturb)
 		if err != nil {
 			return problems, fmt.Errorf("%s: %w", storm.name, err)
