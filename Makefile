@@ -20,18 +20,27 @@ export GOFLAGS := $(strip $(filter-out -ldflags=-w,$(shell go env GOFLAGS)) -ldf
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm test-go test-race test-without-race test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-fanout bench-coldstart sim sim-mutants bench-jitter client-soak client-sim client-sim-mutants tools
+.PHONY: help chat iot test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm test-go test-race test-without-race test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-fanout bench-coldstart sim sim-mutants bench-jitter client-soak soak-iot client-sim client-sim-mutants tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # How the chat runs on each STORE.
 chat-memory   = cd examples && go run ./chat/cmd/local $(if $(ADDR),-addr $(ADDR)) $(if $(OPEN),-open)
-chat-dynamodb = ADDR='$(ADDR)' OPEN='$(OPEN)' TABLE='$(TABLE)' DYNAMODB_PORT='$(DYNAMODB_PORT)' exec scripts/chat-dynamodb
+chat-dynamodb = TABLE='$(TABLE)' DYNAMODB_PORT='$(DYNAMODB_PORT)' exec scripts/example-dynamodb chat $(if $(ADDR),-addr '$(ADDR)') $(if $(OPEN),-open)
 
 chat: ## Run the chat locally; ADDR=host:port, OPEN=1 skips sign-in, STORE=dynamodb keeps its state, TABLE=name on AWS
 	$(if $(and $(TABLE),$(filter memory,$(STORE))),$(error TABLE needs STORE=dynamodb))
 	$(or $(chat-$(STORE)),$(error STORE is "$(STORE)", want memory or dynamodb))
+
+# How the dashboards of devices run on each STORE.
+iot-flags    = $(if $(ADDR),-addr '$(ADDR)') $(if $(MQTT),-mqtt '$(MQTT)') $(if $(DEVICES),-devices '$(DEVICES)')
+iot-memory   = cd examples && go run ./iot/cmd/local $(iot-flags)
+iot-dynamodb = TABLE='$(TABLE)' DYNAMODB_PORT='$(DYNAMODB_PORT)' exec scripts/example-dynamodb iot $(iot-flags)
+
+iot: ## Run dashboards of simulated devices locally; ADDR=host:port, MQTT=host:port, DEVICES=50, STORE and TABLE as for chat
+	$(if $(and $(TABLE),$(filter memory,$(STORE))),$(error TABLE needs STORE=dynamodb))
+	$(or $(iot-$(STORE)),$(error STORE is "$(STORE)", want memory or dynamodb))
 
 # The tests under the race detector often wait for a server; the other steps run meanwhile.
 test: ## Run everything that CI runs
@@ -95,6 +104,10 @@ test-browser: ## Test the client for JavaScript and the chat in headless Chromiu
 
 client-soak: ## Run 500 clients for ten minutes while connections are lost; SECONDS_LONG, CLIENTS
 	SECONDS_LONG='$(SECONDS_LONG)' CLIENTS='$(CLIENTS)' scripts/client-soak
+
+soak-iot: ## Run 1,000 devices and 20 dashboards for ten minutes; SECONDS_LONG, DEVICES, DASHBOARDS, RATE, STORMS=1, STEPS=1
+	SECONDS_LONG='$(SECONDS_LONG)' DEVICES='$(DEVICES)' DASHBOARDS='$(DASHBOARDS)' RATE='$(RATE)' \
+		STORMS='$(STORMS)' STEPS='$(STEPS)' scripts/iot-soak
 
 fuzz: ## Fuzz every target for FUZZTIME (10s)
 	scripts/fuzz $(FUZZTIME) $(MODULES)

@@ -17,8 +17,8 @@ import (
 // Needs with the same variable count as one: their actions and topics are put together, and the
 // rest must not contradict. DeclareNeeds panics if a need has no known kind, if its variable is
 // reserved or one that Lambda cannot have, if a table has no partition key or NeedIoT no topic, if
-// two needs contradict each other, and after the first event. Reserved are the variables that Lambda
-// sets itself, and GATESOCK_DESCRIBE.
+// two needs contradict each other, and after the first event. Reserved are the variables that
+// Lambda sets itself, and GATESOCK_DESCRIBE.
 func (r *Router) DeclareNeeds(needs ...Need) {
 	site := callerSite()
 	r.mu.Lock()

@@ -38,6 +38,7 @@ type pool struct {
 	timeout time.Duration // of one call
 	calls   calls
 
+	// tasks and results are made for the first task: most of what a send to nobody would allocate.
 	tasks   chan task
 	results chan result // has room for all workers, so that none waits
 	joined  sync.WaitGroup
@@ -48,9 +49,7 @@ type pool struct {
 }
 
 func newPool(size int, timeout time.Duration, c calls) *pool {
-	return &pool{
-		size: size, timeout: timeout, calls: c, tasks: make(chan task, size), results: make(chan result, size),
-	}
+	return &pool{size: size, timeout: timeout, calls: c}
 }
 
 func (p *pool) hasRoom() bool { return p.busy < p.size }
@@ -60,6 +59,9 @@ func (p *pool) cleaning() int { return p.busy - p.posting }
 
 // start runs a task. There must be room.
 func (p *pool) start(ctx context.Context, t task) {
+	if p.tasks == nil {
+		p.tasks, p.results = make(chan task, p.size), make(chan result, p.size)
+	}
 	if p.busy == p.workers {
 		p.workers++
 		p.joined.Go(func() { p.work(ctx) })
@@ -84,7 +86,9 @@ func (p *pool) done(r result) {
 
 // wait ends the pool when the tasks that run are done.
 func (p *pool) wait() {
-	close(p.tasks)
+	if p.tasks != nil {
+		close(p.tasks)
+	}
 	p.joined.Wait()
 }
 

@@ -43,8 +43,8 @@ func (c Change) String() string {
 //     answer break, and so do those of the encoding.
 //   - A new guard, authorizer, identity source or limit breaks, and so does a lower limit. A guard
 //     is harmless if it only requires scopes that the route required before.
-//   - A removed topic filter of a rule of AWS IoT breaks, a new one is harmless. A changed filter is
-//     both, and the name of a rule does not matter.
+//   - A removed topic filter of a rule of AWS IoT breaks, a new one is harmless. A changed filter
+//     is both, and the name of a rule does not matter.
 //   - Another name in the envelope breaks everything.
 //
 // Where that cannot be decided, as between two patterns, the change counts as breaking. Clients are

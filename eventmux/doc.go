@@ -1,5 +1,6 @@
 // Package eventmux lets one Lambda function serve several event sources: a WebSocket API and its
-// authorizer, queues, topics, streams, schedules, HTTP requests, MQTT devices and other invocations.
+// authorizer, queues, topics, streams, schedules, HTTP requests, MQTT devices and other
+// invocations.
 //
 //	gatesock.Start(eventmux.New(
 //		eventmux.WebSocket(router),
@@ -52,5 +53,5 @@
 // has authenticated. So if a topic or a client id names the device, the policy must allow each
 // device no other. A policy must also not allow devices to publish to $aws/rules/NAME/…, which is
 // Basic Ingest: what follows that prefix becomes the topic, even one that AWS IoT reserves, such as
-// the $aws/events/presence/… by which it tells who is connected.
+// the $aws/events/presence/… that report who is connected.
 package eventmux

@@ -18,9 +18,9 @@ import (
 //	eventmux.IoTRule("readings", "+/+/readings", eventmux.IoTHandler(readings))
 //	eventmux.IoTRule("gone", "$aws/events/presence/disconnected/+", eventmux.IoTHandler(gone))
 //
-// The name has letters, digits and underscores. It is what the mux knows the rule by, and the rule's
-// name on AWS may be another. The filter has the form that MQTT defines: + is one level, and # at
-// the end is all further levels. AWS IoT allows 7 slashes and 256 bytes.
+// The name has letters, digits and underscores. It is what the mux knows the rule by, and the
+// rule's name on AWS may be another. The filter has the form that MQTT defines: + is one level,
+// and # at the end is all further levels. AWS IoT allows 7 slashes and 256 bytes.
 //
 // The rule must have the SQL of [IoTSQL]. Templates that the command gatesock makes have it. The
 // mux takes no message whose topic does not match the filter: such a message was sent to the rule

@@ -49,6 +49,7 @@ func TestProgramsDescribeThemselves(t *testing.T) {
 	for program, routes := range map[string][]string{
 		"./hello":           {"greet"},
 		"./quickstart":      {"join", "say"},
+		"./iot/cmd/lambda":  {"report", "result", "command", "register", "subscribe", "sync"},
 		"./chat/cmd/lambda": {"authenticate", "subscribe", "sync", "presence", "say", "typing"},
 	} {
 		t.Run(program, func(t *testing.T) {
@@ -56,6 +57,7 @@ func TestProgramsDescribeThemselves(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), "go", "run", program)
 			cmd.Env = append(os.Environ(), "GATESOCK_DESCRIBE=1", "TABLE=example", "AWS_REGION=us-east-1",
 				"GATEWAY_ENDPOINT=https://abc123.execute-api.us-east-1.amazonaws.com/prod",
+				"IOT_ENDPOINT=https://abc-ats.iot.us-east-1.amazonaws.com",
 				"ISSUER=https://issuer.example.com", "AUDIENCE=chat", "ORIGINS=https://chat.example.com")
 			cmd.Stderr = new(bytes.Buffer)
 			out, err := cmd.Output()

@@ -209,15 +209,28 @@ func attributesOf(data json.RawMessage, declared []string) attributes {
 	if data == nil {
 		return attributes{deleted: true}
 	}
-	var members map[string]json.RawMessage
-	if len(declared) == 0 || json.Unmarshal(data, &members) != nil {
+	if len(declared) == 0 {
+		return attributes{}
+	}
+	s := jsonscan.NewScanner(data, nil)
+	if s.Peek() != '{' || !s.Open('{') {
 		return attributes{}
 	}
 	a := attributes{members: make(map[string]scalar, len(declared))}
-	for _, name := range declared {
-		if s, err := parseScalar(members[name]); err == nil {
-			a.members[name] = s
+	for s.More('}') {
+		key := s.Key()
+		i := slices.IndexFunc(declared, func(name string) bool { return name == string(key) })
+		if i < 0 {
+			s.Skip()
+			continue
 		}
+		delete(a.members, declared[i]) // of several with one name the last counts
+		if v, err := parseScalar(s.Part()); err == nil {
+			a.members[declared[i]] = v
+		}
+	}
+	if s.End() != nil {
+		return attributes{}
 	}
 	return a
 }
@@ -268,19 +281,36 @@ func (c condition) meets(s scalar) bool {
 	}
 }
 
+// parseScalar parses valid JSON without spaces around it; empty is not a scalar.
 func parseScalar(raw json.RawMessage) (scalar, error) {
-	var v any
-	if len(raw) == 0 || json.Unmarshal(raw, &v) != nil {
+	if len(raw) == 0 {
 		return scalar{}, errNotScalar
 	}
-	switch v := v.(type) {
-	case string:
-		return scalar{kind: 's', text: v}, nil
-	case bool:
-		return scalar{kind: 'b', truth: v}, nil
-	case float64:
-		return scalar{kind: 'n', number: v + 0}, nil // -0 becomes 0
+	switch c := raw[0]; {
+	case c == '"':
+		return parseText(raw)
+	case c == 't' || c == 'f':
+		return scalar{kind: 'b', truth: c == 't'}, nil
+	case c == '-' || c >= '0' && c <= '9':
+		n, err := strconv.ParseFloat(string(raw), 64)
+		if err != nil {
+			return scalar{}, errNotScalar // it is too large
+		}
+		return scalar{kind: 'n', number: n + 0}, nil // -0 becomes 0
 	default:
 		return scalar{}, errNotScalar
 	}
+}
+
+// parseText parses a string, mostly without encoding/json.
+func parseText(raw json.RawMessage) (scalar, error) {
+	plain := !slices.ContainsFunc(raw, func(c byte) bool { return c == '\\' || c > '~' })
+	if plain {
+		return scalar{kind: 's', text: string(raw[1 : len(raw)-1])}, nil
+	}
+	s := scalar{kind: 's'}
+	if json.Unmarshal(raw, &s.text) != nil {
+		return scalar{}, errNotScalar
+	}
+	return s, nil
 }

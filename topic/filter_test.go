@@ -184,6 +184,8 @@ func FuzzParseFilter(f *testing.F) {
 		a := attributesOf(json.RawMessage(value), declared())
 		require.Equal(t, parsed.matches(a), again.matches(a))
 		b := attributesOf(json.RawMessage(other), declared())
+		requireAttributes(t, value, a)
+		requireAttributes(t, other, b)
 		require.Equal(t, eventFor(parsed, a, b, false), eventFor(again, a, b, false))
 		require.Equal(t, parsed.changed(a, b), parsed.changed(b, a))
 		require.Equal(t, len(parsed.changes) == 0, parsed.changed(a, a))
@@ -284,4 +286,67 @@ func TestFilterOfChanges(t *testing.T) {
 		}
 		require.Equal(t, unknown, eventFor(f, of(c.now), of(""), true), "%s: %s", c.filter, c.now)
 	}
+}
+
+// requireAttributes checks what attributesOf returns by encoding/json.
+func requireAttributes(t require.TestingT, value string, got attributes) {
+	var members map[string]any
+	want := map[string]scalar{}
+	dec := json.NewDecoder(strings.NewReader(value))
+	if !json.Valid([]byte(value)) || dec.Decode(&members) != nil {
+		var raw map[string]json.RawMessage // a number may be too large
+		if json.Unmarshal([]byte(value), &raw) != nil {
+			require.Empty(t, got.members, value)
+			return
+		}
+		members = map[string]any{}
+		for name, part := range raw {
+			var v any
+			if json.Unmarshal(part, &v) == nil {
+				members[name] = v
+			}
+		}
+	}
+	for _, name := range declared() {
+		switch v := members[name].(type) {
+		case string:
+			want[name] = scalar{kind: 's', text: v}
+		case bool:
+			want[name] = scalar{kind: 'b', truth: v}
+		case float64:
+			want[name] = scalar{kind: 'n', number: v + 0}
+		}
+	}
+	require.Equal(t, len(want), len(got.members), value)
+	for name, s := range want {
+		require.Equal(t, s, got.members[name], value)
+	}
+}
+
+func TestAttributes(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{
+		``, `null`, `7`, `[]`, `{`, `{}`, ` { "room" : "a" , "on" : true } `, `{"room":"a","room":"b"}`, `{"room":"a","room":[1]}`,
+		`{"room":["a"],"room":"b"}`, `{"Room":"a"}`, `{"ro\u006fm":"\u00e9\ud800"}`, `{"room":"é\u0000"}`, "{\"room\":\"\xff\"}",
+		`{"value":-0}`, `{"value":0.5}`, `{"value":1e400}`, `{"value":-1.5e-3}`, `{"value":12345678901234567890}`, `{"on":null}`,
+		`{"on":true} x`, `{"room":{"room":"a"},"on":false}`, `{"kind":"","value":1}`, `{"kind":"a\"b\\c"}`,
+	} {
+		requireAttributes(t, value, attributesOf(json.RawMessage(value), declared()))
+	}
+}
+
+func TestParsedFiltersAreRemembered(t *testing.T) {
+	t.Parallel()
+	var p parsedFilters
+	for i := range 2*maxParsed + 1 {
+		f, err := p.get(fmt.Sprintf(`{"everyMs":%d}`, 100+i))
+		require.NoError(t, err)
+		require.Equal(t, time.Duration(100+i)*time.Millisecond, f.every)
+		again, err := p.get(fmt.Sprintf(`{"everyMs":%d}`, 100+i))
+		require.NoError(t, err)
+		require.Equal(t, f, again)
+		require.LessOrEqual(t, len(p.parsed), maxParsed)
+	}
+	_, err := p.get(`{`)
+	require.Error(t, err)
 }

@@ -12,8 +12,9 @@ import (
 // It keeps every entry for Entry.Keep, whatever the number of entries that a reader wants, so its
 // size is bounded by what is published in that time. It remembers the head of a topic for 8 days
 // longer, as the log of package dynamo does; after that it forgets the topic, and the next entry
-// begins an epoch with a higher number than any that was forgotten. Entries and topics that have
-// expired use memory until later calls remove them.
+// begins an epoch with a higher number than any that was forgotten. What has expired uses memory
+// until later calls, for any topics, remove it. Of a state topic that has had a value, the
+// counter is kept for ever.
 type Memory struct {
 	*memoryRoster
 	now    func() time.Time

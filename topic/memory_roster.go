@@ -7,13 +7,15 @@ import (
 	"time"
 )
 
-// memoryRoster is the [Roster] of a Memory. Rows that have expired use memory until later calls for
-// the same topic remove them.
+// memoryRoster is the [Roster] of a Memory. Rows that have expired use memory until later calls,
+// for any topic, remove them.
 type memoryRoster struct {
 	now func() time.Time
 
 	mu     sync.Mutex
 	topics map[string]*memoryPresence
+	ring   []*memoryPresence // all topics
+	next   int               // the one in the ring that the next call looks at
 }
 
 func newMemoryRoster(now func() time.Time) *memoryRoster {
@@ -22,6 +24,9 @@ func newMemoryRoster(now func() time.Time) *memoryRoster {
 
 // memoryPresence is one topic.
 type memoryPresence struct {
+	name    string
+	index   int // in the ring
+	sweepAt time.Time
 	rows    map[string]Row
 	pruneAt int    // how many rows make Enter look for expired ones
 	round   *Round // nil before the first
@@ -150,14 +155,34 @@ func checkRow(ctx context.Context, topic, id string) error {
 
 // Callers of the methods below hold m.mu.
 
-// open returns a topic, which it makes if there is none.
+// open returns a topic, which it makes if there is none. It looks at two others, so that there are
+// never many that have expired.
 func (m *memoryRoster) open(topic string) *memoryPresence {
+	now := m.now()
+	m.sweep(now)
+	m.sweep(now)
 	p, ok := m.topics[topic]
 	if !ok {
-		p = &memoryPresence{rows: make(map[string]Row)}
-		m.topics[strings.Clone(topic)] = p
+		p = &memoryPresence{
+			name: strings.Clone(topic), index: len(m.ring), sweepAt: now.Add(sweepTime), rows: make(map[string]Row),
+		}
+		m.topics[p.name] = p
+		m.ring = append(m.ring, p)
 	}
 	return p
+}
+
+// sweep forgets what has expired in one topic, whichever is next, once in an hour.
+func (m *memoryRoster) sweep(now time.Time) {
+	if len(m.ring) == 0 {
+		return
+	}
+	m.next = (m.next + 1) % len(m.ring)
+	if p := m.ring[m.next]; !now.Before(p.sweepAt) {
+		p.sweepAt = now.Add(sweepTime)
+		p.prune(now)
+		m.close(p.name)
+	}
 }
 
 // close removes a topic that has no rows and no round.
@@ -171,6 +196,10 @@ func (m *memoryRoster) close(topic string) {
 	}
 	if len(p.rows) == 0 && p.round == nil {
 		delete(m.topics, topic)
+		last := m.ring[len(m.ring)-1]
+		m.ring[p.index], last.index = last, p.index
+		m.ring[len(m.ring)-1] = nil
+		m.ring = m.ring[:len(m.ring)-1]
 	}
 }
 

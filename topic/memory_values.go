@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -22,12 +23,15 @@ const (
 type memoryValues struct {
 	mu     sync.Mutex
 	topics map[string]*memoryState
+	ring   []*memoryState // all topics
+	next   int            // the one in the ring that the next call looks at
 	nonce  int64
 }
 
 // memoryState is one state topic. It is never forgotten, since its counter must not fall.
 type memoryState struct {
 	values  map[string]memoryValue
+	sorted  []string // the keys of values; nil if it has to be made
 	counter int64
 	filters map[string]KeptFilter
 	turns   map[memoryTurn]turnTaken
@@ -54,7 +58,7 @@ type turnTaken struct {
 // minTurnTime is for how long a turn is remembered at least, so that one that waits finds it.
 const minTurnTime = time.Hour
 
-// with calls f with the state of a topic.
+// with calls f with the state of a topic, which it makes if there is none.
 func (m *memoryValues) with(topic string, now time.Time, f func(*memoryState)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -62,15 +66,35 @@ func (m *memoryValues) with(topic string, now time.Time, f func(*memoryState)) {
 	if s == nil {
 		s = &memoryState{
 			values: make(map[string]memoryValue), filters: make(map[string]KeptFilter),
-			turns: make(map[memoryTurn]turnTaken),
+			turns: make(map[memoryTurn]turnTaken), sweepAt: now.Add(sweepTime),
 		}
 		if m.topics == nil {
 			m.topics = make(map[string]*memoryState)
 		}
-		m.topics[topic] = s
+		m.topics[strings.Clone(topic)] = s
+		m.ring = append(m.ring, s)
 	}
-	s.sweep(now)
+	m.sweep(now)
 	f(s)
+}
+
+// find calls f with the state of a topic, if there is one: what clients only ask about is not kept.
+func (m *memoryValues) find(topic string, now time.Time, f func(*memoryState)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.topics[topic]; s != nil {
+		m.sweep(now)
+		f(s)
+	}
+}
+
+// sweepTime is the time between two sweeps of a topic.
+const sweepTime = time.Hour
+
+// sweep looks at one topic, whichever is next, so that calls bring no long pauses.
+func (m *memoryValues) sweep(now time.Time) {
+	m.next = (m.next + 1) % len(m.ring)
+	m.ring[m.next].sweep(now)
 }
 
 // sweep forgets what has expired, once in an hour.
@@ -78,7 +102,7 @@ func (s *memoryState) sweep(now time.Time) {
 	if now.Before(s.sweepAt) {
 		return
 	}
-	s.sweepAt = now.Add(time.Hour)
+	s.sweepAt, s.sorted = now.Add(sweepTime), nil
 	maps.DeleteFunc(s.values, func(_ string, v memoryValue) bool { return v.expired(now) })
 	maps.DeleteFunc(s.filters, func(_ string, f KeptFilter) bool { return filterExpired(f, now) })
 	maps.DeleteFunc(s.turns, func(_ memoryTurn, t turnTaken) bool { return now.After(t.expires) })
@@ -122,22 +146,28 @@ func (m *Memory) ReplaceValue(
 		return Stored{}, err
 	}
 	now := m.now()
-	m.values.with(topic, now, func(s *memoryState) {
+	replace := func(s *memoryState) {
 		there := s.values[key]
 		if there.expired(now) {
 			there.Version = 0
 		}
-		if err = ErrChanged; there.Version == version {
+		if there.Version == version {
 			stored, err = s.store(key, data, now), nil
 		}
-	})
+	}
+	if err = ErrChanged; version == 0 {
+		m.values.with(topic, now, replace)
+	} else {
+		m.values.find(topic, now, replace)
+	}
 	return stored, err
 }
 
 func (s *memoryState) store(key string, data json.RawMessage, now time.Time) Stored {
 	old, ok := s.values[key]
 	if !ok {
-		old.Version = now.UnixMicro()
+		old.Version, s.sorted = now.UnixMicro(), nil
+		key = strings.Clone(key)
 	}
 	v := Value{Key: key, Version: old.Version + 1, Data: bytes.Clone(data), Time: now}
 	s.values[key] = memoryValue{Value: v, expires: now.Add(MarkTime)}
@@ -183,7 +213,7 @@ func (m *Memory) GetValue(ctx context.Context, topic, key string) (v Value, err 
 		return Value{}, err
 	}
 	now := m.now()
-	m.values.with(topic, now, func(s *memoryState) {
+	m.values.find(topic, now, func(s *memoryState) {
 		if there, ok := s.values[key]; ok && !there.expired(now) {
 			v = there.clone()
 		}
@@ -207,16 +237,23 @@ func (m *Memory) ReadValues(ctx context.Context, q ValuesQuery) (page ValuesPage
 		return ValuesPage{}, err
 	}
 	now := m.now()
-	m.values.with(q.Topic, now, func(s *memoryState) { page = s.page(q, now) })
+	m.values.find(q.Topic, now, func(s *memoryState) { page = s.page(q, now) })
 	return page, nil
 }
 
 func (s *memoryState) page(q ValuesQuery, now time.Time) (page ValuesPage) {
 	limit := boundedBy(q.Limit, memoryValuesPage)
 	room := boundedBy(q.Bytes, memoryValuesBytes)
-	for _, key := range slices.Sorted(maps.Keys(s.values)) {
+	if s.sorted == nil {
+		s.sorted = slices.Sorted(maps.Keys(s.values))
+	}
+	first, found := slices.BinarySearch(s.sorted, q.After)
+	if found {
+		first++
+	}
+	for _, key := range s.sorted[first:] {
 		v := s.values[key]
-		if key <= q.After || v.expired(now) {
+		if v.expired(now) {
 			continue
 		}
 		room -= len(key) + len(v.Data)
@@ -255,7 +292,7 @@ func (m *Memory) DropFilter(ctx context.Context, topic string, f KeptFilter) err
 	if err := checkTopic(ctx, topic); err != nil {
 		return err
 	}
-	m.values.with(topic, m.now(), func(s *memoryState) {
+	m.values.find(topic, m.now(), func(s *memoryState) {
 		if there, ok := s.filters[f.ID]; ok && there.Nonce == f.Nonce {
 			delete(s.filters, f.ID)
 		}
@@ -269,7 +306,8 @@ func (m *Memory) ReadFilters(ctx context.Context, topic string) (filters []KeptF
 		return nil, err
 	}
 	now := m.now()
-	m.values.with(topic, now, func(s *memoryState) {
+	m.values.find(topic, now, func(s *memoryState) {
+		filters = slices.Grow(filters, len(s.filters))
 		for _, f := range s.filters {
 			if !filterExpired(f, now) {
 				filters = append(filters, f)

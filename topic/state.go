@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gatesock/gatesock"
@@ -52,6 +53,12 @@ type State struct {
 	// 100. A subscription beyond it is refused, unless one has not been used for a minute. If
 	// several are made at the same time, there may be a few more.
 	MaxFilters int
+	// Patience is for how long [Topics.Set] may wait for an interval of "everyMs" to end, within the
+	// deadline of its context; 0 means as long as that lasts. If it is negative, Set does not wait:
+	// a subscriber for whom a value comes too early gets it, or a later one, with the next call for
+	// the key, or by its next sync. Choose that for keys that are set often, by callers that somebody
+	// waits for.
+	Patience time.Duration
 }
 
 const (

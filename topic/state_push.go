@@ -20,6 +20,8 @@ type change struct {
 	counter int64
 	begun   time.Time // when the value was stored, or not much later
 
+	patience time.Duration // State.Patience
+
 	mu    sync.Mutex
 	total broadcast.Report // of all groups, without a cursor, since clients sync
 	errs  []error
@@ -78,10 +80,9 @@ func (c *change) targets(ctx context.Context, state State, s Stored) ([]target, 
 	if err != nil {
 		return nil, err
 	}
-	var all []target
-	var names []string
+	all, names := make([]target, 0, len(kept)), make([]string, 0, 2*len(kept))
 	for _, k := range kept {
-		f, err := parseKept(k.Filter)
+		f, err := c.parsed.get(k.Filter)
 		if err != nil {
 			c.slog().WarnContext(ctx, "topic: a filter in the store is not valid", "topic", c.topic, "id", k.ID, "error", err)
 			continue
@@ -91,13 +92,10 @@ func (c *change) targets(ctx context.Context, state State, s Stored) ([]target, 
 	slices.Sort(names)
 	names = slices.Compact(names)
 	now, before := attributesOf(c.value.Data, names), attributesOf(s.Before, names) // once, since values may be large
-	var targets []target
-	for _, to := range all {
-		if to.event = eventFor(to.filter, now, before, s.BeforeUnknown); to.event != "" {
-			targets = append(targets, to)
-		}
+	for i := range all {
+		all[i].event = eventFor(all[i].filter, now, before, s.BeforeUnknown)
 	}
-	return targets, nil
+	return slices.DeleteFunc(all, func(to target) bool { return to.event == "" }), nil
 }
 
 func eventOf(v Value) string {
@@ -143,8 +141,7 @@ func (c *change) send(ctx context.Context, group string, v Value, event string) 
 	if c.now().Round(0).Sub(c.begun.Round(0)) <= maxPushAge {
 		ctx, cancel := context.WithTimeout(ctx, maxSendAge)
 		defer cancel()
-		rep, err = c.fanout.With(broadcast.WithMaxAge(maxSendAge)).
-			SendFrame(ctx, broadcast.To(group), c.valueFrame(c.topic, event, v, c.counter))
+		rep, err = c.timely.SendFrame(ctx, broadcast.To(group), c.valueFrame(c.topic, event, v, c.counter))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -171,7 +168,7 @@ func (c *change) serve(ctx context.Context, to target) {
 		return
 	}
 	w := waiting{target: to, turn: Turn{
-		Topic: c.topic, Filter: to.kept.ID, Key: c.value.Key, Every: to.filter.every, Patience: patience(ctx),
+		Topic: c.topic, Filter: to.kept.ID, Key: c.value.Key, Every: to.filter.every, Patience: patience(ctx, c.patience),
 	}}
 	taken := c.take(ctx, w)
 	if taken.Wait > 0 {
@@ -196,13 +193,16 @@ func (c *change) sendFiltered(ctx context.Context, to target, v Value, event str
 	}
 }
 
-// patience returns for how long a call can wait for a turn, and still push.
-func patience(ctx context.Context) time.Duration {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return maxEvery
+// patience returns for how long a call can wait for a turn, and still push. of is that of the State.
+func patience(ctx context.Context, of time.Duration) time.Duration {
+	longest := time.Duration(maxEvery)
+	if of != 0 {
+		longest = of
 	}
-	return time.Until(deadline) - patienceMargin
+	if deadline, ok := ctx.Deadline(); ok {
+		longest = min(longest, time.Until(deadline)-patienceMargin)
+	}
+	return longest
 }
 
 // patienceMargin is what is left of the deadline for the pushes: the margin of a Broadcaster, and a

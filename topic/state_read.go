@@ -188,7 +188,7 @@ func (t *Topics) keptFilter(ctx context.Context, topic, id string) (filter, erro
 	}
 	for _, k := range kept {
 		if k.ID == id {
-			return parseKept(k.Filter)
+			return t.parsed.get(k.Filter)
 		}
 	}
 	return filter{}, resubscribe(topic)

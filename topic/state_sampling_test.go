@@ -27,6 +27,8 @@ type sampling struct {
 	topics *topic.Topics
 	router *gatesock.Router
 
+	patience time.Duration // of the state
+
 	mu     sync.Mutex
 	pushes []string // "<milliseconds> <key> <event> <data>"
 }
@@ -36,7 +38,7 @@ func newSampling(t *testing.T) *sampling {
 	s := &sampling{t: t, begun: time.Now(), memory: topic.NewMemory()}
 	store := conn.NewMemory()
 	state := func(string) (topic.State, bool) {
-		return topic.State{Attributes: []string{"n"}, Sampled: true}, true
+		return topic.State{Attributes: []string{"n"}, Sampled: true, Patience: s.patience}, true
 	}
 	s.topics = topic.New(s.memory, store, broadcast.New(s, store), topic.WithState(s.memory, state))
 	s.router = gatesock.New(gatesock.WithLogger(slog.New(slog.DiscardHandler)))
@@ -144,6 +146,29 @@ func TestSamplingLetsOneWait(t *testing.T) {
 		waiting.Wait()
 		require.Equal(t, []string{`0 k set {"n":1}`, `60000 k drop `}, s.take())
 	})
+}
+
+// Without patience, a value that comes too early is pushed with the next that does not. With some, a
+// call waits for the end of an interval that is near.
+func TestSamplingWithBoundedPatience(t *testing.T) {
+	t.Parallel()
+	for patience, want := range map[time.Duration][]string{
+		-1:                     {"0 k set 0", "1200 k set 3"},
+		200 * time.Millisecond: {"0 k set 0", "1000 k set 2"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSampling(t)
+			s.patience = patience
+			s.subscribe(`{"everyMs":1000}`)
+			for i := range 3 { // at 0, 400 and 800 ms
+				require.NoError(t, s.set(t.Context(), "k", fmt.Sprint(i)))
+				require.True(t, i == 2 || time.Since(s.begun) == time.Duration(i)*400*time.Millisecond)
+				pass(400*time.Millisecond*time.Duration(i+1) - time.Since(s.begun))
+			}
+			require.NoError(t, s.set(t.Context(), "k", "3"))
+			require.Equal(t, want, s.take()[:2])
+		})
+	}
 }
 
 // A value that ceases to match, and a deletion, wait for the interval like others.

@@ -39,6 +39,7 @@ import (
 // one waits. If the deadline is nearer than the end of the interval, or the process dies while it
 // waits, clients get the value with the next call for the key, or by their next sync. In a handler
 // of messages, use [gatesock.Timeout]: the gateway answers after 29 seconds, whatever Set does.
+// State.Patience makes Set wait for less, or not at all.
 //
 // All that Set has started has ended when it returns.
 func (t *Topics) Set(ctx context.Context, topic, key string, data any) (version int64, _ broadcast.Report, _ error) {
@@ -176,7 +177,7 @@ func (t *Topics) DeliverValue(ctx context.Context, topic string, v Value, s Stor
 		return broadcast.Report{}, fmt.Errorf("topic: the value %.100q of %.100q is stored with version %d, "+
 			"but subscribers were not told; set it again: %w", v.Key, topic, v.Version, err)
 	}
-	c := &change{Topics: t, topic: topic, value: v, counter: counter, begun: v.Time}
+	c := &change{Topics: t, topic: topic, value: v, counter: counter, begun: v.Time, patience: state.Patience}
 	if c.begun.IsZero() {
 		c.begun = t.now()
 	}

@@ -23,8 +23,10 @@ type Topics struct {
 	log    Log
 	store  conn.Store
 	fanout *broadcast.Broadcaster
+	timely *broadcast.Broadcaster // fanout for values, which must not come late
 	spread spreads
 	pages  valuesCache
+	parsed parsedFilters
 }
 
 // New returns Topics that keep events in log, find the subscribers in store, and push to them by
@@ -53,6 +55,7 @@ func New(log Log, store conn.Store, fanout *broadcast.Broadcaster, opts ...Optio
 	}
 	t.validate(log)
 	t.fanout = fanout.With(broadcast.WithRetries(pushAttempts, pushRetryTime))
+	t.timely = t.fanout.With(broadcast.WithMaxAge(maxSendAge))
 	t.spread.now = t.now
 	if t.ended != nil {
 		t.ended.attach(t)

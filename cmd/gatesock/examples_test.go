@@ -19,6 +19,10 @@ func TestExamples(t *testing.T) {
 	for name, variables := range map[string][]string{
 		"hello":           nil,
 		"quickstart":      {"GATEWAY_ENDPOINT=https://example.execute-api.us-east-1.amazonaws.com/prod", "TABLE=example"},
+		"iot/cmd/lambda": {
+			"GATEWAY_ENDPOINT=https://example.execute-api.us-east-1.amazonaws.com/prod", "TABLE=example",
+			"IOT_ENDPOINT=https://example-ats.iot.us-east-1.amazonaws.com",
+		},
 		"chat/cmd/lambda": {"GATEWAY_ENDPOINT=https://example.execute-api.us-east-1.amazonaws.com/prod", "TABLE=example"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"regexp"
 	"strings"
 
 	"github.com/gatesock/gatesock"
@@ -31,7 +30,10 @@ const DeviceHeader = "X-Device"
 
 const keyHeader = "X-Api-Key"
 
-var validName = regexp.MustCompile(`^[a-z0-9-]{1,40}$`).MatchString
+// validName reports whether a tenant, a device or a region can have a name.
+func validName(s string) bool {
+	return s != "" && len(s) <= 40 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
 
 // The ways by which devices speak.
 const (
@@ -108,28 +110,31 @@ func (c caller) speaksFor(device string) bool {
 	return c.HasScope(ScopeIngest) || c.HasScope(ScopeDevice) && c.device == device
 }
 
-// mayRead fails if the sender of a request may not subscribe to a topic. It says the same of a topic
-// of another tenant and of one that does not exist.
+// mayRead fails if the sender of a request may not subscribe to a topic. It says the same of a
+// topic of another tenant and of one that does not exist.
 func mayRead(_ context.Context, req *gatesock.Request, name string) error {
 	c := callerOf(req)
-	prefix, rest, _ := strings.Cut(name, ":")
-	tenant, device, hasDevice := strings.Cut(rest, "/")
-	if tenant != c.tenant || tenant == "" {
-		return gatesock.Errorf(gatesock.CodePermissionDenied, "there is no such topic, or it is not yours")
-	}
-	switch prefix += ":"; {
-	case prefix == inboxPrefix && hasDevice && device == c.device && c.speaksFor(device):
+	switch {
+	case !validName(c.tenant):
+	case c.device != "" && name == InboxTopic(c.tenant, c.device) && c.speaksFor(c.device):
 		return nil
-	case hasDevice != (prefix == historyPrefix) || hasDevice && !validName(device), !readable[prefix]:
-		return gatesock.Errorf(gatesock.CodePermissionDenied, "there is no such topic, or it is not yours")
+	case !forDashboards(name, c.tenant):
 	case !c.HasScope(ScopeView):
 		return gatesock.Errorf(gatesock.CodePermissionDenied, "the scope %s is missing", ScopeView)
+	default:
+		return nil
 	}
-	return nil
+	return gatesock.Errorf(gatesock.CodePermissionDenied, "there is no such topic, or it is not yours")
 }
 
-// readable are the topics of dashboards.
-var readable = map[string]bool{
-	devicesPrefix: true, alertsPrefix: true, commandsPrefix: true, refusalsPrefix: true,
-	historyPrefix: true, alertlogPrefix: true,
+// forDashboards reports whether a topic is one of those that show a tenant.
+func forDashboards(name, tenant string) bool {
+	if device, ok := strings.CutPrefix(name, HistoryTopic(tenant, "")); ok {
+		return validName(device)
+	}
+	switch name {
+	case DevicesTopic(tenant), AlertsTopic(tenant), AlertLogTopic(tenant), CommandsTopic(tenant), RefusalsTopic(tenant):
+		return true
+	}
+	return false
 }

@@ -1,6 +1,8 @@
 package iot_test
 
 import (
+	"context"
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -8,6 +10,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/examples/iot"
+	"github.com/gatesock/gatesock/topic"
 )
 
 // states returns what the log says of alerts: each its rule and its state.
@@ -49,7 +52,8 @@ func TestAnAlertIsRaisedAcknowledgedAndCleared(t *testing.T) {
 
 	w.clock.Advance(time.Second)
 	acknowledged := raised
-	acknowledged.State, acknowledged.AcknowledgedAt, acknowledged.AcknowledgedBy = iot.AlertAcknowledged, w.clock.Now(), "ann@acme"
+	acknowledged.State, acknowledged.AcknowledgedAt = iot.AlertAcknowledged, w.clock.Now()
+	acknowledged.AcknowledgedBy = "ann@acme"
 	for range 2 {
 		var answer iot.Alert
 		ann.Request("acknowledge", iot.Acknowledgement{Alert: "t-1/hot"}).ExpectReply(&answer)
@@ -93,7 +97,8 @@ func TestReadingsThatComeTogetherRaiseAnAlert(t *testing.T) {
 		})
 	}
 	require.Equal(t, 6, report(device, all...).Accepted)
-	require.Equal(t, []string{"pressure-high raised", "pressure-high cleared"}, states(events[iot.Alert](t, ann, "alertlog:acme")))
+	require.Equal(t, []string{"pressure-high raised", "pressure-high cleared"},
+		states(events[iot.Alert](t, ann, "alertlog:acme")))
 	alert := values[iot.Alert](t, ann, "alerts:acme")["p-1/pressure-high"]
 	require.Equal(t, iot.AlertCleared, alert.State)
 	require.Equal(t, all[1].At, alert.Since)
@@ -157,4 +162,44 @@ func TestASilentDeviceRaisesAnAlert(t *testing.T) {
 	w.later(2 * time.Hour)
 	w.watch()
 	require.Equal(t, []string{"t-1/missing", "t-2/missing"}, keys(values[iot.Alert](t, w.person("acme"), "alerts:acme")))
+}
+
+// An alert that is raised again while the old one is removed is there afterwards.
+func TestAnAlertThatIsRaisedWhileItIsRemoved(t *testing.T) {
+	t.Parallel()
+	memory := topic.NewMemory()
+	hooked := &hookedValues{Values: memory}
+	w := newWorldOn(t, memory, hooked)
+	w.register("acme", "thermometer", "t-1")
+	key := w.key("acme", "t-1", iot.ScopeDevice)
+	send := func(seq int64, temperature float64) {
+		status, answer := w.post("/readings", key, encode(t, iot.Report{Readings: []iot.Reading{w.reading(seq, temperature)}}))
+		require.Equal(t, 200, status, answer)
+		require.Contains(t, answer, `"accepted":1`)
+	}
+	send(1, 70)
+	send(2, 20)
+	w.clock.Advance(25 * time.Hour)
+	hooked.beforeDelete = func() { send(3, 70) }
+	w.watch()
+	require.Nil(t, hooked.beforeDelete, "it was removed")
+	alert := values[iot.Alert](t, w.person("acme"), "alerts:acme")["t-1/very-hot"]
+	require.Equal(t, iot.AlertRaised, alert.State)
+}
+
+// hookedValues calls a function before it deletes an alert, once.
+type hookedValues struct {
+	topic.Values
+
+	beforeDelete func()
+}
+
+func (h *hookedValues) StoreValue(
+	ctx context.Context, name, key string, data json.RawMessage,
+) (topic.Stored, error) {
+	if f := h.beforeDelete; f != nil && data == nil && key == "t-1/very-hot" {
+		h.beforeDelete = nil
+		f()
+	}
+	return h.Values.StoreValue(ctx, name, key, data)
 }

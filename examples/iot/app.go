@@ -57,9 +57,9 @@ func New(stores Stores, poster gatesock.Poster, opts ...Option) *App {
 	return a
 }
 
-// Handler returns the handler for gatesock.Start or an emulator: the routes and their authorizer, the
-// requests of [App.HTTP], the messages of MQTT devices, [App.Watch] on the schedule "watch", and on a
-// table a sweep on the schedule "sweep".
+// Handler returns the handler for gatesock.Start or an emulator: the routes and their authorizer,
+// the requests of [App.HTTP], the messages of MQTT devices, [App.Watch] on the schedule "watch",
+// and on a table a sweep on the schedule "sweep".
 func (a *App) Handler() lambda.Handler {
 	sources := []eventmux.Source{
 		eventmux.WebSocket(a.router),
@@ -80,8 +80,8 @@ func (a *App) Handler() lambda.Handler {
 // Router returns the routes of the WebSocket API.
 func (a *App) Router() *gatesock.Router { return a.router }
 
-// Keys returns the keys of devices and people, for example to make one. See access.go for what a key
-// needs.
+// Keys returns the keys of devices and people, for example to make one. See access.go for what a
+// key needs.
 func (a *App) Keys() *apikey.Manager { return a.keys }
 
 func (a *App) newRouter() *gatesock.Router {

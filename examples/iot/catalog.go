@@ -17,8 +17,8 @@ type Type struct {
 	Commands []string `json:"commands"`
 }
 
-// Metric is what a value must be. A reading has at least the main metric, and no other than those of
-// its type.
+// Metric is what a value must be. A reading has at least the main metric, and no other than those
+// of its type.
 type Metric struct {
 	Unit string  `json:"unit"`
 	Min  float64 `json:"min"`

@@ -41,8 +41,8 @@ func (in Instruction) Validate() error {
 	return nil
 }
 
-// command sends an order to a device. With a key that was used before, it sends the first order again
-// unless that has ended.
+// command sends an order to a device. With a key that was used before, it sends the first order
+// again unless that has ended.
 func (a *App) command(ctx context.Context, req *gatesock.Request, in Instruction) (Command, error) {
 	who := callerOf(req)
 	d, exists, err := last[Device](ctx, a.topics, DevicesTopic(who.tenant), in.Device)
@@ -56,8 +56,8 @@ func (a *App) command(ctx context.Context, req *gatesock.Request, in Instruction
 		return Command{}, gatesock.Errorf(gatesock.CodeInvalidArgument,
 			"a %s does not know %q; it knows %s", d.Type, in.Name, strings.Join(known, ", "))
 	}
-	c, err := a.addCommand(ctx, who.tenant, newCommand(who.ID, in, a.settings.now().UTC()))
-	if err != nil || c.State != CommandSent || !a.settings.now().Before(c.ExpiresAt) {
+	c, err := a.addCommand(ctx, who.tenant, newCommand(who.ID, in, a.now().UTC()))
+	if err != nil || c.State != CommandSent || !a.now().Before(c.ExpiresAt) {
 		return c, err
 	}
 	return c, a.send(ctx, who.tenant, d, c.Order)
@@ -97,18 +97,18 @@ func (a *App) addCommand(ctx context.Context, tenant string, c Command) (Command
 	})
 }
 
-// send passes an order on to its device: to its inbox, and by MQTT unless it speaks otherwise. A device
-// may get an order twice. It acknowledges an order before it does anything, which is refused if the
-// order has ended.
+// send passes an order on to its device: to its inbox, and by MQTT unless it speaks otherwise. A
+// device may get an order twice. It acknowledges an order before it does anything, which is refused
+// if the order has ended.
 func (a *App) send(ctx context.Context, tenant string, d Device, o Order) error {
 	at, _, err := a.topics.Publish(ctx, InboxTopic(tenant, d.ID), "command", o, topic.WithKey(o.ID))
 	if err := stored(ctx, !at.IsZero(), err); err != nil {
 		return err
 	}
-	if a.settings.downlink == nil || d.Via == "ws" || d.Via == "http" {
+	if a.downlink == nil || d.Via == "ws" || d.Via == "http" {
 		return nil
 	}
-	if err := a.settings.downlink(ctx, tenant, d.ID, o); err != nil { // it gets it when it subscribes again
+	if err := a.downlink(ctx, tenant, d.ID, o); err != nil { // it gets it when it subscribes again
 		slog.WarnContext(ctx, "iot: sending an order by MQTT", "device", d.ID, "error", err)
 	}
 	return nil
@@ -128,7 +128,7 @@ func (a *App) pendingOrders(ctx context.Context, tenant, device string) (orders 
 		if err := json.Unmarshal(entry.Events[0].Data, &o); err != nil {
 			return nil, err
 		}
-		if !a.settings.now().Before(o.ExpiresAt) {
+		if !a.now().Before(o.ExpiresAt) {
 			continue
 		}
 		c, exists, err := last[Command](ctx, a.topics, CommandsTopic(tenant), o.ID)
@@ -144,20 +144,20 @@ func (a *App) pendingOrders(ctx context.Context, tenant, device string) (orders 
 
 // resend sends a device that speaks MQTT the orders that it has not answered.
 func (a *App) resend(ctx context.Context, tenant, device string) error {
-	if a.settings.downlink == nil {
+	if a.downlink == nil {
 		return nil
 	}
 	orders, err := a.pendingOrders(ctx, tenant, device)
 	for _, o := range orders {
-		err = errors.Join(err, a.settings.downlink(ctx, tenant, device, o))
+		err = errors.Join(err, a.downlink(ctx, tenant, device, o))
 	}
 	return err
 }
 
-// expireCommands ends the commands of a tenant whose time is over, and deletes those that have ended
-// long ago.
+// expireCommands ends the commands of a tenant whose time is over, and deletes those that have
+// ended long ago.
 func (a *App) expireCommands(ctx context.Context, tenant string) (errs error) {
-	now, name := a.settings.now(), CommandsTopic(tenant)
+	now, name := a.now(), CommandsTopic(tenant)
 	for v, err := range a.topics.Last(ctx, name) {
 		if err != nil {
 			return errors.Join(errs, err)

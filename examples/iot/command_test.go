@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,17 +37,12 @@ func answer(c *wstest.Client, in iot.Result) (out iot.Command) {
 	return out
 }
 
-// post posts a body with a key, and decodes the answer.
-func (w *world) post(path, key string, body, out any) int {
+// postJSON posts a body with a key, decodes the answer, and returns its status.
+func (w *world) postJSON(path, key string, body, out any) int {
 	w.t.Helper()
-	data, err := json.Marshal(body)
-	require.NoError(w.t, err)
-	r := httptest.NewRequestWithContext(w.t.Context(), http.MethodPost, path, strings.NewReader(string(data)))
-	r.Header.Set("X-Api-Key", key)
-	rec := httptest.NewRecorder()
-	w.app.HTTP().ServeHTTP(rec, r)
-	require.NoError(w.t, json.Unmarshal(rec.Body.Bytes(), out))
-	return rec.Code
+	status, answer := w.post(path, key, encode(w.t, body))
+	require.NoError(w.t, json.Unmarshal([]byte(answer), out))
+	return status
 }
 
 func TestACommandIsAcknowledgedAndDone(t *testing.T) {
@@ -89,12 +83,13 @@ func TestACommandIsAcknowledgedAndDone(t *testing.T) {
 	require.Equal(t, want, answer(device, done))
 	ann.ExpectPushOn("commands:acme", "set", &seen)
 	require.Equal(t, want, seen)
+	since := w.clock.Now().Format(time.RFC3339)
 	w.clock.Advance(time.Hour)
 	require.Equal(t, want, answer(device, done), "it says it again, long after")
 
 	for _, other := range []iot.CommandState{iot.CommandFailed, iot.CommandAcknowledged} {
 		failure := device.Request("result", iot.Result{Command: sent.ID, State: other}).ExpectError(gatesock.CodeFailedPrecondition)
-		require.Equal(t, "the command is done since 2026-01-02T15:00:02Z", failure.Message)
+		require.Equal(t, "the command is done since "+since, failure.Message)
 	}
 	ann.ExpectNone()
 	require.Equal(t, map[string]iot.Command{sent.ID: want}, values[iot.Command](t, w.person("acme"), "commands:acme"))
@@ -146,7 +141,7 @@ func TestACommandExpires(t *testing.T) {
 
 	for _, state := range []iot.CommandState{iot.CommandAcknowledged, iot.CommandDone} {
 		late := device.Request("result", iot.Result{Command: silent.ID, State: state}).ExpectError(gatesock.CodeFailedPrecondition)
-		require.Equal(t, "the command is expired since 2026-01-02T15:00:01Z", late.Message)
+		require.Equal(t, "the command is expired since "+w.clock.Now().Format(time.RFC3339), late.Message)
 	}
 	ann.ExpectNone()
 	require.Equal(t, iot.CommandDone, answer(device, iot.Result{Command: later.ID, State: iot.CommandDone}).State)
@@ -161,8 +156,9 @@ func TestALateResultEndsTheCommand(t *testing.T) {
 	sent := operate(ann, iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: 1000})
 	require.Len(t, values[iot.Command](t, ann, "commands:acme"), 1)
 	w.clock.Advance(time.Second)
-	late := device.Request("result", iot.Result{Command: sent.ID, State: iot.CommandDone}).ExpectError(gatesock.CodeFailedPrecondition)
-	require.Equal(t, "the command is expired since 2026-01-02T15:00:01Z", late.Message)
+	late := device.Request("result", iot.Result{Command: sent.ID, State: iot.CommandDone}).
+		ExpectError(gatesock.CodeFailedPrecondition)
+	require.Equal(t, "the command is expired since "+w.clock.Now().Format(time.RFC3339), late.Message)
 	var c iot.Command
 	ann.ExpectPushOn("commands:acme", "set", &c)
 	require.Equal(t, iot.CommandExpired, c.State)
@@ -201,19 +197,23 @@ func TestInstructionsThatAreRefused(t *testing.T) {
 		"unknown device":           {iot.Instruction{Device: "p-9", Name: "start"}, gatesock.CodeNotFound, `there is no device "p-9"`},
 		"device of another tenant": {iot.Instruction{Device: "g-1", Name: "start"}, gatesock.CodeNotFound, `there is no device "g-1"`},
 		"unknown command": {
-			iot.Instruction{Device: "p-1", Name: "dance"}, gatesock.CodeInvalidArgument,
+			iot.Instruction{Device: "p-1", Name: "dance"},
+			gatesock.CodeInvalidArgument,
 			`a pump does not know "dance"; it knows start, stop, speed`,
 		},
 		"too short": {
-			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: 999}, gatesock.CodeInvalidArgument,
+			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: 999},
+			gatesock.CodeInvalidArgument,
 			`"timeoutMs" must be from 1000 to 600000`,
 		},
 		"negative": {
-			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: -1}, gatesock.CodeInvalidArgument,
+			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: -1},
+			gatesock.CodeInvalidArgument,
 			`"timeoutMs" must be from 1000 to 600000`,
 		},
 		"too long": {
-			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: 600_001}, gatesock.CodeInvalidArgument,
+			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: 600_001},
+			gatesock.CodeInvalidArgument,
 			`"timeoutMs" must be from 1000 to 600000`,
 		},
 		"too large": {
@@ -341,7 +341,7 @@ func TestAnOrderThatWasNotStoredIsSentAgain(t *testing.T) {
 		Log:         log, Values: memory, Ended: ended, Keys: apikey.NewMemory(),
 		Tickets: authz.NewMemoryTickets(), Limits: ratelimit.NewMemory(ratelimit.WithClock(clock.Now)),
 	}, rec, iot.WithClock(clock.Now))
-	w := &world{wstest.New(t, app.Handler(), wstest.WithPoster(rec)), t, app, clock}
+	w := &world{front(t, app.Handler(), wstest.WithPoster(rec)), t, app, clock}
 	w.register("acme", "pump", "p-1")
 	ann := w.person("acme")
 	in := iot.Instruction{Device: "p-1", Name: "start", Key: "k1"}
@@ -361,7 +361,7 @@ func TestADeviceThatSpeaksHTTPGetsItsOrdersInAnswers(t *testing.T) {
 	ann, key := w.person("acme"), w.key("acme", "p-1", iot.ScopeDevice)
 	poll := func() []iot.Order {
 		var out iot.Outcome
-		require.Equal(t, http.StatusOK, w.post("/readings", key, iot.Report{Readings: []iot.Reading{
+		require.Equal(t, http.StatusOK, w.postJSON("/readings", key, iot.Report{Readings: []iot.Reading{
 			{Seq: w.clock.Now().UnixMilli(), At: w.clock.Now(), Values: map[string]float64{"pressure": 3}},
 		}}, &out))
 		require.Empty(t, out.Refused)
@@ -376,14 +376,14 @@ func TestADeviceThatSpeaksHTTPGetsItsOrdersInAnswers(t *testing.T) {
 	require.Equal(t, want, poll(), "it has not answered")
 
 	var c iot.Command
-	require.Equal(t, http.StatusOK, w.post("/results", key, iot.Result{Command: first.ID, State: iot.CommandAcknowledged}, &c))
+	require.Equal(t, http.StatusOK, w.postJSON("/results", key, iot.Result{Command: first.ID, State: iot.CommandAcknowledged}, &c))
 	require.Equal(t, iot.CommandAcknowledged, c.State)
 	require.Equal(t, want[1:], poll())
 	w.clock.Advance(time.Second)
 	require.Empty(t, poll(), "its time is over")
 	var refused struct{ Error gatesock.Error }
 	require.Equal(t, gatesock.CodeFailedPrecondition.HTTPStatus(),
-		w.post("/results", key, iot.Result{Command: second.ID, State: iot.CommandDone}, &refused))
+		w.postJSON("/results", key, iot.Result{Command: second.ID, State: iot.CommandDone}, &refused))
 	require.Equal(t, gatesock.CodeFailedPrecondition, refused.Error.Code)
 }
 

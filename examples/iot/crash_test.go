@@ -14,6 +14,7 @@ import (
 	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/authz/apikey"
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/eventmux"
 	"github.com/gatesock/gatesock/examples/iot"
 	"github.com/gatesock/gatesock/ratelimit"
 	"github.com/gatesock/gatesock/topic"
@@ -35,9 +36,9 @@ type field struct {
 	highest  map[string]int64                // what the device's value has shown
 }
 
-var fieldDevices = []string{"t-1", "t-2"}
+func fieldDevices() []string { return []string{"t-1", "t-2"} }
 
-func newField(t *rapid.T, outer *testing.T) *field {
+func newField(t *rapid.T) *field {
 	clock, memory, ended := newClock(), topic.NewMemory(), new(iot.Ended)
 	stores := iot.Stores{
 		Connections: conn.NewMemory(conn.WithEnded(ended.Func())),
@@ -51,19 +52,19 @@ func newField(t *rapid.T, outer *testing.T) *field {
 		readings: map[string][]iot.Reading{}, accepted: map[string]map[int64]int{},
 		refused: map[string]map[int64]iot.Reason{}, highest: map[string]int64{},
 	}
-	_, key, err := f.app.Keys().Create(outer.Context(), apikey.Key{
+	_, key, err := f.app.Keys().Create(t.Context(), apikey.Key{
 		Owner: "gateway", Scopes: []string{iot.ScopeIngest}, Attributes: map[string]string{iot.AttributeTenant: "acme"},
 	})
 	require.NoError(t, err)
 	f.key = key
-	for _, id := range fieldDevices {
+	for _, id := range fieldDevices() {
 		value, err := json.Marshal(iot.Device{ID: id, Type: "thermometer", Region: "north", Generation: 1, Window: "0"})
 		require.NoError(t, err)
-		_, err = memory.StoreValue(outer.Context(), "devices:acme", id, value)
+		_, err = memory.StoreValue(t.Context(), "devices:acme", id, value)
 		require.NoError(t, err)
 		f.accepted[id], f.refused[id] = map[int64]int{}, map[int64]iot.Reason{}
 	}
-	_, err = memory.StoreValue(outer.Context(), "tenants", "acme", json.RawMessage(`{}`))
+	_, err = memory.StoreValue(t.Context(), "tenants", "acme", json.RawMessage(`{}`))
 	require.NoError(t, err)
 	return f
 }
@@ -77,10 +78,10 @@ func (f *field) measure(device string, temperature float64) {
 }
 
 // send sends readings. If the invocation ends at a call of a store, nobody gets the answer.
-func (f *field) send(ctx *testing.T, p *plan, readings ...iot.Reading) {
+func (f *field) send(p *plan, readings ...iot.Reading) {
 	body, err := json.Marshal(iot.Report{Readings: readings})
 	require.NoError(f.t, err)
-	r := httptest.NewRequestWithContext(withPlan(ctx.Context(), p), "POST", "/readings", strings.NewReader(string(body)))
+	r := httptest.NewRequestWithContext(withPlan(f.t.Context(), p), "POST", "/readings", strings.NewReader(string(body)))
 	r.Header.Set("X-Api-Key", f.key)
 	answer := httptest.NewRecorder()
 	f.app.HTTP().ServeHTTP(answer, r)
@@ -109,8 +110,8 @@ func (f *field) send(ctx *testing.T, p *plan, readings ...iot.Reading) {
 }
 
 // device returns the value of a device, which never goes back.
-func (f *field) device(ctx *testing.T, id string) (d iot.Device) {
-	v, err := f.memory.GetValue(ctx.Context(), "devices:acme", id)
+func (f *field) device(id string) (d iot.Device) {
+	v, err := f.memory.GetValue(f.t.Context(), "devices:acme", id)
 	require.NoError(f.t, err)
 	require.NoError(f.t, json.Unmarshal(v.Data, &d))
 	require.GreaterOrEqual(f.t, d.Seq, f.highest[id], "the value of a device goes back")
@@ -127,9 +128,9 @@ func (f *field) device(ctx *testing.T, id string) (d iot.Device) {
 }
 
 // history returns the events of a topic.
-func history[T any](f *field, ctx *testing.T, name string) (all []T) {
+func history[T any](f *field, name string) (all []T) {
 	q := topic.Query{Topic: name, Newest: 10_000}
-	page, err := f.memory.Read(ctx.Context(), q)
+	page, err := f.memory.Read(f.t.Context(), q)
 	require.NoError(f.t, err)
 	require.False(f.t, page.More)
 	for _, r := range page.Entries {
@@ -148,25 +149,25 @@ func history[T any](f *field, ctx *testing.T, name string) (all []T) {
 func TestNothingIsLostOrDoubled(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		f := newField(rt, t)
+		f := newField(rt)
 		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
 			f.clock.Advance(time.Second)
-			f.send(t, drawPlan(rt), f.drawReadings(rt)...)
-			for _, id := range fieldDevices {
-				f.device(t, id)
+			f.send(drawPlan(rt), f.drawReadings(rt)...)
+			for _, id := range fieldDevices() {
+				f.device(id)
 			}
 			if rapid.IntRange(0, 9).Draw(rt, "watch") == 0 {
-				_ = f.app.Watch(withPlan(t.Context(), drawPlan(rt)))
+				_ = f.app.Watch(withPlan(rt.Context(), drawPlan(rt)))
 			}
 		}
-		f.finish(t)
+		f.finish()
 	})
 }
 
 // drawReadings returns readings of which some are new, some are late, and some were sent before.
 func (f *field) drawReadings(t *rapid.T) (readings []iot.Reading) {
 	for range rapid.IntRange(1, 6).Draw(t, "readings") {
-		id := rapid.SampledFrom(fieldDevices).Draw(t, "device")
+		id := rapid.SampledFrom(fieldDevices()).Draw(t, "device")
 		for range rapid.IntRange(0, 2).Draw(t, "new") {
 			f.measure(id, rapid.SampledFrom([]float64{20, 36, 70}).Draw(t, "temperature"))
 		}
@@ -190,17 +191,17 @@ func drawPlan(t *rapid.T) *plan {
 }
 
 // finish sends what no device was told about, and checks everything.
-func (f *field) finish(t *testing.T) {
-	for _, id := range fieldDevices {
+func (f *field) finish() {
+	for _, id := range fieldDevices() {
 		for _, r := range f.readings[id] {
 			if f.accepted[id][r.Seq] == 0 {
-				f.send(t, &plan{}, r)
+				f.send(&plan{}, r)
 			}
 		}
-		require.NoError(f.t, f.app.Watch(t.Context()))
-		d := f.device(t, id)
+		require.NoError(f.t, f.app.Watch(f.t.Context()))
+		d := f.device(id)
 		seen := map[int64]int{}
-		for _, r := range history[iot.Reading](f, t, "history:acme/"+id) {
+		for _, r := range history[iot.Reading](f, "history:acme/"+id) {
 			seen[r.Seq]++
 			require.Equal(f.t, f.readings[id][r.Seq-1], r)
 		}
@@ -210,15 +211,15 @@ func (f *field) finish(t *testing.T) {
 			require.LessOrEqual(f.t, seen[r.Seq], 1)
 			require.True(f.t, !known || seen[r.Seq] == 1, "reading %d of %s is not in the history", r.Seq, id)
 		}
-		f.checkAlerts(t, d)
+		f.checkAlerts(d)
 	}
 }
 
 // checkAlerts compares the alerts of a device, and their log, with what the device says.
-func (f *field) checkAlerts(t *testing.T, d iot.Device) {
+func (f *field) checkAlerts(d iot.Device) {
 	require.Empty(f.t, d.Pending)
 	raised, cleared := map[int64]int{}, map[int64]int{}
-	for _, a := range history[iot.Alert](f, t, "alertlog:acme") {
+	for _, a := range history[iot.Alert](f, "alertlog:acme") {
 		switch {
 		case a.Device != d.ID:
 		case a.State == iot.AlertRaised:
@@ -231,7 +232,7 @@ func (f *field) checkAlerts(t *testing.T, d iot.Device) {
 	open := map[int64]bool{}
 	for rule, o := range d.Raised {
 		open[o.Number] = true
-		v, err := f.memory.GetValue(t.Context(), "alerts:acme", d.ID+"/"+rule)
+		v, err := f.memory.GetValue(f.t.Context(), "alerts:acme", d.ID+"/"+rule)
 		require.NoError(f.t, err)
 		var a iot.Alert
 		require.NoError(f.t, json.Unmarshal(v.Data, &a))
@@ -248,7 +249,7 @@ func (f *field) checkAlerts(t *testing.T, d iot.Device) {
 func TestInvocationsAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		f := newField(rt, t)
+		f := newField(rt)
 		for range 20 {
 			f.measure("t-1", rapid.SampledFrom([]float64{20, 70}).Draw(rt, "temperature"))
 		}
@@ -259,9 +260,37 @@ func TestInvocationsAtTheSameTime(t *testing.T) {
 		}
 		var wg sync.WaitGroup
 		for _, readings := range sends {
-			wg.Go(func() { f.send(t, &plan{}, readings...) })
+			wg.Go(func() { f.send(&plan{}, readings...) })
 		}
 		wg.Wait()
-		f.finish(t)
+		f.finish()
+	})
+}
+
+// What could not be stored is refused as unavailable, by MQTT with an error, so that it comes again.
+// Nothing of it is lost or there twice then.
+func TestAStoreThatFails(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		f := newField(rt)
+		f.measure("t-1", 70)
+		p := &plan{at: rapid.IntRange(1, 9).Draw(rt, "at"), done: rapid.Bool().Draw(rt, "done"), after: true}
+		payload, err := json.Marshal(f.readings["t-1"])
+		require.NoError(rt, err)
+		m := eventmux.IoTMessage{Rule: "readings", Topic: "acme/t-1/readings", Payload: payload, Time: f.clock.Now()}
+		_, err = f.app.Handler().Invoke(withPlan(rt.Context(), p), m.Event())
+		v, stored := f.memory.GetValue(f.t.Context(), "devices:acme", "t-1")
+		require.NoError(rt, stored)
+		accepted := strings.Contains(string(v.Data), `"seq":1`)
+		require.True(rt, accepted || err != nil, "it is not there, and would not come again")
+		require.True(rt, err == nil || p.calls >= p.at)
+
+		f.send(&plan{at: 1}, f.readings["t-1"]...)
+		if !accepted {
+			require.Equal(rt, iot.ReasonUnavailable, f.refused["t-1"][1])
+		}
+		_, err = f.app.Handler().Invoke(rt.Context(), m.Event())
+		require.NoError(rt, err)
+		f.finish()
 	})
 }

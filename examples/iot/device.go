@@ -2,14 +2,9 @@ package iot
 
 import (
 	"context"
-	"time"
 
 	"github.com/gatesock/gatesock"
 )
-
-// pushTime is for how long a change of a device waits for dashboards that want to be told only so
-// often. The device waits, too. A change that is not pushed in this time is pushed with the next.
-const pushTime = 2 * time.Second
 
 // device returns a device, or a [gatesock.CodeNotFound].
 func (a *App) device(ctx context.Context, tenant, id string) (Device, error) {
@@ -26,8 +21,6 @@ func noDevice(id string) error {
 
 // changeDevice changes a device in one step. change may be called several times.
 func (a *App) changeDevice(ctx context.Context, tenant, id string, change func(*Device) error) (Device, error) {
-	ctx, cancel := context.WithTimeout(ctx, pushTime)
-	defer cancel()
 	return update(ctx, a.topics, DevicesTopic(tenant), id, func(d Device, exists bool) (Device, error) {
 		if !exists {
 			return d, noDevice(id)

@@ -51,7 +51,7 @@ func newWorld(t *testing.T, opts ...iot.Option) *world {
 	t.Helper()
 	rec, clock := wstest.NewRecorder(), newClock()
 	app := iot.NewInMemory(rec, append([]iot.Option{iot.WithClock(clock.Now)}, opts...)...)
-	return &world{wstest.New(t, app.Handler(), wstest.WithPoster(rec)), t, app, clock}
+	return &world{front(t, app.Handler(), wstest.WithPoster(rec)), t, app, clock}
 }
 
 // newWorldWith returns an app behind a gateway with options.
@@ -59,7 +59,7 @@ func newWorldWith(t *testing.T, opts ...wstest.Option) *world {
 	t.Helper()
 	rec, clock := wstest.NewRecorder(), newClock()
 	app := iot.NewInMemory(rec, iot.WithClock(clock.Now))
-	return &world{wstest.New(t, app.Handler(), append(opts, wstest.WithPoster(rec))...), t, app, clock}
+	return &world{front(t, app.Handler(), append(opts, wstest.WithPoster(rec))...), t, app, clock}
 }
 
 // key returns the text of a new key of a tenant.
@@ -126,11 +126,10 @@ func reasons(out iot.Outcome) (all []string) {
 // subscribe subscribes to a topic, and returns the answer with everything that comes in pages.
 func subscribe(c *wstest.Client, in topicwire.Subscription) (all topicwire.Result) {
 	c.Request("subscribe", in).ExpectReply(&all)
-	for all.State && all.More {
+	for all.Cursor != "" {
 		var page topicwire.Result
 		c.Request("history", topicwire.History{Topic: in.Topic, Cursor: all.Cursor}).ExpectReply(&page)
-		all.Values = append(all.Values, page.Values...)
-		all.More, all.Cursor = page.More, page.Cursor
+		all.Values, all.Cursor = append(all.Values, page.Values...), page.Cursor
 	}
 	return all
 }

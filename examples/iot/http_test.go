@@ -75,7 +75,7 @@ func TestHTTPRequestsThatAreRefused(t *testing.T) {
 		"more than one": {device, good + good, "invalid_argument", 400, iot.ReasonMalformed},
 		"nothing":       {device, "", "invalid_argument", 400, iot.ReasonMalformed},
 		"no readings":   {device, `{"readings":[]}`, "invalid_argument", 400, iot.ReasonMalformed},
-		"too many":      {device, `{"readings":[` + strings.Repeat("1,", 100) + `1]}`, "invalid_argument", 400, iot.ReasonMalformed},
+		"too many":      {device, `{"readings":[` + strings.Repeat("1,", 100) + `1]}`, "invalid_argument", 400, "malformed"},
 		"too large":     {device, good + strings.Repeat(" ", 600_000), "invalid_argument", 400, iot.ReasonTooLarge},
 	} {
 		w.clock.Advance(time.Second)

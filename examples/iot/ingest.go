@@ -35,8 +35,8 @@ type arrival struct {
 	refused *refusal
 }
 
-// ingest takes readings. It counts those that are refused, and says why. Devices do not wait for one
-// another; the readings of one are taken in their order.
+// ingest takes readings. It counts those that are refused, and says why. Devices do not wait for
+// one another; the readings of one are taken in their order.
 func (a *App) ingest(ctx context.Context, who caller, raw []json.RawMessage) Outcome {
 	arrivals := make([]*arrival, len(raw))
 	byDevice := map[string][]*arrival{}
@@ -94,11 +94,11 @@ func (a *App) take(ctx context.Context, who caller, id string, arrivals []*arriv
 		refuseAll(arrivals, unavailable(ctx, err))
 		return
 	}
-	fresh := a.pick(ctx, who.tenant, d, arrivals)
-	settled := a.settle(ctx, who.tenant, d)
-	if fresh = a.store(ctx, who.tenant, d, fresh); len(fresh) == 0 {
+	fresh := a.store(ctx, who.tenant, d, a.pick(ctx, who.tenant, d, arrivals))
+	if len(fresh) == 0 {
 		return
 	}
+	settled := a.settle(ctx, who.tenant, d)
 	d, err = a.changeDevice(ctx, who.tenant, id, func(last *Device) error {
 		if last.Generation != d.Generation {
 			return errRegistered
@@ -145,7 +145,6 @@ func (a *App) pick(ctx context.Context, tenant string, d Device, arrivals []*arr
 // further, so that they stay in order.
 func (a *App) store(ctx context.Context, tenant string, d Device, fresh []*arrival) []*arrival {
 	for i, r := range fresh {
-		r.Device = d.ID
 		key := fmt.Sprintf("%d.%d", d.Generation, r.Seq)
 		at, _, err := a.topics.Publish(ctx, HistoryTopic(tenant, d.ID), "reading", r.Reading, topic.WithKey(key))
 		if err = stored(ctx, !at.IsZero(), err); err != nil {

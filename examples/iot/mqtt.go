@@ -15,8 +15,8 @@ import (
 )
 
 // Devices that speak MQTT publish to <tenant>/<device>/readings and …/results, and subscribe to
-// …/commands. Their client id is <tenant>.<device>. The policy of AWS IoT, or the broker, must allow
-// each device only that: what it publishes where counts as its own.
+// …/commands. Their client id is <tenant>.<device>. The policy of AWS IoT, or the broker, must
+// allow each device only that: what it publishes where counts as its own.
 const (
 	presenceFilter   = "$aws/events/presence/+/+"
 	subscribedFilter = "$aws/events/subscriptions/subscribed/+"
@@ -27,8 +27,8 @@ const (
 
 var errRepeat = errors.New("iot: a reading could not be stored")
 
-// readingsByMQTT takes a reading, or an array of them. Nobody waits for the outcome: what is refused
-// is counted, and what could not be stored makes the message come again.
+// readingsByMQTT takes a reading, or an array of them. Nobody waits for the outcome: what is
+// refused is counted, and what could not be stored makes the message come again.
 func (a *App) readingsByMQTT(ctx context.Context, m eventmux.IoTMessage) error {
 	who, err := a.publisher(ctx, m)
 	if err != nil {

@@ -47,8 +47,8 @@ func WithSocketURL(url string) Option { return func(s *settings) { s.socketURL =
 // default is 24 hours.
 func WithRetention(d time.Duration) Option { return func(s *settings) { s.retention = d } }
 
-// WithDeviceLimit limits the readings of each device, over all processes. The zero Limit is none. The
-// default is 10 a second, and 200 at once.
+// WithDeviceLimit limits the readings of each device, over all processes. The zero Limit is none.
+// The default is 10 a second, and 200 at once.
 func WithDeviceLimit(l ratelimit.Limit) Option { return func(s *settings) { s.deviceLimit = l } }
 
 // WithTenantLimit limits the readings of each tenant, in this process. The zero Limit is none. The
@@ -56,8 +56,8 @@ func WithDeviceLimit(l ratelimit.Limit) Option { return func(s *settings) { s.de
 func WithTenantLimit(l ratelimit.Limit) Option { return func(s *settings) { s.tenantLimit = l } }
 
 // WithCoalescing combines what a connection is sent within a time into one message. It is for a
-// process that handles many events at once, where it saves most messages to dashboards. In Lambda it
-// only delays answers, and is off by default.
+// process that handles many events at once, where it saves most messages to dashboards. In Lambda
+// it only delays answers, and is off by default.
 func WithCoalescing(window time.Duration) Option { return func(s *settings) { s.coalescing = window } }
 
 // WithClock sets the source of the current time. The default is time.Now.

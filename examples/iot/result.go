@@ -28,8 +28,9 @@ func (a *App) result(ctx context.Context, req *gatesock.Request, in Result) (Com
 }
 
 // takeResult takes what a device says about an order; it may say it twice. It fails with
-// [gatesock.CodeNotFound] if the device has no such order, and with [gatesock.CodeFailedPrecondition]
-// if the order has ended: the device is too late, or has said something else before.
+// [gatesock.CodeNotFound] if the device has no such order, and with
+// [gatesock.CodeFailedPrecondition] if the order has ended: the device is too late, or has said
+// something else before.
 func (a *App) takeResult(ctx context.Context, who caller, in Result) (Command, error) {
 	if in.Device == "" {
 		in.Device = who.device
@@ -37,8 +38,8 @@ func (a *App) takeResult(ctx context.Context, who caller, in Result) (Command, e
 	if !who.speaksFor(in.Device) {
 		return Command{}, gatesock.Errorf(gatesock.CodePermissionDenied, "the key is not that of this device")
 	}
-	now, late := a.settings.now(), false
-	c, err := update(ctx, a.topics, CommandsTopic(who.tenant), in.Command, func(last Command, exists bool) (Command, error) {
+	name, now, late := CommandsTopic(who.tenant), a.now(), false
+	c, err := update(ctx, a.topics, name, in.Command, func(last Command, exists bool) (Command, error) {
 		if !exists || last.Device != in.Device {
 			return Command{}, gatesock.Errorf(gatesock.CodeNotFound, "the device has no command %q", in.Command)
 		}

@@ -5,8 +5,8 @@ import "strconv"
 // maxSeq is the largest whole number that JavaScript counts to.
 const maxSeq = 1<<53 - 1
 
-// sequence is which readings of a device were accepted: the highest number, and a bit for each of the
-// 64 up to it, of which the lowest bit is the highest number.
+// sequence is which readings of a device were accepted: the highest number, and a bit for each of
+// the 64 up to it, of which the lowest bit is the highest number.
 type sequence struct {
 	highest int64
 	seen    uint64

@@ -65,10 +65,10 @@ func NewInMemory(api gatesock.ConnectionsAPI, opts ...Option) *App {
 	}, api, opts...)
 }
 
-// NewOnTable returns an app with its state in a table that dynamo.DB.CreateTable has made. Any number
-// of processes may share the table. NewOnTable makes no request, and fails if the table's name is
-// empty. Connections that have ended without a trace are found by a sweep, which [App.Handler] does
-// on the schedule "sweep".
+// NewOnTable returns an app with its state in a table that dynamo.DB.CreateTable has made. Any
+// number of processes may share the table. NewOnTable makes no request, and fails if the table's
+// name is empty. Connections that have ended without a trace are found by a sweep, which
+// [App.Handler] does on the schedule "sweep".
 func NewOnTable(client *dynamodb.Client, table string, api gatesock.ConnectionsAPI, opts ...Option) (*App, error) {
 	if table == "" {
 		return nil, errors.New("iot: the table name must not be empty")
@@ -107,13 +107,19 @@ func (a *App) keep(name string) topic.Retention {
 	return topic.Retention{Age: a.retention, Count: -1}
 }
 
+// patience is for how long a device waits at most when a dashboard that wants only one value in so
+// much time gets the next one: such filters with more than this get the last value of a burst with
+// the next report.
+const patience = time.Second
+
 // stateOf returns which topics have values, and what their filters may name.
 func stateOf(name string) (topic.State, bool) {
 	prefix, _, _ := strings.Cut(name, ":")
 	switch prefix + ":" {
 	case devicesPrefix:
 		return topic.State{
-			Attributes: []string{"id", "type", "region", "status", "online", "value"}, Sampled: true,
+			Attributes: []string{"id", "type", "region", "status", "online", "value"},
+			Sampled:    true, Patience: patience,
 		}, true
 	case alertsPrefix:
 		return topic.State{Attributes: []string{"state", "device", "severity", "region"}}, true
@@ -128,10 +134,11 @@ func stateOf(name string) (topic.State, bool) {
 // errKeep makes [update] leave a value as it is.
 var errKeep = errors.New("iot: nothing to change")
 
-// update changes a value of a state topic in one step. change gets the last value, or the zero value
-// and false if there is none; it may be called several times, and must do nothing else.
-func update[T any](ctx context.Context, topics *topic.Topics, name, key string, change func(last T, exists bool) (T, error)) (T, error) {
-	var next T
+// update changes a value of a state topic in one step. change gets the last value, or the zero
+// value and false if there is none; it may be called several times, and must do nothing else.
+func update[T any](
+	ctx context.Context, topics *topic.Topics, name, key string, change func(last T, exists bool) (T, error),
+) (next T, _ error) {
 	version, _, err := topics.Update(ctx, name, key, func(v topic.Value) (any, error) {
 		last, err := decode[T](v)
 		if err != nil {
@@ -147,11 +154,10 @@ func update[T any](ctx context.Context, topics *topic.Topics, name, key string, 
 }
 
 // last returns a value of a state topic, and whether there is one.
-func last[T any](ctx context.Context, topics *topic.Topics, name, key string) (T, bool, error) {
+func last[T any](ctx context.Context, topics *topic.Topics, name, key string) (_ T, exists bool, _ error) {
 	v, err := topics.LastOf(ctx, name, key)
 	if err != nil {
-		var zero T
-		return zero, false, err
+		return *new(T), false, err
 	}
 	out, err := decode[T](v)
 	return out, !v.Deleted(), err

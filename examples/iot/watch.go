@@ -12,8 +12,9 @@ import (
 // clearedFor is for how long a cleared alert stays on dashboards.
 const clearedFor = 24 * time.Hour
 
-// Watch looks after what nobody sends: it raises the alerts of devices that are silent, ends commands
-// whose time is over, and completes what an event has left undone. Call it each minute, or more often.
+// Watch looks after what nobody sends: it raises the alerts of devices that are silent, ends
+// commands whose time is over, and completes what an event has left undone. Call it each minute, or
+// more often.
 func (a *App) Watch(ctx context.Context) error {
 	var errs []error
 	for v, err := range a.topics.Last(ctx, tenantsTopic) {
@@ -108,9 +109,23 @@ func (a *App) removeCleared(ctx context.Context, tenant string) error {
 		}
 		alert, err := decode[Alert](v)
 		if err == nil && alert.State == AlertCleared && a.now().Sub(alert.ClearedAt) > clearedFor {
-			_, _, err = a.topics.Delete(ctx, AlertsTopic(tenant), v.Key)
+			err = a.removeAlert(ctx, tenant, alert)
 		}
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// removeAlert removes an alert. If it was raised again meanwhile, which the device says first, it
+// is written again.
+func (a *App) removeAlert(ctx context.Context, tenant string, alert Alert) error {
+	version, _, err := a.topics.Delete(ctx, AlertsTopic(tenant), alert.ID)
+	if err = stored(ctx, version != 0, err); err != nil {
+		return err
+	}
+	d, err := a.device(ctx, tenant, alert.Device)
+	if o, raised := d.Raised[alert.Rule]; err == nil && raised {
+		err = a.writeAlert(ctx, tenant, a.alert(d, o))
+	}
+	return err
 }

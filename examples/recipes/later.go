@@ -2,14 +2,10 @@ package recipes
 
 import (
 	"context"
-	"sync"
 	"time"
-
-	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/async"
-	"github.com/gatesock/gatesock/emulator"
 )
 
 // Query asks for the report of a year.
@@ -41,20 +37,3 @@ func newReports(jobs *async.Jobs, total func(ctx context.Context, year int) (int
 	})
 	return r
 }
-
-// serveReports serves the reports on this machine until ctx ends.
-func serveReports(ctx context.Context, addr string, cfg emulator.Config) error {
-	ctx, stop := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	defer running.Wait()
-	defer stop()
-	return emulator.ListenAndServeFunc(ctx, addr, func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
-		queue := async.NewMemoryQueue()
-		jobs := async.New(queue, api, async.NewMemoryOutcomes())
-		running.Go(func() { queue.Run(ctx, jobs) })
-		return newReports(jobs, count), nil
-	}, cfg)
-}
-
-// count stands for work that takes long.
-func count(_ context.Context, year int) (int, error) { return 10 * year, nil }

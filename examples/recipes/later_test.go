@@ -1,22 +1,19 @@
 package recipes
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"io"
-	"log/slog"
-	"regexp"
 	"testing"
 
-	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/async"
-	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/wstest"
 )
+
+// count stands for work that takes long.
+func count(_ context.Context, year int) (int, error) { return 10 * year, nil }
 
 func TestReport(t *testing.T) {
 	t.Parallel()
@@ -54,40 +51,4 @@ func TestReportFails(t *testing.T) {
 	call.ExpectResultError(gatesock.CodeInternal)
 	require.Equal(t, jobs.Attempts(), attempts)
 	require.Len(t, queue.Dead(), 1)
-}
-
-// TestReportOverASocket runs the program for your machine.
-func TestReportOverASocket(t *testing.T) {
-	t.Parallel()
-	ctx, stop := context.WithCancel(t.Context())
-	log, out := io.Pipe()
-	served := make(chan error, 1)
-	go func() {
-		defer out.Close()
-		served <- serveReports(ctx, "127.0.0.1:0", emulator.Config{Logger: slog.New(slog.NewTextHandler(out, nil))})
-	}()
-	lines := bufio.NewScanner(log)
-	var url []string
-	for len(url) == 0 && lines.Scan() {
-		url = regexp.MustCompile(`msg=listening url=(\S+)`).FindStringSubmatch(lines.Text())
-	}
-	require.Len(t, url, 2)
-	go func() { _, _ = io.Copy(io.Discard, log) }() // ends with the server
-
-	c, _, err := websocket.Dial(ctx, url[1], nil) //nolint:bodyclose // the library closes it
-	require.NoError(t, err)
-	defer func() { _ = c.CloseNow() }()
-	require.NoError(t, c.Write(ctx, websocket.MessageText, []byte(`{"action":"report","id":"1","year":2026}`)))
-	var got []string
-	for range 2 {
-		_, frame, err := c.Read(ctx)
-		require.NoError(t, err)
-		got = append(got, string(frame))
-	}
-	require.ElementsMatch(t, []string{ // the result may overtake the acknowledgement
-		`{"id":"1","action":"report","data":null}`,
-		`{"event":"report","id":"1","data":{"year":2026,"total":20260}}`,
-	}, got)
-	stop()
-	require.NoError(t, <-served)
 }

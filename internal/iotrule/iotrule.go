@@ -91,9 +91,9 @@ func FilterFault(filter string) string {
 	return ""
 }
 
-// Matches reports whether a topic matches a filter, as MQTT defines it: + is any one level, # any
-// number of them from its own on and also none, and neither stands for a first level that begins
-// with $.
+// Matches reports whether a topic matches a filter: + is any one level, # is one or more levels,
+// and neither stands for a first level that begins with $. In MQTT a/# also matches a, which AWS
+// IoT leaves out.
 func Matches(filter, topic string) bool {
 	if strings.HasPrefix(topic, "$") && !strings.HasPrefix(filter, "$") {
 		return false
@@ -108,7 +108,7 @@ func Matches(filter, topic string) bool {
 		case want != "+" && want != got:
 			return false
 		case !gotMore:
-			return !wantMore || wantRest == "#"
+			return !wantMore
 		case !wantMore:
 			return false
 		}

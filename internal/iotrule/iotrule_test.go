@@ -91,9 +91,9 @@ func TestMatches(t *testing.T) {
 		"a/+":     {[]string{"a/b", "a/"}, []string{"a", "a/b/c"}},
 		"a/+/c":   {[]string{"a/b/c", "a//c"}, []string{"a/c", "a/b/b/c", "a/b/c/d"}},
 		"#":       {[]string{"a", "a/b", "/"}, []string{"$aws/events", "$a"}},
-		"a/#":     {[]string{"a", "a/", "a/b", "a/b/c"}, []string{"b", "ab", "ab/c"}},
-		"a/+/#":   {[]string{"a/b", "a/b/c", "a/b/c/d"}, []string{"a", "b/b"}},
-		"$aws/#":  {[]string{"$aws", "$aws/events"}, []string{"aws", "a"}},
+		"a/#":     {[]string{"a/", "a/b", "a/b/c"}, []string{"a", "b", "ab", "ab/c"}},
+		"a/+/#":   {[]string{"a/b/", "a/b/c", "a/b/c/d"}, []string{"a", "a/b", "b/b/b"}},
+		"$aws/#":  {[]string{"$aws/events"}, []string{"$aws", "aws", "a"}},
 		"$aws/+":  {[]string{"$aws/events"}, []string{"$aws", "$aws/events/presence"}},
 		"+/+/+/+": {[]string{"a/b/c/d"}, []string{"a/b/c", "a/b/c/d/e"}},
 	} {

@@ -191,8 +191,8 @@ func TestComingsAndGoings(t *testing.T) {
 	require.Equal(t, "disconnected acme.pump-1", gone.text())
 	require.Equal(t, session.SessionIdentifier, gone.SessionIdentifier)
 
-	// Whoever has the same client id takes the place of the one before. The order of the two events is
-	// not certain, so each names its session.
+	// A client with the same client id takes the place of the one before. The order of the two events
+	// is not certain, so each names its session.
 	second := w.connect(w.options("acme.pump-1", key))
 	place := w.lifecycle()
 	require.Equal(t, "connected acme.pump-1", place.text())

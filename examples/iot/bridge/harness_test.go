@@ -125,7 +125,9 @@ func (w *world) device(tenant, id string) mqtt.Client {
 	return c
 }
 
-func publish(c mqtt.Client, topic, payload string) error { return done(c.Publish(topic, 1, false, payload)) }
+func publish(c mqtt.Client, topic, payload string) error {
+	return done(c.Publish(topic, 1, false, payload))
+}
 
 var errPatience = context.DeadlineExceeded
 

@@ -309,7 +309,8 @@ func TestMistakes(t *testing.T) {
 		},
 		"two rules": {
 			func(app *describe.App) {
-				app.Sources = append(app.Sources, describe.Source{Kind: "iot", Name: "a_b", Topic: "a"}, describe.Source{Kind: "iot", Name: "aB", Topic: "a"})
+				app.Sources = append(app.Sources, describe.Source{Kind: "iot", Name: "a_b", Topic: "a"},
+					describe.Source{Kind: "iot", Name: "aB", Topic: "a"})
 			},
 			stack.Options{},
 			"the source iot a_b and the source iot aB would both have the name ABRule",

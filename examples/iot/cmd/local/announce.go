@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/gatesock/gatesock/authz/apikey"
@@ -60,19 +61,29 @@ func (s *server) httpURL() string { return "http://" + address(s.pages.Addr()) }
 
 func (s *server) brokerURL() string { return "tcp://" + address(s.broker.Addr()) }
 
-// announce writes where everything is: for people, and as JSON into the file of -ready.
+// announce writes where everything is: as JSON into the file of -ready, and for people.
 func (s *server) announce(out io.Writer, k keys) error {
-	fmt.Fprintf(out, "State is in %s.\n\nOpen a page, with its key:\n", s.at)
+	if s.ready != "" {
+		if err := s.writeReady(k); err != nil {
+			return fmt.Errorf("-ready: %w", err)
+		}
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "State is in %s.\n\nOpen a page, with its key:\n", s.at)
 	for _, tenant := range []string{busyTenant, quietTenant} {
-		fmt.Fprintf(out, "  %-7s %s/#key=%s\n", tenant, s.httpURL(), k.Persons[tenant])
+		fmt.Fprintf(&text, "  %-7s %s/#key=%s\n", tenant, s.httpURL(), k.Persons[tenant])
 	}
-	fmt.Fprintf(out, "\nDevices of %s send with the key %s to\n  %s\n  %s/readings\n  %s\n",
-		busyTenant, k.Gateways[busyTenant], s.socketURL(), s.httpURL(), s.brokerURL())
-	fmt.Fprintf(out, "\nMore of them:\n  go run ./iot/simulate -url %s -http %s -broker %s -tenant %s -key %s -devices 1000\n\n",
-		s.socketURL(), s.httpURL(), s.brokerURL(), busyTenant, k.Gateways[busyTenant])
-	if s.ready == "" {
-		return nil
-	}
+	key := k.Gateways[busyTenant]
+	fmt.Fprintf(&text, "\nDevices of %s send with the key %s to\n  %s\n  %s/readings\n  %s\n",
+		busyTenant, key, s.socketURL(), s.httpURL(), s.brokerURL())
+	fmt.Fprintf(&text, "\nMore of them:\n  go run ./iot/simulate -url %s -http %s -broker %s -tenant %s -key %s -devices 1000\n\n",
+		s.socketURL(), s.httpURL(), s.brokerURL(), busyTenant, key)
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+// writeReady writes the file of -ready. Programs that wait for it do not see a part of it.
+func (s *server) writeReady(k keys) error {
 	data, err := json.Marshal(map[string]any{
 		"url": s.socketURL(), "http": s.httpURL(), "broker": s.brokerURL(),
 		"tenant": busyTenant, "key": k.Gateways[busyTenant], "persons": k.Persons, "gateways": k.Gateways,
@@ -80,7 +91,6 @@ func (s *server) announce(out io.Writer, k keys) error {
 	if err != nil {
 		return err
 	}
-	// Whoever waits for the file must not read a part of it.
 	if err := os.WriteFile(s.ready+".part", data, 0o600); err != nil {
 		return err
 	}

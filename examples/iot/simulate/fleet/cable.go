@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -20,12 +21,12 @@ type cable struct {
 	dialer net.Dialer
 
 	mu    sync.Mutex
-	open  map[net.Conn]struct{}
+	open  map[*plugged]struct{}
 	until time.Time
 }
 
 func newCable() *cable {
-	return &cable{dialer: net.Dialer{Timeout: 10 * time.Second}, open: make(map[net.Conn]struct{})}
+	return &cable{dialer: net.Dialer{Timeout: 10 * time.Second}, open: make(map[*plugged]struct{})}
 }
 
 // cut ends all connections, and refuses others for some time.
@@ -33,9 +34,10 @@ func (c *cable) cut(d time.Duration) {
 	c.mu.Lock()
 	c.until = time.Now().Add(d)
 	open := c.open
-	c.open = make(map[net.Conn]struct{})
+	c.open = make(map[*plugged]struct{})
 	c.mu.Unlock()
 	for conn := range open {
+		conn.cut.Store(true)
 		_ = conn.Close()
 	}
 }
@@ -93,6 +95,26 @@ type plugged struct {
 	net.Conn
 
 	cable *cable
+	cut   atomic.Bool
+}
+
+// Read and Write do not fail with net.ErrClosed after a cut: nobody at this end has closed the
+// connection, and clients tell by the error.
+func (p *plugged) Read(b []byte) (int, error) {
+	n, err := p.Conn.Read(b)
+	return n, p.reason(err)
+}
+
+func (p *plugged) Write(b []byte) (int, error) {
+	n, err := p.Conn.Write(b)
+	return n, p.reason(err)
+}
+
+func (p *plugged) reason(err error) error {
+	if err != nil && p.cut.Load() {
+		return errCut
+	}
+	return err
 }
 
 // Close closes the connection.

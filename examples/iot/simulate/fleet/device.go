@@ -189,6 +189,7 @@ func (d *device) report(ctx context.Context) {
 		d.sending(batch)
 		out, err := d.link.report(ctx, bare(batch))
 		if err != nil {
+			d.cfg.Logger.DebugContext(ctx, "fleet: a report has no answer", "device", d.id, "error", err)
 			d.failed()
 			return
 		}

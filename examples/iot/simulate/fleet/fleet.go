@@ -16,12 +16,12 @@ import (
 const (
 	progressEvery = 3 * time.Second
 	startEvery    = 4 * time.Millisecond // so that not all devices connect at the same moment
-	lastReports   = 15 * time.Second
+	lastReports   = 30 * time.Second
 	lastPushes    = 2 * time.Second
 )
 
 // Run registers the devices and lets them live until ctx ends. Then they report what is in their
-// buffers, for up to 15 seconds, and Run returns the figures. An error means that the configuration
+// buffers, for up to 30 seconds, and Run returns the figures. An error means that the configuration
 // is not valid, that the devices could not be registered, or that the records could not be written.
 func Run(ctx context.Context, cfg Config) (Figures, error) {
 	if err := cfg.Validate(); err != nil {

@@ -29,8 +29,8 @@ type Ranges [][2]int64
 
 // Add adds a number. The set stays small if it is usually the one after the last.
 func (r *Ranges) Add(n int64) {
-	if last := len(*r) - 1; last >= 0 && (*r)[last][1]+1 == n {
-		(*r)[last][1] = n
+	if last := len(*r) - 1; last >= 0 && (*r)[last][0] <= n && n <= (*r)[last][1]+1 {
+		(*r)[last][1] = max((*r)[last][1], n)
 		return
 	}
 	*r = append(*r, [2]int64{n, n})

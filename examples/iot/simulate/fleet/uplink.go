@@ -177,8 +177,9 @@ func (h *httpLink) close() { h.client.CloseIdleConnections() }
 type mqttLink struct {
 	*cable
 
-	client mqtt.Client
-	topic  string // without its last part
+	client    mqtt.Client
+	connected mqtt.Token // of the first connection
+	topic     string     // without its last part
 }
 
 func connectMQTT(cfg *Config, id string, do orders) (uplink, error) {
@@ -211,7 +212,7 @@ func connectMQTT(cfg *Config, id string, do orders) (uplink, error) {
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) {
 			cfg.Logger.Debug("fleet: connection lost", "device", id, "error", err)
 		}))
-	m.client.Connect()
+	m.connected = m.client.Connect()
 	return m, nil
 }
 
@@ -231,19 +232,24 @@ func (m *mqttLink) publish(ctx context.Context, last string, value any) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New("fleet: the broker does not answer"))
+	defer cancel()
+	if err := wait(ctx, m.connected); err != nil {
+		return err
+	}
 	if !m.client.IsConnectionOpen() {
 		return errCut
 	}
-	token := m.client.Publish(m.topic+last, 1, false, payload)
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
+	return wait(ctx, m.client.Publish(m.topic+last, 1, false, payload))
+}
+
+// wait waits for a token.
+func wait(ctx context.Context, token mqtt.Token) error {
 	select {
 	case <-token.Done():
 		return token.Error()
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-timer.C:
-		return errors.New("fleet: the broker does not acknowledge")
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/gatesock/gatesock/describe"
 )
 
-// connections are the methods and connections of this stage of this API. Only they and the topics of
-// devices may have wildcards in a policy.
+// connections are the methods and connections of this stage of this API. Only they and the topics
+// of devices may have wildcards in a policy.
 const connections = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/${StageName}/*/@connections/*"
 
 // policies checks that no role may do more than one application needs.

@@ -1,0 +1,168 @@
+package iot_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/dynamo"
+	"github.com/gatesock/gatesock/examples/iot"
+	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/wstest"
+)
+
+// units adds up the units of capacity that requests take, which it asks DynamoDB to tell.
+type units struct {
+	aws.HTTPClient
+
+	mu          sync.Mutex
+	read, write float64
+}
+
+// Do sends a request that asks for the units.
+func (u *units) Do(r *http.Request) (*http.Response, error) {
+	var body map[string]any
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		return nil, err
+	}
+	body["ReturnConsumedCapacity"] = "TOTAL"
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	answer, err := u.HTTPClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	text, err = io.ReadAll(answer.Body)
+	answer.Body = io.NopCloser(bytes.NewReader(text))
+	u.add(r.Header.Get("X-Amz-Target"), text)
+	return answer, err
+}
+
+func (u *units) add(operation string, answer []byte) {
+	type capacity struct{ CapacityUnits float64 }
+	var one struct{ ConsumedCapacity capacity }
+	var many struct{ ConsumedCapacity []capacity }
+	total := 0.0
+	if json.Unmarshal(answer, &one) == nil {
+		total = one.ConsumedCapacity.CapacityUnits
+	} else if json.Unmarshal(answer, &many) == nil {
+		for _, c := range many.ConsumedCapacity {
+			total += c.CapacityUnits
+		}
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if strings.Contains(operation, "Get") || strings.Contains(operation, "Query") {
+		u.read += total
+	} else {
+		u.write += total
+	}
+}
+
+// take returns what was used since the last call.
+func (u *units) take() (read, write float64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	read, write = u.read, u.write
+	u.read, u.write = 0, 0
+	return read, write
+}
+
+// gateway is an API whose connections are all gone.
+type gateway struct{}
+
+func (gateway) Post(context.Context, gatesock.Target, []byte) error { return nil }
+
+func (gateway) Info(context.Context, gatesock.Target) (gatesock.ConnectionInfo, error) {
+	return gatesock.ConnectionInfo{}, gatesock.ErrGone
+}
+
+func (gateway) Disconnect(context.Context, gatesock.Target) error { return gatesock.ErrGone }
+
+// newTable returns a table for a test, and a client that adds up what its requests cost.
+func newTable(t *testing.T) (*dynamodb.Client, string, *units) {
+	t.Helper()
+	client, table := dynamotest.Local(t), "iot-"+rand.Text()
+	require.NoError(t, dynamo.Open(client, table).CreateTable(t.Context()))
+	u := &units{HTTPClient: client.Options().HTTPClient}
+	return dynamodb.New(client.Options(), func(o *dynamodb.Options) { o.HTTPClient = u }), table, u
+}
+
+// The app on a table, and what a reading costs there.
+func TestOnATable(t *testing.T) {
+	t.Parallel()
+	client, table, u := newTable(t)
+	rec, clock := wstest.NewRecorder(), newClock()
+	app, err := iot.NewOnTable(client, table, rec, iot.WithClock(clock.Now))
+	require.NoError(t, err)
+	w := &world{wstest.New(t, app.Handler(), wstest.WithPoster(rec)), t, app, clock}
+	w.register("acme", "thermometer", "t-1", "t-2")
+	device := w.device("acme", "t-1")
+	require.Equal(t, iot.Outcome{Accepted: 1}, report(device, w.reading(1, 20)))
+	u.take()
+	require.Equal(t, iot.Outcome{Accepted: 1}, report(device, w.reading(2, 20)))
+	read, write := u.take()
+	require.Equal(t, 7.0, write, "the bucket of the limit 1, the history 4, the device 1, the counter of its topic 1")
+	require.Equal(t, 2.0, read, "the device twice; groups and filters that are empty 0")
+
+	out := report(device, w.reading(2, 20), w.reading(3, 99), w.reading(4, 20))
+	require.Equal(t, 2, out.Accepted)
+	require.Equal(t, []string{"2 replayed"}, reasons(out))
+	ann := w.person("acme")
+	require.Equal(t, iot.AlertCleared, values[iot.Alert](t, ann, "alerts:acme")["t-1/very-hot"].State)
+	require.Equal(t, []string{"very-hot raised", "very-hot cleared"}, states(events[iot.Alert](t, ann, "alertlog:acme")))
+	require.Len(t, events[iot.Reading](t, ann, "history:acme/t-1"), 4)
+	require.EqualValues(t, 1, values[iot.Refusals](t, ann, "refusals:acme")["replayed"].Count)
+	device.Close(1000, "")
+	require.False(t, values[iot.Device](t, ann, "devices:acme")["t-1"].Online)
+	w.watch()
+}
+
+// A sweep finds a connection that has ended without a trace, and its device is offline.
+func TestASweepMarksDevicesOffline(t *testing.T) {
+	t.Parallel()
+	client, table, _ := newTable(t)
+	app, err := iot.NewOnTable(client, table, gateway{})
+	require.NoError(t, err)
+	anHourAgo := time.Now().Add(-time.Hour)
+	db := dynamo.Open(client, table, dynamo.WithClock(func() time.Time { return anHourAgo }))
+	require.NoError(t, db.Connections().Put(t.Context(), conn.Conn{ID: "gone", Attributes: map[string]string{
+		conn.AuthorizerPrefix + "tenant": "acme", conn.AuthorizerPrefix + "device": "t-1",
+	}}))
+	device := func() (d iot.Device) {
+		v, err := db.Topics().GetValue(t.Context(), "devices:acme", "t-1")
+		require.NoError(t, err)
+		return into[iot.Device](t, v.Data)
+	}
+	_, err = db.Topics().StoreValue(t.Context(), "devices:acme", "t-1", []byte(
+		`{"id":"t-1","type":"thermometer","online":true,"session":"gone"}`))
+	require.NoError(t, err)
+	require.True(t, device().Online)
+	_, err = app.Handler().Invoke(t.Context(), []byte(`{"source":"aws.scheduler","detail-type":"Scheduled Event",`+
+		`"detail":{},"resources":["arn:aws:scheduler:eu-west-1:123456789012:schedule/iot/sweep"]}`))
+	require.NoError(t, err)
+	require.False(t, device().Online)
+}
+
+func TestATableNeedsAName(t *testing.T) {
+	t.Parallel()
+	_, err := iot.NewOnTable(nil, "", wstest.NewRecorder())
+	require.ErrorContains(t, err, "table name")
+}
