@@ -1,3 +1,5 @@
+//go:build !race
+
 // Package examples has the test of the code in the documentation.
 package examples
 
