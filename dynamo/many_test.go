@@ -2,8 +2,8 @@
 
 package dynamo_test
 
-// What takes long under the race detector, which makes it five times slower, and has nothing for it:
-// one call after the other, and more of what it sees in smaller numbers.
+// What takes long under the race detector, which makes it five times slower, and has nothing for
+// it: one call after the other, and more of what it sees in smaller numbers.
 
 import (
 	"errors"
