@@ -148,8 +148,8 @@ func TestSamplingLetsOneWait(t *testing.T) {
 	})
 }
 
-// Without patience, a value that comes too early is pushed with the next that does not. With some, a
-// call waits for the end of an interval that is near.
+// Without patience, a value that comes too early is pushed with the next that does not. With some,
+// a call waits for the end of an interval that is near.
 func TestSamplingWithBoundedPatience(t *testing.T) {
 	t.Parallel()
 	for patience, want := range map[time.Duration][]string{
