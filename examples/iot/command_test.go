@@ -333,12 +333,12 @@ func (l *brokenLog) Append(ctx context.Context, name string, e topic.Entry) (top
 // An order that could not be stored is sent by the next attempt, if that has the same key.
 func TestAnOrderThatWasNotStoredIsSentAgain(t *testing.T) {
 	t.Parallel()
-	rec, clock, ended := wstest.NewRecorder(), newClock(), new(iot.Ended)
+	rec, clock := wstest.NewRecorder(), newClock()
 	memory := topic.NewMemory(topic.WithMemoryClock(clock.Now))
 	log := &brokenLog{Log: memory}
 	app := iot.New(iot.Stores{
-		Connections: conn.NewMemory(conn.WithClock(clock.Now), conn.WithEnded(ended.Func())),
-		Log:         log, Values: memory, Ended: ended, Keys: apikey.NewMemory(),
+		Connections: conn.NewMemory(conn.WithClock(clock.Now)),
+		Log:         log, Values: memory, Keys: apikey.NewMemory(),
 		Tickets: authz.NewMemoryTickets(), Limits: ratelimit.NewMemory(ratelimit.WithClock(clock.Now)),
 	}, rec, iot.WithClock(clock.Now))
 	w := &world{front(t, app.Handler(), wstest.WithPoster(rec)), t, app, clock}

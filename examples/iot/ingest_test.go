@@ -297,10 +297,10 @@ func (h *hookedLog) Append(ctx context.Context, name string, e topic.Entry) (top
 // newWorldOn returns an app with its topics in stores.
 func newWorldOn(t *testing.T, log topic.Log, values topic.Values) *world {
 	t.Helper()
-	rec, clock, ended := wstest.NewRecorder(), newClock(), new(iot.Ended)
+	rec, clock := wstest.NewRecorder(), newClock()
 	app := iot.New(iot.Stores{
-		Connections: conn.NewMemory(conn.WithEnded(ended.Func())), Log: log, Values: values,
-		Keys: apikey.NewMemory(), Tickets: authz.NewMemoryTickets(), Limits: ratelimit.NewMemory(), Ended: ended,
+		Connections: conn.NewMemory(), Log: log, Values: values,
+		Keys: apikey.NewMemory(), Tickets: authz.NewMemoryTickets(), Limits: ratelimit.NewMemory(),
 	}, rec, iot.WithClock(clock.Now))
 	return &world{wstest.New(t, app.Handler(), wstest.WithPoster(rec)), t, app, clock}
 }

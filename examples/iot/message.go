@@ -2,7 +2,6 @@ package iot
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
 )
 
@@ -32,14 +31,6 @@ type Reading struct {
 // Report is what devices send as "report", and as the body of POST /readings.
 type Report struct {
 	Readings []Reading `json:"readings" jsonschema:"minItems=1,maxItems=100"`
-}
-
-// Validate checks the number of readings. What is wrong with a single reading is a [Refused].
-func (r Report) Validate() error {
-	if n := len(r.Readings); n == 0 || n > maxReadings {
-		return fmt.Errorf(`"readings" must have 1 to %d members, it has %d`, maxReadings, n)
-	}
-	return nil
 }
 
 // Outcome is the answer to a [Report]. A reading that is refused does not disturb the others.
