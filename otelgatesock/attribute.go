@@ -128,6 +128,8 @@ func trigger(source, name, event string) []attribute.KeyValue {
 		return messaging(semconv.MessagingSystemKey.String("aws_kinesis"), name)
 	case "eventbridge":
 		return messaging(semconv.MessagingSystemKey.String("aws_eventbridge"), name)
+	case "iot":
+		return messaging(semconv.MessagingSystemKey.String("aws_iot"), name)
 	}
 	return []attribute.KeyValue{semconv.FaaSTriggerOther}
 }

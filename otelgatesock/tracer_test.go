@@ -139,6 +139,16 @@ func TestSpans(t *testing.T) {
 				"messaging.system": "aws_sqs", "messaging.operation.type": "process", "messaging.destination.name": "jobs", "error.type": "internal",
 			},
 		},
+		"a message of AWS IoT": {
+			observe.Span{Kind: "event"},
+			observe.SpanEnd{Name: "iot", Attributes: []slog.Attr{slog.String("source", "iot"), slog.String("sourceName", "telemetry")}},
+			"iot", trace.SpanKindServer, "Unset ",
+			map[string]string{
+				"faas.coldstart": "true", "faas.trigger": "pubsub",
+				"gatesock.source": "iot", "gatesock.source_name": "telemetry",
+				"messaging.system": "aws_iot", "messaging.operation.type": "process", "messaging.destination.name": "telemetry",
+			},
+		},
 		"a schedule": {
 			observe.Span{Kind: "event"},
 			observe.SpanEnd{Name: "schedule", Attributes: []slog.Attr{slog.String("source", "schedule")}},

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -148,7 +149,8 @@ func (l *watchedLog) Mark(_ context.Context, name string, _ topic.Position) erro
 	return l.call("Mark " + name)
 }
 
-// world is an application with topics.
+// world is an application with topics. Use it in a synctest bubble: a push has a time limit, which
+// a busy machine would exceed.
 type world struct {
 	*wstest.Harness
 	*journal
@@ -187,6 +189,12 @@ func newWorldOf(t testing.TB, store conn.Store, j *journal, opts ...topic.Option
 	})
 	w.Harness = wstest.New(t, r, wstest.WithPoster(w.rec))
 	return w
+}
+
+// runInBubble runs a subtest in a synctest bubble.
+func runInBubble(t *testing.T, name string, f func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) { synctest.Test(t, f) })
 }
 
 // connect returns a client, and forgets the calls of its handshake.

@@ -60,8 +60,7 @@ func TestPublishRefuses(t *testing.T) {
 			{"e", strings.Repeat("x", 64<<10)}, {"e", strings.Repeat("x", 64<<10)},
 		}, nil, nil, gatesock.ErrTooLarge, "fit into a frame"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		runInBubble(t, name, func(t *testing.T) {
 			var opts []topic.Option
 			if c.option != nil {
 				opts = append(opts, c.option)
@@ -87,8 +86,7 @@ func TestTheLargestEntry(t *testing.T) {
 		"short":   "t",
 		"longest": strings.Repeat("\x01", topic.MaxNameBytes), // each is 6 bytes in JSON
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		runInBubble(t, name, func(t *testing.T) {
 			w := newWorld(t)
 			c := w.connect()
 			w.subscribe(c, topicwire.Subscription{Topic: topicName})
@@ -126,37 +124,41 @@ func TestTheLargestEntry(t *testing.T) {
 
 func TestPublishBatch(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	c := w.connect()
-	w.subscribe(c, topicwire.Subscription{Topic: "t"})
-	at, _, err := w.topics.PublishBatch(t.Context(), "t", []topic.Outgoing{{"a", 1}, {"b", nil}})
-	require.NoError(t, err)
-	c.ExpectFrame(`{"topic":"t","epoch":"` + at.Epoch + `","offset":1,"prev":{"epoch":"","offset":0},` +
-		`"events":[{"event":"a","data":1},{"event":"b","data":null}]}`)
-	got := w.subscribe(c, topicwire.Subscription{Topic: "t", Last: 5})
-	require.Equal(t, []topicwire.Event{{Offset: 1, Events: []topicwire.Item{
-		{Event: "a", Data: []byte("1")}, {Event: "b", Data: []byte("null")},
-	}}}, got.Events)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		c := w.connect()
+		w.subscribe(c, topicwire.Subscription{Topic: "t"})
+		at, _, err := w.topics.PublishBatch(t.Context(), "t", []topic.Outgoing{{"a", 1}, {"b", nil}})
+		require.NoError(t, err)
+		c.ExpectFrame(`{"topic":"t","epoch":"` + at.Epoch + `","offset":1,"prev":{"epoch":"","offset":0},` +
+			`"events":[{"event":"a","data":1},{"event":"b","data":null}]}`)
+		got := w.subscribe(c, topicwire.Subscription{Topic: "t", Last: 5})
+		require.Equal(t, []topicwire.Event{{Offset: 1, Events: []topicwire.Item{
+			{Event: "a", Data: []byte("1")}, {Event: "b", Data: []byte("null")},
+		}}}, got.Events)
+	})
 }
 
 // TestDuplicate checks that publishing with a key again pushes what was published first: its
 // publisher may have died before it pushed.
 func TestDuplicate(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	c := w.connect()
-	w.subscribe(c, topicwire.Subscription{Topic: "t"})
-	first, _, err := w.topics.Publish(t.Context(), "t", "said", 1, topic.WithKey("k"))
-	require.NoError(t, err)
-	again, rep, err := w.topics.Publish(t.Context(), "t", "other", 2, topic.WithKey("k"))
-	require.NoError(t, err)
-	require.Equal(t, first, again)
-	require.Equal(t, 1, rep.Delivered)
-	frames := w.frames(c.ID())
-	require.Len(t, frames, 2)
-	require.Equal(t, frames[0], frames[1])
-	c.ExpectPush("said", nil)
-	c.ExpectPush("said", nil)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		c := w.connect()
+		w.subscribe(c, topicwire.Subscription{Topic: "t"})
+		first, _, err := w.topics.Publish(t.Context(), "t", "said", 1, topic.WithKey("k"))
+		require.NoError(t, err)
+		again, rep, err := w.topics.Publish(t.Context(), "t", "other", 2, topic.WithKey("k"))
+		require.NoError(t, err)
+		require.Equal(t, first, again)
+		require.Equal(t, 1, rep.Delivered)
+		frames := w.frames(c.ID())
+		require.Len(t, frames, 2)
+		require.Equal(t, frames[0], frames[1])
+		c.ExpectPush("said", nil)
+		c.ExpectPush("said", nil)
+	})
 }
 
 // TestPublishFails checks that a position comes if and only if the event is in the log.
@@ -170,8 +172,7 @@ func TestPublishFails(t *testing.T) {
 		"log":     {[]string{"Append t"}, `topic: publishing to "t": the backend is down`, false},
 		"members": {[]string{"Members topic:t"}, `of "t" is in the log, but was not pushed to all: `, true},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		runInBubble(t, name, func(t *testing.T) {
 			w := newWorld(t)
 			w.failing(c.fail...)
 			at, _, err := w.topics.Publish(t.Context(), "t", "said", 1)
@@ -187,34 +188,38 @@ func TestPublishFails(t *testing.T) {
 
 func TestUnknownOutcome(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.fail = func(string) error { return topic.ErrOutcome }
-	at, _, err := w.topics.Publish(t.Context(), "t", "said", 1)
-	require.ErrorIs(t, err, topic.ErrOutcome)
-	require.Zero(t, at)
-	require.Equal(t, []string{"Append t"}, w.take(), "nothing is pushed")
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.fail = func(string) error { return topic.ErrOutcome }
+		at, _, err := w.topics.Publish(t.Context(), "t", "said", 1)
+		require.ErrorIs(t, err, topic.ErrOutcome)
+		require.Zero(t, at)
+		require.Equal(t, []string{"Append t"}, w.take(), "nothing is pushed")
+	})
 }
 
 // TestCanceledBetweenAppendAndPush checks that the position is there also if nobody got the push.
 func TestCanceledBetweenAppendAndPush(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	c := w.connect()
-	w.subscribe(c, topicwire.Subscription{Topic: "t"})
-	ctx, cancel := context.WithCancelCause(t.Context())
-	why := errors.New("the process ends")
-	w.fail = func(call string) error {
-		if call == "Members topic:t" {
-			cancel(why)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		c := w.connect()
+		w.subscribe(c, topicwire.Subscription{Topic: "t"})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		why := errors.New("the process ends")
+		w.fail = func(call string) error {
+			if call == "Members topic:t" {
+				cancel(why)
+			}
+			return nil
 		}
-		return nil
-	}
-	at, _, err := w.topics.Publish(ctx, "t", "said", 1)
-	require.ErrorIs(t, err, why)
-	require.NotZero(t, at)
-	c.ExpectNone()
-	got := w.subscribe(c, topicwire.Subscription{Topic: "t", Since: &topicwire.Position{}})
-	require.Equal(t, []string{"1"}, dataOf(got.Events))
+		at, _, err := w.topics.Publish(ctx, "t", "said", 1)
+		require.ErrorIs(t, err, why)
+		require.NotZero(t, at)
+		c.ExpectNone()
+		got := w.subscribe(c, topicwire.Subscription{Topic: "t", Since: &topicwire.Position{}})
+		require.Equal(t, []string{"1"}, dataOf(got.Events))
+	})
 }
 
 // otherLog appends for another log, and counts it.
@@ -230,104 +235,120 @@ func (l *otherLog) Append(ctx context.Context, name string, e topic.Entry) (topi
 
 func TestWithLog(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	l := &otherLog{Log: w.log.Log}
-	at, _, err := w.topics.Publish(t.Context(), "t", "said", 1, topic.WithLog(l))
-	require.NoError(t, err)
-	require.NotZero(t, at)
-	require.Equal(t, 1, l.appended)
-	require.Equal(t, []string{"Members topic:t"}, w.take())
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		l := &otherLog{Log: w.log.Log}
+		at, _, err := w.topics.Publish(t.Context(), "t", "said", 1, topic.WithLog(l))
+		require.NoError(t, err)
+		require.NotZero(t, at)
+		require.Equal(t, 1, l.appended)
+		require.Equal(t, []string{"Members topic:t"}, w.take())
+	})
 }
 
 func TestStreamPublishersDoNotPush(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, topic.WithStream())
-	c := w.connect()
-	w.subscribe(c, topicwire.Subscription{Topic: "t"})
-	at, rep, err := w.topics.Publish(t.Context(), "t", "said", 1)
-	require.NoError(t, err)
-	require.Zero(t, rep)
-	c.ExpectNone()
-	page, err := w.log.Read(t.Context(), topic.Query{Topic: "t", Newest: 1})
-	require.NoError(t, err)
-	rep, err = w.topics.Deliver(t.Context(), "t", page.Entries[0])
-	require.NoError(t, err)
-	require.Equal(t, 1, rep.Delivered)
-	c.ExpectFrame(fmt.Sprintf(`{"event":"said","topic":"t","epoch":%q,"offset":1,"prev":{"epoch":"","offset":0},"data":1}`, at.Epoch))
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, topic.WithStream())
+		c := w.connect()
+		w.subscribe(c, topicwire.Subscription{Topic: "t"})
+		at, rep, err := w.topics.Publish(t.Context(), "t", "said", 1)
+		require.NoError(t, err)
+		require.Zero(t, rep)
+		c.ExpectNone()
+		page, err := w.log.Read(t.Context(), topic.Query{Topic: "t", Newest: 1})
+		require.NoError(t, err)
+		rep, err = w.topics.Deliver(t.Context(), "t", page.Entries[0])
+		require.NoError(t, err)
+		require.Equal(t, 1, rep.Delivered)
+		c.ExpectFrame(fmt.Sprintf(
+			`{"event":"said","topic":"t","epoch":%q,"offset":1,"prev":{"epoch":"","offset":0},"data":1}`, at.Epoch))
+	})
 }
 
 func TestDeliverRefuses(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	_, err := w.topics.Deliver(t.Context(), "", topic.Record{Events: []topic.Event{{Name: "e"}}})
-	require.ErrorIs(t, err, topic.ErrInvalid)
-	_, err = w.topics.Deliver(t.Context(), "t", topic.Record{})
-	require.ErrorIs(t, err, topic.ErrInvalid)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		_, err := w.topics.Deliver(t.Context(), "", topic.Record{Events: []topic.Event{{Name: "e"}}})
+		require.ErrorIs(t, err, topic.ErrInvalid)
+		_, err = w.topics.Deliver(t.Context(), "t", topic.Record{})
+		require.ErrorIs(t, err, topic.ErrInvalid)
+	})
 }
 
 // TestMark checks that only what has been pushed is marked.
 func TestMark(t *testing.T) {
 	t.Parallel()
-	var logged bytes.Buffer
-	w := newWorld(t, topic.WithMark(), topic.WithLogger(slog.New(slog.NewTextHandler(&logged, nil))))
-	w.publish("t", 1)
-	require.Equal(t, []string{"Append t", "Members topic:t", "Mark t"}, w.take())
-	w.failing("Members topic:t")
-	_, _, err := w.topics.Publish(t.Context(), "t", "said", 2)
-	require.ErrorIs(t, err, errDown)
-	require.NotContains(t, w.take(), "Mark t")
-	w.failing("Mark t")
-	w.publish("t", 3)
-	require.Contains(t, logged.String(), `msg="topic: an entry was pushed, but not marked, and will be pushed again" topic=t`)
+	synctest.Test(t, func(t *testing.T) {
+		var logged bytes.Buffer
+		w := newWorld(t, topic.WithMark(), topic.WithLogger(slog.New(slog.NewTextHandler(&logged, nil))))
+		w.publish("t", 1)
+		require.Equal(t, []string{"Append t", "Members topic:t", "Mark t"}, w.take())
+		w.failing("Members topic:t")
+		_, _, err := w.topics.Publish(t.Context(), "t", "said", 2)
+		require.ErrorIs(t, err, errDown)
+		require.NotContains(t, w.take(), "Mark t")
+		w.failing("Mark t")
+		w.publish("t", 3)
+		require.Contains(t, logged.String(),
+			`msg="topic: an entry was pushed, but not marked, and will be pushed again" topic=t`)
+	})
 }
 
 // TestUnsentIsNotMarked checks that members that a later push may reach keep the entry from being
 // marked.
 func TestUnsentIsNotMarked(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, topic.WithMark())
-	c := w.connect()
-	w.subscribe(c, topicwire.Subscription{Topic: "t"})
-	w.take()
-	w.rec.Fail(c.ID(), gatesock.ErrNotSent)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	at, _, _ := w.topics.Publish(ctx, "t", "said", 1)
-	require.NotZero(t, at)
-	require.NotContains(t, w.take(), "Mark t")
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, topic.WithMark())
+		c := w.connect()
+		w.subscribe(c, topicwire.Subscription{Topic: "t"})
+		w.take()
+		w.rec.Fail(c.ID(), gatesock.ErrNotSent)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		at, _, _ := w.topics.Publish(ctx, "t", "said", 1)
+		require.NotZero(t, at)
+		require.NotContains(t, w.take(), "Mark t")
+	})
 }
 
 func TestRoll(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	c := w.connect()
-	w.subscribe(c, topicwire.Subscription{Topic: "t"})
-	old := w.publish("t", 1, 2)
-	at, rep, err := w.topics.Roll(t.Context(), "t", "restored", nil)
-	require.NoError(t, err)
-	require.Equal(t, 1, rep.Delivered)
-	require.NotEqual(t, old.Epoch, at.Epoch)
-	require.EqualValues(t, 1, at.Offset)
-	c.ExpectPush("said", nil)
-	c.ExpectPush("said", nil)
-	c.ExpectFrame(`{"event":"restored","topic":"t","epoch":"` + at.Epoch + `","offset":1,"data":null}`)
-	got := w.subscribe(c, topicwire.Subscription{Topic: "t", Since: on(old), Last: 5})
-	require.False(t, got.Recovered)
-	require.Equal(t, "epoch", got.Reason)
-	require.Equal(t, at.Epoch, got.Epoch)
-	require.Equal(t, []string{"null"}, dataOf(got.Events))
-	_, _, err = w.topics.Roll(t.Context(), "", "restored", nil)
-	require.ErrorIs(t, err, topic.ErrInvalid)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		c := w.connect()
+		w.subscribe(c, topicwire.Subscription{Topic: "t"})
+		old := w.publish("t", 1, 2)
+		at, rep, err := w.topics.Roll(t.Context(), "t", "restored", nil)
+		require.NoError(t, err)
+		require.Equal(t, 1, rep.Delivered)
+		require.NotEqual(t, old.Epoch, at.Epoch)
+		require.EqualValues(t, 1, at.Offset)
+		c.ExpectPush("said", nil)
+		c.ExpectPush("said", nil)
+		c.ExpectFrame(`{"event":"restored","topic":"t","epoch":"` + at.Epoch + `","offset":1,"data":null}`)
+		got := w.subscribe(c, topicwire.Subscription{Topic: "t", Since: on(old), Last: 5})
+		require.False(t, got.Recovered)
+		require.Equal(t, "epoch", got.Reason)
+		require.Equal(t, at.Epoch, got.Epoch)
+		require.Equal(t, []string{"null"}, dataOf(got.Events))
+		_, _, err = w.topics.Roll(t.Context(), "", "restored", nil)
+		require.ErrorIs(t, err, topic.ErrInvalid)
+	})
 }
 
 func TestNamesOfTheEnvelope(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, topic.WithEnvelope(gatesock.Envelope{Event: "type", Topic: "channel", Data: "payload"}))
-	c := w.connect()
-	w.subscribe(c, topicwire.Subscription{Topic: "t"})
-	at := w.publish("t", 1)
-	c.ExpectFrame(`{"type":"said","channel":"t","epoch":"` + at.Epoch +
-		`","offset":1,"prev":{"epoch":"","offset":0},"payload":1}`)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, topic.WithEnvelope(gatesock.Envelope{Event: "type", Topic: "channel", Data: "payload"}))
+		c := w.connect()
+		w.subscribe(c, topicwire.Subscription{Topic: "t"})
+		at := w.publish("t", 1)
+		c.ExpectFrame(`{"type":"said","channel":"t","epoch":"` + at.Epoch +
+			`","offset":1,"prev":{"epoch":"","offset":0},"payload":1}`)
+	})
 }
 
 // TestSpread checks that clients of a large topic are told how long its pushes take, and that one

@@ -193,8 +193,7 @@ func (c *change) sendFiltered(ctx context.Context, to target, v Value, event str
 	}
 }
 
-// patience returns for how long a call can wait for a turn, and still push. of is that of the
-// State.
+// patience returns for how long a call can wait for a turn and still push. of is that of the State.
 func patience(ctx context.Context, of time.Duration) time.Duration {
 	longest := time.Duration(maxEvery)
 	if of != 0 {

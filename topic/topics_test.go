@@ -3,6 +3,7 @@ package topic_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -18,43 +19,45 @@ import (
 // TestConversation follows one client through everything that it can do.
 func TestConversation(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	c := w.connect()
-	got := w.subscribe(c, topicwire.Subscription{Topic: "room:1"})
-	require.Positive(t, got.ExpiresInMs)
-	got.ExpiresInMs = 0
-	require.Equal(t, topicwire.Result{
-		Topic: "room:1", Events: []topicwire.Event{}, Recovered: true, Quiet: true,
-	}, got)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		c := w.connect()
+		got := w.subscribe(c, topicwire.Subscription{Topic: "room:1"})
+		require.Positive(t, got.ExpiresInMs)
+		got.ExpiresInMs = 0
+		require.Equal(t, topicwire.Result{
+			Topic: "room:1", Events: []topicwire.Event{}, Recovered: true, Quiet: true,
+		}, got)
 
-	at, rep, err := w.topics.Publish(t.Context(), "room:1", "said", map[string]string{"text": "hi <b>"})
-	require.NoError(t, err)
-	require.Equal(t, broadcast.Report{Audience: 1, Delivered: 1}, rep)
-	c.ExpectFrame(`{"event":"said","topic":"room:1","epoch":"` + at.Epoch +
-		`","offset":1,"prev":{"epoch":"","offset":0},"data":{"text":"hi <b>"}}`)
-	w.publish("room:1", nil)
-	c.ExpectFrame(`{"event":"said","topic":"room:1","epoch":"` + at.Epoch + `","offset":2,"data":null}`)
+		at, rep, err := w.topics.Publish(t.Context(), "room:1", "said", map[string]string{"text": "hi <b>"})
+		require.NoError(t, err)
+		require.Equal(t, broadcast.Report{Audience: 1, Delivered: 1}, rep)
+		c.ExpectFrame(`{"event":"said","topic":"room:1","epoch":"` + at.Epoch +
+			`","offset":1,"prev":{"epoch":"","offset":0},"data":{"text":"hi <b>"}}`)
+		w.publish("room:1", nil)
+		c.ExpectFrame(`{"event":"said","topic":"room:1","epoch":"` + at.Epoch + `","offset":2,"data":null}`)
 
-	c.Request("unsubscribe", topicwire.Unsubscribe{Topic: "room:1"}).ExpectAck()
-	head := w.publish("room:1", 3)
-	c.ExpectNone()
-	c.Request("history", topicwire.History{Topic: "room:1", Last: 2}).ExpectError(gatesock.CodeFailedPrecondition)
+		c.Request("unsubscribe", topicwire.Unsubscribe{Topic: "room:1"}).ExpectAck()
+		head := w.publish("room:1", 3)
+		c.ExpectNone()
+		c.Request("history", topicwire.History{Topic: "room:1", Last: 2}).ExpectError(gatesock.CodeFailedPrecondition)
 
-	got = w.subscribe(c, topicwire.Subscription{Topic: "room:1", Since: on(at)})
-	require.Equal(t, []string{"null", "3"}, dataOf(got.Events))
-	require.Equal(t, head, topic.Position{Epoch: got.Epoch, Offset: got.Offset})
-	require.True(t, got.Recovered)
-	require.False(t, got.More)
+		got = w.subscribe(c, topicwire.Subscription{Topic: "room:1", Since: on(at)})
+		require.Equal(t, []string{"null", "3"}, dataOf(got.Events))
+		require.Equal(t, head, topic.Position{Epoch: got.Epoch, Offset: got.Offset})
+		require.True(t, got.Recovered)
+		require.False(t, got.More)
 
-	c.Request("history", topicwire.History{Topic: "room:1", Last: 2}).ExpectReply(&got)
-	require.Equal(t, []string{"null", "3"}, dataOf(got.Events))
-	var synced topicwire.Synced
-	c.Request("sync", topicwire.Sync{Topics: []topicwire.SyncTopic{
-		{Topic: "room:1", Epoch: at.Epoch, Offset: 1}, {Topic: "other"},
-	}}).ExpectReply(&synced)
-	require.Equal(t, topicwire.Synced{
-		Moved: []string{"room:1"}, Lost: []string{"other"}, Extra: []string{}, Presence: []string{},
-	}, synced)
+		c.Request("history", topicwire.History{Topic: "room:1", Last: 2}).ExpectReply(&got)
+		require.Equal(t, []string{"null", "3"}, dataOf(got.Events))
+		var synced topicwire.Synced
+		c.Request("sync", topicwire.Sync{Topics: []topicwire.SyncTopic{
+			{Topic: "room:1", Epoch: at.Epoch, Offset: 1}, {Topic: "other"},
+		}}).ExpectReply(&synced)
+		require.Equal(t, topicwire.Synced{
+			Moved: []string{"room:1"}, Lost: []string{"other"}, Extra: []string{}, Presence: []string{},
+		}, synced)
+	})
 }
 
 func TestMistakesShowAtTheStart(t *testing.T) {
@@ -138,15 +141,17 @@ func TestRegisterDescribes(t *testing.T) {
 // credential.
 func TestExpiryOfASubscription(t *testing.T) {
 	t.Parallel()
-	now := time.Now()
-	w := newWorld(t, topic.WithClock(func() time.Time { return now }))
-	c := w.connect()
-	record, err := w.store.Get(t.Context(), c.ID())
-	require.NoError(t, err)
-	now = record.ExpiresAt.Add(-90 * time.Second)
-	require.EqualValues(t, 90_000, w.subscribe(c, topicwire.Subscription{Topic: "a"}).ExpiresInMs)
-	now = record.ExpiresAt.Add(time.Second)
-	require.Zero(t, w.subscribe(c, topicwire.Subscription{Topic: "a"}).ExpiresInMs)
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		w := newWorld(t, topic.WithClock(func() time.Time { return now }))
+		c := w.connect()
+		record, err := w.store.Get(t.Context(), c.ID())
+		require.NoError(t, err)
+		now = record.ExpiresAt.Add(-90 * time.Second)
+		require.EqualValues(t, 90_000, w.subscribe(c, topicwire.Subscription{Topic: "a"}).ExpiresInMs)
+		now = record.ExpiresAt.Add(time.Second)
+		require.Zero(t, w.subscribe(c, topicwire.Subscription{Topic: "a"}).ExpiresInMs)
+	})
 }
 
 func requirePanics(t *testing.T, want string, call func()) {

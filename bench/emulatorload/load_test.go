@@ -16,8 +16,8 @@ import (
 )
 
 // serverAt starts a server that calls serve after each handshake, and returns its address. It ends
-// its half of the connection after that, and reads what the client still sends: closing a connection
-// with unread data resets it, and whether there is any depends on how fast the client is.
+// its half of the connection after that, and reads what the client still sends: closing a
+// connection with unread data resets it, and whether there is any depends on the client's speed.
 func serverAt(t *testing.T, serve func(*bufio.ReadWriter)) string {
 	t.Helper()
 	return connsAt(t, func(conn *net.TCPConn, rw *bufio.ReadWriter) {
@@ -117,8 +117,8 @@ func TestConnectLoadFindsWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestLoadsFindAReset: a connection that is reset is lost too. Which of the client's calls fails, and
-// how, depends on when the reset arrives, so only the loss is certain.
+// TestLoadsFindAReset: a connection that is reset is lost too. Which of the client's calls fails,
+// and how, depends on when the reset arrives, so only the loss is certain.
 func TestLoadsFindAReset(t *testing.T) {
 	t.Parallel()
 	for name, load := range map[string]func(context.Context, loadOrder) outcome{"echo": echoLoad, "connect": connectLoad} {

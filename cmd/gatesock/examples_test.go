@@ -17,8 +17,8 @@ import (
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	for name, variables := range map[string][]string{
-		"hello":           nil,
-		"quickstart":      {"GATEWAY_ENDPOINT=https://example.execute-api.us-east-1.amazonaws.com/prod", "TABLE=example"},
+		"hello":      nil,
+		"quickstart": {"GATEWAY_ENDPOINT=https://example.execute-api.us-east-1.amazonaws.com/prod", "TABLE=example"},
 		"iot/cmd/lambda": {
 			"GATEWAY_ENDPOINT=https://example.execute-api.us-east-1.amazonaws.com/prod", "TABLE=example",
 			"IOT_ENDPOINT=https://example-ats.iot.us-east-1.amazonaws.com",

@@ -221,8 +221,8 @@ func TestInstructionsThatAreRefused(t *testing.T) {
 			gatesock.CodeInvalidArgument, `"args" must have at most 4096 bytes`,
 		},
 		"long key": {
-			iot.Instruction{Device: "p-1", Name: "start", Key: strings.Repeat("k", 41)},
-			gatesock.CodeInvalidArgument, `"key" must have at most 40 bytes`,
+			iot.Instruction{Device: "p-1", Name: "start", Key: strings.Repeat("k", 65)},
+			gatesock.CodeInvalidArgument, `"key" must have at most 64 bytes`,
 		},
 	} {
 		require.Contains(t, ann.Request("command", c.in).ExpectError(c.code).Message, c.message, name)

@@ -10,7 +10,7 @@ const (
 	maxReadings     = 100
 	maxReadingBytes = 4 << 10
 	maxArgsBytes    = 4 << 10
-	maxKeyBytes     = 40
+	maxKeyBytes     = 64
 	maxMessageBytes = 400
 	minTimeout      = time.Second
 	maxTimeout      = 10 * time.Minute
@@ -189,7 +189,7 @@ type Instruction struct {
 	TimeoutMs int64           `json:"timeoutMs,omitempty" jsonschema:"minimum=1000,maximum=600000"`
 	// Key makes the instruction repeatable: a second one of the same person with the same key is the
 	// same command.
-	Key string `json:"key,omitempty" jsonschema:"maxLength=40"`
+	Key string `json:"key,omitempty" jsonschema:"maxLength=64"`
 }
 
 // Order is what a device is told to do.

@@ -122,8 +122,8 @@ func spread(t *testing.T, from uint64, n int) *figures {
 }
 
 // childEnv is the environment of a child process. Worlds start many goroutines that need more than
-// the smallest stack, and one core has nothing to preempt for: 400 worlds take 4.2 seconds of CPU with
-// these settings of the runtime, and 5.0 without.
+// the smallest stack, and one core has nothing to preempt for: 400 worlds take 4.2 seconds of CPU
+// with these settings of the runtime, and 5.0 without.
 func childEnv(from uint64, n int, stride uint64) []string {
 	return append(os.Environ(), fmt.Sprintf("%s=%d %d %d", childVariable, from, n, stride),
 		"GOMAXPROCS=1", "GODEBUG=adaptivestackstart=1,asyncpreemptoff=1")
