@@ -265,7 +265,7 @@ func TestWhoMaySendAResult(t *testing.T) {
 	for _, large := range []iot.Result{
 		{Command: sent.ID, State: iot.CommandDone, Result: json.RawMessage(`"` + strings.Repeat("x", 4096) + `"`)},
 		{Command: sent.ID, State: iot.CommandDone, Message: strings.Repeat("x", 401)},
-		{Command: strings.Repeat("x", 41), State: iot.CommandDone},
+		{Command: strings.Repeat("x", 65), State: iot.CommandDone},
 	} {
 		device.Request("result", large).ExpectError(gatesock.CodeInvalidArgument)
 	}

@@ -71,7 +71,7 @@ func (a *app) report(ctx context.Context, _ *gatesock.Request, in Report) error 
 	}
 	return update(ctx, a.topics, "devices:acme", in.Device, func(d *Device) error {
 		if in.Seq <= d.Seq {
-			return errKeep
+			return topic.ErrKeep
 		}
 		d.Reading = in.Reading
 		return nil

@@ -74,7 +74,7 @@ func (a *app) take(ctx context.Context, tenant, device string, in Reading) error
 	}
 	return update(ctx, a.topics, "devices:"+tenant, device, func(d *Device) error {
 		if in.Seq <= d.Seq {
-			return errKeep
+			return topic.ErrKeep
 		}
 		d.Reading = in
 		return nil

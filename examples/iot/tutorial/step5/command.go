@@ -55,7 +55,7 @@ func (a *app) result(ctx context.Context, req *gatesock.Request, in Result) erro
 		case c.ID == "" || c.Device != deviceOf(req):
 			return gatesock.Errorf(gatesock.CodeNotFound, "you have no order %q", in.Order)
 		case c.State == "done":
-			return errKeep
+			return topic.ErrKeep
 		}
 		c.State, c.Result = "done", in.Result
 		return nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/topic"
 )
 
 // connected marks a device online whose connection begins.
@@ -29,7 +30,7 @@ func (a *app) ended(ctx context.Context, c conn.Conn, _ conn.EndCause) {
 	}
 	err := update(ctx, a.topics, "devices:"+tenant, device, func(d *Device) error {
 		if d.Session != c.ID {
-			return errKeep
+			return topic.ErrKeep
 		}
 		d.Online, d.Session = false, ""
 		return nil
