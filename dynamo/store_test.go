@@ -210,8 +210,8 @@ func TestStoreIsLikeMemory(t *testing.T) {
 	isLikeMemory(t, 12, 2)
 }
 
-// isLikeMemory makes so many sequences of calls of a store, in each layout, on a table in memory
-// and on DynamoDB.
+// isLikeMemory makes so many sequences of calls to stores in each layout, on a table in memory and
+// on DynamoDB.
 func isLikeMemory(t *testing.T, onTwin, onDynamoDB int) {
 	t.Helper()
 	for _, l := range layouts() {

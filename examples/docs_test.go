@@ -1,3 +1,5 @@
+//go:build !race
+
 // Package examples has the test of the code in the documentation.
 package examples
 
@@ -18,7 +20,7 @@ import (
 func TestCodeInDocsIsTested(t *testing.T) {
 	t.Parallel()
 	sources := goFiles(t, ".")
-	for _, page := range []string{"../README.md", "../docs/recipes.md", "../docs/deploy.md"} {
+	for _, page := range []string{"../README.md", "../docs/recipes.md", "../docs/deploy.md", "iot/README.md"} {
 		text, err := os.ReadFile(page)
 		require.NoError(t, err)
 		blocks := goBlocks(string(text))
@@ -27,6 +29,26 @@ func TestCodeInDocsIsTested(t *testing.T) {
 			if !shown(sources, block) {
 				t.Errorf("no Go file below examples/ has this code of %s:\n%s", page, block)
 			}
+		}
+	}
+}
+
+// TestTheTutorialShowsItsSteps requires that the code in each section of the tutorial is in the folder
+// of that step.
+func TestTheTutorialShowsItsSteps(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("iot/README.md")
+	require.NoError(t, err)
+	tutorial, _, _ := strings.Cut(string(text), "\n# The whole application\n")
+	sections := regexp.MustCompile(`(?m)^## \d\. `).Split(tutorial, -1)[1:]
+	steps, err := filepath.Glob("iot/tutorial/step*")
+	require.NoError(t, err)
+	require.Len(t, sections, len(steps))
+	for i, section := range sections {
+		sources, blocks := goFiles(t, steps[i]+"/."), goBlocks(section)
+		require.NotEmpty(t, blocks, steps[i])
+		for _, block := range blocks {
+			require.True(t, shown(sources, block), "%s has no such code:\n%s", steps[i], block)
 		}
 	}
 }

@@ -56,8 +56,8 @@ func WithLog(l Log) PublishOption {
 // Publish adds an event to a topic and pushes it to the subscribers.
 //
 // It returns a position if and only if the event is durable, which the zero Position is not. Then
-// every subscriber gets it, even if there is an error beside the position, which is about the
-// pushes: do not publish again. The [broadcast.Report] counts the pushes. An error without a
+// every subscriber gets it, even if there is an error beside the position, an [ErrPush], which is
+// about the pushes: do not publish again. The [broadcast.Report] counts the pushes. An error without a
 // position is one of these:
 //
 //   - [ErrInvalid]: the topic, the event or the key is not valid.
@@ -120,7 +120,7 @@ func (t *Topics) publish(
 		return a.Position, broadcast.Report{}, nil
 	}
 	rep, err := t.Deliver(ctx, topic, a.Record)
-	return a.Position, rep, err
+	return a.Position, rep, t.pushResult(ctx, err)
 }
 
 // Deliver pushes an entry that is already in the log to the subscribers: it is for handlers of the
@@ -137,7 +137,7 @@ func (t *Topics) Deliver(ctx context.Context, topic string, r Record) (broadcast
 	rep, err := t.fanout.SendFrame(ctx, broadcast.To(Group(topic)), t.pushFrame(topic, r))
 	t.spread.measured(topic, t.now().Sub(start), rep)
 	if err != nil {
-		return rep, fmt.Errorf("topic: entry %d of epoch %s of %.100q is in the log, but was not pushed to all: %w",
+		return rep, notPushed("entry %d of epoch %s of %.100q is in the log, but was not pushed to all: %w",
 			r.Offset, r.Epoch, topic, err)
 	}
 	t.markPushed(ctx, topic, r.Position, rep)

@@ -19,8 +19,8 @@ import (
 // a value; for filters it must be an object.
 //
 // It returns a version if and only if the value is stored. Then clients converge to it or to a
-// later one: an error beside the version is about the pushes, and what they have missed clients
-// notice at their next sync. If the error is about the counter, they do not; then set the value
+// later one: an error beside the version, an [ErrPush], is about the pushes, and what they have
+// missed clients notice at their next sync. If the error is about the counter, they do not; then set the value
 // again. An error without a version is one of these:
 //
 //   - [ErrInvalid]: the topic is not a state topic, or the topic or the key is not valid.
@@ -156,7 +156,7 @@ func (t *Topics) deliver(ctx context.Context, topic string, v Value, s Stored) (
 		return s.Version, broadcast.Report{}, nil
 	}
 	rep, err := t.DeliverValue(ctx, topic, v, s)
-	return s.Version, rep, err
+	return s.Version, rep, t.pushResult(ctx, err)
 }
 
 // DeliverValue raises the counter of a state topic and pushes a value that is already stored, or
@@ -174,7 +174,7 @@ func (t *Topics) DeliverValue(ctx context.Context, topic string, v Value, s Stor
 	}
 	counter, err := t.values.RaiseCounter(ctx, topic)
 	if err != nil {
-		return broadcast.Report{}, fmt.Errorf("topic: the value %.100q of %.100q is stored with version %d, "+
+		return broadcast.Report{}, notPushed("the value %.100q of %.100q is stored with version %d, "+
 			"but subscribers were not told; set it again: %w", v.Key, topic, v.Version, err)
 	}
 	c := &change{Topics: t, topic: topic, value: v, counter: counter, begun: v.Time, patience: state.Patience}
@@ -183,7 +183,7 @@ func (t *Topics) DeliverValue(ctx context.Context, topic string, v Value, s Stor
 	}
 	rep, err := c.push(ctx, state, s)
 	if err != nil {
-		err = fmt.Errorf("topic: the value %.100q of %.100q is stored with version %d, "+
+		err = notPushed("the value %.100q of %.100q is stored with version %d, "+
 			"but was not pushed to all: %w", v.Key, topic, v.Version, err)
 	}
 	return rep, err

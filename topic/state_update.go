@@ -39,15 +39,17 @@ const (
 // modify what it gets. Of values that are changed by Update alone, no change is lost and none is
 // made twice. [Topics.Set] and [Topics.Delete] replace whatever is there.
 //
-// If change returns an error, Update returns it, wrapped, and nothing is stored. If others are
-// faster a hundred times, with short waits in between, or until ctx ends, the error is an
+// If change returns [ErrKeep], nothing is stored, and Update returns the version of the last value,
+// 0 if there is none, and no error. If change returns another error, Update returns it, wrapped, and
+// nothing is stored. If others are faster a hundred times, with short waits in between, or until ctx ends, the error is an
 // [ErrChanged], also beside the cause of ctx, and nothing is stored. If the answer of the store is
 // lost, Update finds out whether the value was stored. Where it cannot, the error says so, and is
 // not an ErrChanged.
 //
 // In all other respects it is like Set: it returns a version if and only if the value is stored,
 // and pushes it. On DynamoDB it takes what Set takes, and 1 read unit for each 4 KB of the last
-// value. An attempt that another outruns takes the reading and the write again.
+// value. An attempt that another outruns takes the reading and the write again. [UpdateAs] decodes
+// the last value, too.
 func (t *Topics) Update(
 	ctx context.Context, topic, key string, change func(last Value) (data any, err error),
 ) (version int64, _ broadcast.Report, _ error) {
@@ -58,6 +60,9 @@ func (t *Topics) Update(
 		v, stored, err := t.update(ctx, topic, key, change)
 		if err == nil {
 			return t.deliver(ctx, topic, v, stored)
+		}
+		if errors.Is(err, ErrKeep) {
+			return v.Version, broadcast.Report{}, nil
 		}
 		if errors.Is(err, errFaster) {
 			err = pauseUpdate(ctx, n)
@@ -81,16 +86,17 @@ func (t *Topics) update(
 	}
 	last.Key = key
 	before := bytes.Clone(last.Data)
+	version := last.Version
 	data, err := change(last)
 	if err != nil {
-		return Value{}, Stored{}, err
+		return Value{Version: version}, Stored{}, err
 	}
 	encoded, err := t.encodeValue(topic, key, data)
 	if err != nil {
 		return Value{}, Stored{}, err
 	}
 	now := t.now()
-	stored, err := t.values.ReplaceValue(ctx, topic, key, last.Version, encoded)
+	stored, err := t.values.ReplaceValue(ctx, topic, key, version, encoded)
 	if errors.Is(err, ErrChanged) {
 		return Value{}, Stored{}, errFaster
 	}

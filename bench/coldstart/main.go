@@ -102,12 +102,13 @@ func compare(ctx context.Context, args []string, out io.Writer) (err error) {
 	return nil
 }
 
-// buildApps builds the programs as one deploys them.
+// buildApps builds the programs as one deploys them, but without -trimpath: it does nothing for the
+// start, and with it all packages would be compiled once more.
 func buildApps(ctx context.Context, folder string) error {
 	for _, app := range apps() {
 		//nolint:gosec // The names are ours.
-		cmd := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w",
-			"-o", filepath.Join(folder, app), "github.com/gatesock/gatesock/bench/coldstart/app/"+app)
+		cmd := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o",
+			filepath.Join(folder, app), "github.com/gatesock/gatesock/bench/coldstart/app/"+app)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w\n%s", app, err, out)
 		}

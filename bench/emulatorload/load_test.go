@@ -17,8 +17,7 @@ import (
 
 // serverAt starts a server that calls serve after each handshake, and returns its address. It ends
 // its half of the connection after that, and reads what the client still sends: closing a
-// connection with unread data resets it, and whether there is any depends on how fast the client
-// is.
+// connection with unread data resets it, and whether there is any depends on the client's speed.
 func serverAt(t *testing.T, serve func(*bufio.ReadWriter)) string {
 	t.Helper()
 	return connsAt(t, func(conn *net.TCPConn, rw *bufio.ReadWriter) {

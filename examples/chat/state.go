@@ -1,9 +1,7 @@
 package chat
 
 import (
-	"context"
 	"errors"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -36,15 +34,7 @@ func NewOnTable(client *dynamodb.Client, table string, api gatesock.ConnectionsA
 	db := dynamo.Open(client, table, dynamo.WithEnded(conn.CloseExpired(api, ended.Func())))
 	onTable := func(a *App) {
 		a.access.renewals, a.limits.store = db.Renewals(), db.Buckets()
-		a.sweeper = sweep.New(db, probe(api), sweep.WithCloser(api))
+		a.sweeper = sweep.New(db, sweep.ProbeOf(api), sweep.WithCloser(api))
 	}
 	return New(Stores{db.Connections(), db.Topics(), db.Topics(), ended}, api, append([]Option{onTable}, opts...)...), nil
-}
-
-// probe returns a function that asks API Gateway when a connection was active last.
-func probe(api gatesock.ConnectionsAPI) sweep.Probe {
-	return func(ctx context.Context, to gatesock.Target) (time.Time, error) {
-		info, err := api.Info(ctx, to)
-		return info.LastActiveAt, err
-	}
 }

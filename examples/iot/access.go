@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/gatesock/gatesock"
@@ -54,10 +55,10 @@ type caller struct {
 // callerOf returns who is behind an event of the WebSocket API.
 func callerOf(req *gatesock.Request) caller {
 	p, _ := authz.PrincipalFrom(req)
-	return callerFrom(p, viaWebSocket)
+	return newCaller(p, viaWebSocket)
 }
 
-func callerFrom(p authz.Principal, via string) caller {
+func newCaller(p authz.Principal, via string) caller {
 	return caller{Principal: p, tenant: p.Attributes[AttributeTenant], device: p.Attributes[AttributeDevice], via: via}
 }
 
@@ -132,9 +133,7 @@ func forDashboards(name, tenant string) bool {
 	if device, ok := strings.CutPrefix(name, HistoryTopic(tenant, "")); ok {
 		return validName(device)
 	}
-	switch name {
-	case DevicesTopic(tenant), AlertsTopic(tenant), AlertLogTopic(tenant), CommandsTopic(tenant), RefusalsTopic(tenant):
-		return true
-	}
-	return false
+	return slices.Contains([]string{
+		DevicesTopic(tenant), AlertsTopic(tenant), AlertLogTopic(tenant), CommandsTopic(tenant), RefusalsTopic(tenant),
+	}, name)
 }

@@ -137,7 +137,7 @@ func (r Rule) text() string {
 
 // writeAlert stores an alert unless a later one is there already, and adds it to the log.
 func (a *App) writeAlert(ctx context.Context, tenant string, alert Alert) error {
-	now, err := update(ctx, a.topics, AlertsTopic(tenant), alert.ID, func(last Alert, exists bool) (Alert, error) {
+	now, err := topic.UpdateAs(ctx, a.topics, AlertsTopic(tenant), alert.ID, func(last Alert, exists bool) (Alert, error) {
 		switch {
 		case !exists || last.Occurrence < alert.Occurrence:
 			return alert, nil
@@ -145,7 +145,7 @@ func (a *App) writeAlert(ctx context.Context, tenant string, alert Alert) error 
 			last.State, last.ClearedAt = AlertCleared, alert.ClearedAt
 			return last, nil
 		}
-		return last, errKeep
+		return last, topic.ErrKeep
 	})
 	if err != nil {
 		return err
@@ -166,21 +166,20 @@ func (a *App) writeAlert(ctx context.Context, tenant string, alert Alert) error 
 // logAlert adds the state of an alert to the log, once.
 func (a *App) logAlert(ctx context.Context, tenant string, alert Alert) error {
 	key := fmt.Sprintf("%s/%d/%s", alert.ID, alert.Occurrence, alert.State)
-	at, _, err := a.topics.Publish(ctx, AlertLogTopic(tenant), "alert", alert, topic.WithKey(key))
-	return stored(ctx, !at.IsZero(), err)
+	_, _, err := a.topics.Publish(ctx, AlertLogTopic(tenant), "alert", alert, topic.WithKey(key))
+	return err
 }
 
 // acknowledge says that somebody looks after an alert. Of several people the first one counts.
-func (a *App) acknowledge(ctx context.Context, req *gatesock.Request, in Acknowledgement) (Alert, error) {
-	who := callerOf(req)
-	alert, err := update(ctx, a.topics, AlertsTopic(who.tenant), in.Alert, func(last Alert, exists bool) (Alert, error) {
+func (a *App) acknowledge(ctx context.Context, who caller, in Acknowledgement) (Alert, error) {
+	alert, err := topic.UpdateAs(ctx, a.topics, AlertsTopic(who.tenant), in.Alert, func(last Alert, exists bool) (Alert, error) {
 		switch {
 		case !exists:
 			return last, gatesock.Errorf(gatesock.CodeNotFound, "there is no alert %q", in.Alert)
 		case last.State == AlertCleared:
 			return last, gatesock.Errorf(gatesock.CodeFailedPrecondition, "the alert was cleared")
 		case last.State == AlertAcknowledged:
-			return last, errKeep
+			return last, topic.ErrKeep
 		}
 		last.State, last.AcknowledgedAt, last.AcknowledgedBy = AlertAcknowledged, a.now(), who.ID
 		return last, nil

@@ -9,13 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/authz"
-	"github.com/gatesock/gatesock/authz/apikey"
-	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/examples/iot"
-	"github.com/gatesock/gatesock/ratelimit"
 	"github.com/gatesock/gatesock/topic"
-	"github.com/gatesock/gatesock/wstest"
 )
 
 // states returns what the log says of alerts: each its rule and its state.
@@ -172,13 +167,9 @@ func TestASilentDeviceRaisesAnAlert(t *testing.T) {
 // An alert that is raised again while the old one is removed is there afterwards.
 func TestAnAlertThatIsRaisedWhileItIsRemoved(t *testing.T) {
 	t.Parallel()
-	rec, clock, memory, ended := wstest.NewRecorder(), newClock(), topic.NewMemory(), new(iot.Ended)
+	memory := topic.NewMemory()
 	hooked := &hookedValues{Values: memory}
-	app := iot.New(iot.Stores{
-		Connections: conn.NewMemory(conn.WithEnded(ended.Func())), Log: memory, Values: hooked,
-		Keys: apikey.NewMemory(), Tickets: authz.NewMemoryTickets(), Limits: ratelimit.NewMemory(), Ended: ended,
-	}, rec, iot.WithClock(clock.Now))
-	w := &world{wstest.New(t, app.Handler(), wstest.WithPoster(rec)), t, app, clock}
+	w := newWorldOn(t, memory, hooked)
 	w.register("acme", "thermometer", "t-1")
 	key := w.key("acme", "t-1", iot.ScopeDevice)
 	send := func(seq int64, temperature float64) {

@@ -38,10 +38,7 @@ const postTimeout = 3 * time.Second
 
 // New returns an app with its state in stores, which reaches clients through poster.
 func New(stores Stores, poster gatesock.Poster, opts ...Option) *App {
-	a := &App{stores: stores, settings: defaults(), types: Types()}
-	for _, o := range opts {
-		o(&a.settings)
-	}
+	a := &App{settings: newSettings(opts), stores: stores, types: Types()}
 	a.keys = apikey.New(stores.Keys, apikey.WithClock(a.now))
 	a.tickets = authz.NewTickets(stores.Tickets, authz.WithClock(a.now))
 	a.limits = newLimits(stores.Limits, a.settings)
@@ -51,8 +48,7 @@ func New(stores Stores, poster gatesock.Poster, opts ...Option) *App {
 		fanout = append(fanout, broadcast.WithCoalescing(a.coalescing))
 	}
 	a.topics = topic.New(stores.Log, stores.Connections, broadcast.New(poster, stores.Connections, fanout...),
-		topic.WithClock(a.now), topic.WithRetention(a.keep), topic.WithState(stores.Values, stateOf))
-	stores.Ended.app.Store(a)
+		topic.WithLoggedPushErrors(), topic.WithClock(a.now), topic.WithRetention(a.keep), topic.WithState(stores.Values, stateOf))
 	a.router = a.newRouter()
 	return a
 }
@@ -66,15 +62,11 @@ func (a *App) Handler() lambda.Handler {
 		eventmux.Authorizer(authz.NewAuthorizer(a.authenticator())),
 		eventmux.HTTP(a.HTTP()),
 		eventmux.Schedule("watch", lambda.NewHandler(a.Watch)),
-		eventmux.IoTRule("readings", "+/+/readings", eventmux.IoTHandler(a.readingsByMQTT)),
-		eventmux.IoTRule("results", "+/+/results", eventmux.IoTHandler(a.resultByMQTT)),
-		eventmux.IoTRule("presence", presenceFilter, eventmux.IoTHandler(a.presenceByMQTT)),
-		eventmux.IoTRule("subscribed", subscribedFilter, eventmux.IoTHandler(a.subscribedByMQTT)),
 	}
 	if a.sweeper != nil {
 		sources = append(sources, eventmux.Schedule("sweep", a.sweeper))
 	}
-	return eventmux.New(sources...)
+	return eventmux.New(append(sources, a.mqttRules()...)...)
 }
 
 // Router returns the routes of the WebSocket API.
@@ -92,14 +84,24 @@ func (a *App) newRouter() *gatesock.Router {
 	r.Use(gatesock.Recover(), gatesock.Timeout(handlerTime), conn.Track(a.stores.Connections))
 	r.OnConnect(a.connected)
 	a.topics.Register(r, mayRead, authz.RequirePrincipal())
-	gatesock.HandleReply(r, "report", a.report,
-		authz.RequireFunc("device or ingest", speaksForDevices), gatesock.WithMiddleware(a.countMalformed))
-	gatesock.HandleReply(r, "register", a.register, authz.RequireScopes(ScopeManage))
-	gatesock.HandleReply(r, "acknowledge", a.acknowledge, authz.RequireScopes(ScopeOperate))
-	gatesock.HandleReply(r, "catalog", a.catalog, authz.RequirePrincipal())
-	a.commandRoutes(r)
+	devices := authz.RequireFunc("device or ingest", speaksForDevices)
+	route(r, "report", a.report, devices, gatesock.WithMiddleware(a.countMalformed))
+	route(r, "result", a.result, devices)
+	route(r, "command", a.command, authz.RequireScopes(ScopeOperate))
+	route(r, "acknowledge", a.acknowledge, authz.RequireScopes(ScopeOperate))
+	route(r, "register", a.register, authz.RequireScopes(ScopeManage))
+	route(r, "catalog", a.catalog, authz.RequirePrincipal())
 	r.OnDefault(unknown, authz.AllowAnyone())
 	return r
+}
+
+// route adds a route whose handler needs to know only who has sent a message.
+func route[In, Out any](
+	r *gatesock.Router, action string, h func(context.Context, caller, In) (Out, error), opts ...gatesock.RouteOption,
+) {
+	gatesock.HandleReply(r, action, func(ctx context.Context, req *gatesock.Request, in In) (Out, error) {
+		return h(ctx, callerOf(req), in)
+	}, opts...)
 }
 
 // handlerTime is less than the gateway waits for a handler.

@@ -14,18 +14,11 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/topic"
 )
 
 // keepCommands is for how long a command can be seen after its end.
 const keepCommands = time.Hour
-
-// commandRoutes adds the routes of commands, for people, and of their results, for devices.
-func (a *App) commandRoutes(r *gatesock.Router) {
-	gatesock.HandleReply(r, "command", a.command, authz.RequireScopes(ScopeOperate))
-	gatesock.HandleReply(r, "result", a.result, authz.RequireFunc("device or ingest", speaksForDevices))
-}
 
 // Validate checks what does not depend on the device.
 func (in Instruction) Validate() error {
@@ -41,16 +34,12 @@ func (in Instruction) Validate() error {
 	return nil
 }
 
-// command sends an order to a device. With a key that was used before, it sends the first order again
-// unless that has ended.
-func (a *App) command(ctx context.Context, req *gatesock.Request, in Instruction) (Command, error) {
-	who := callerOf(req)
-	d, exists, err := last[Device](ctx, a.topics, DevicesTopic(who.tenant), in.Device)
+// command sends an order to a device. With a key that was used before, it sends the first order
+// again unless that has ended.
+func (a *App) command(ctx context.Context, who caller, in Instruction) (Command, error) {
+	d, err := a.device(ctx, who.tenant, in.Device)
 	if err != nil {
 		return Command{}, err
-	}
-	if !exists {
-		return Command{}, gatesock.Errorf(gatesock.CodeNotFound, "there is no device %q", in.Device)
 	}
 	if known := a.types[d.Type].Commands; !slices.Contains(known, in.Name) {
 		return Command{}, gatesock.Errorf(gatesock.CodeInvalidArgument,
@@ -86,27 +75,24 @@ func commandID(by, key string) string {
 
 // addCommand stores a command and returns it, or the one that has its id.
 func (a *App) addCommand(ctx context.Context, tenant string, c Command) (Command, error) {
-	return update(ctx, a.topics, CommandsTopic(tenant), c.ID, func(last Command, exists bool) (Command, error) {
+	return topic.UpdateAs(ctx, a.topics, CommandsTopic(tenant), c.ID, func(last Command, exists bool) (Command, error) {
 		switch {
 		case !exists:
 			return c, nil
 		case last.Device != c.Device || last.Name != c.Name || string(last.Args) != string(c.Args):
 			return last, gatesock.Errorf(gatesock.CodeFailedPrecondition, "the key was used for another command")
 		}
-		return last, errKeep
+		return last, topic.ErrKeep
 	})
 }
 
-// send passes an order on to its device: to its inbox, and by MQTT unless it speaks otherwise. A device
-// may get an order twice. It acknowledges an order before it does anything, which is refused if the
-// order has ended.
+// send passes an order on to its device: to its inbox, and by MQTT unless it speaks otherwise. A
+// device may get an order twice. It acknowledges an order before it does anything, which is refused
+// if the order has ended.
 func (a *App) send(ctx context.Context, tenant string, d Device, o Order) error {
-	at, _, err := a.topics.Publish(ctx, InboxTopic(tenant, d.ID), "command", o, topic.WithKey(o.ID))
-	if err := stored(ctx, !at.IsZero(), err); err != nil {
+	_, _, err := a.topics.Publish(ctx, InboxTopic(tenant, d.ID), "command", o, topic.WithKey(o.ID))
+	if err != nil || a.downlink == nil || d.Via == viaWebSocket || d.Via == viaHTTP {
 		return err
-	}
-	if a.downlink == nil || d.Via == "ws" || d.Via == "http" {
-		return nil
 	}
 	if err := a.downlink(ctx, tenant, d.ID, o); err != nil { // it gets it when it subscribes again
 		slog.WarnContext(ctx, "iot: sending an order by MQTT", "device", d.ID, "error", err)
@@ -118,8 +104,8 @@ func (a *App) send(ctx context.Context, tenant string, d Device, o Order) error 
 const maxPending = 20
 
 // pendingOrders returns the orders that a device has not answered, the oldest first.
-func (a *App) pendingOrders(ctx context.Context, tenant, device string) (orders []Order, _ error) {
-	page, err := a.stores.Log.Read(ctx, topic.Query{Topic: InboxTopic(tenant, device), Newest: maxPending})
+func (a *App) pendingOrders(ctx context.Context, who caller) (orders []Order, _ error) {
+	page, err := a.stores.Log.Read(ctx, topic.Query{Topic: InboxTopic(who.tenant, who.device), Newest: maxPending})
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +117,7 @@ func (a *App) pendingOrders(ctx context.Context, tenant, device string) (orders 
 		if !a.now().Before(o.ExpiresAt) {
 			continue
 		}
-		c, exists, err := last[Command](ctx, a.topics, CommandsTopic(tenant), o.ID)
+		c, exists, err := topic.LastOfAs[Command](ctx, a.topics, CommandsTopic(who.tenant), o.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -142,37 +128,21 @@ func (a *App) pendingOrders(ctx context.Context, tenant, device string) (orders 
 	return orders, nil
 }
 
-// resend sends a device that speaks MQTT the orders that it has not answered.
-func (a *App) resend(ctx context.Context, tenant, device string) error {
-	if a.downlink == nil {
-		return nil
-	}
-	orders, err := a.pendingOrders(ctx, tenant, device)
-	for _, o := range orders {
-		err = errors.Join(err, a.downlink(ctx, tenant, device, o))
-	}
-	return err
-}
-
-// expireCommands ends the commands of a tenant whose time is over, and deletes those that have ended
-// long ago.
-func (a *App) expireCommands(ctx context.Context, tenant string) (errs error) {
+// expireCommands ends the commands of a tenant whose time is over, and deletes those that have
+// ended long ago.
+func (a *App) expireCommands(ctx context.Context, tenant string) (failed error) {
 	now, name := a.now(), CommandsTopic(tenant)
-	for v, err := range a.topics.Last(ctx, name) {
-		if err != nil {
-			return errors.Join(errs, err)
-		}
-		c, err := decode[Command](v)
+	for c, err := range topic.LastAs[Command](ctx, a.topics, name) {
 		switch {
 		case err != nil:
 		case c.isOver() && now.Sub(c.EndedAt) > keepCommands:
-			_, _, err = a.topics.Delete(ctx, name, v.Key)
+			_, _, err = a.topics.Delete(ctx, name, c.ID)
 		case !c.isOver() && !now.Before(c.ExpiresAt):
-			_, err = update(ctx, a.topics, name, v.Key, func(c Command, _ bool) (Command, error) { return c.expire(now) })
+			_, err = topic.UpdateAs(ctx, a.topics, name, c.ID, func(c Command, _ bool) (Command, error) { return c.expire(now) })
 		}
-		errs = errors.Join(errs, err)
+		failed = errors.Join(failed, err)
 	}
-	return errs
+	return failed
 }
 
 // isOver reports whether a command has ended.
@@ -181,7 +151,7 @@ func (c Command) isOver() bool { return c.State != CommandSent && c.State != Com
 // expire returns the command as it is when its time is over.
 func (c Command) expire(now time.Time) (Command, error) {
 	if c.isOver() {
-		return c, errKeep
+		return c, topic.ErrKeep
 	}
 	c.State, c.EndedAt = CommandExpired, now.UTC()
 	return c, nil

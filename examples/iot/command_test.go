@@ -156,7 +156,8 @@ func TestALateResultEndsTheCommand(t *testing.T) {
 	sent := operate(ann, iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: 1000})
 	require.Len(t, values[iot.Command](t, ann, "commands:acme"), 1)
 	w.clock.Advance(time.Second)
-	late := device.Request("result", iot.Result{Command: sent.ID, State: iot.CommandDone}).ExpectError(gatesock.CodeFailedPrecondition)
+	late := device.Request("result", iot.Result{Command: sent.ID, State: iot.CommandDone}).
+		ExpectError(gatesock.CodeFailedPrecondition)
 	require.Equal(t, "the command is expired since "+w.clock.Now().Format(time.RFC3339), late.Message)
 	var c iot.Command
 	ann.ExpectPushOn("commands:acme", "set", &c)
@@ -196,19 +197,23 @@ func TestInstructionsThatAreRefused(t *testing.T) {
 		"unknown device":           {iot.Instruction{Device: "p-9", Name: "start"}, gatesock.CodeNotFound, `there is no device "p-9"`},
 		"device of another tenant": {iot.Instruction{Device: "g-1", Name: "start"}, gatesock.CodeNotFound, `there is no device "g-1"`},
 		"unknown command": {
-			iot.Instruction{Device: "p-1", Name: "dance"}, gatesock.CodeInvalidArgument,
+			iot.Instruction{Device: "p-1", Name: "dance"},
+			gatesock.CodeInvalidArgument,
 			`a pump does not know "dance"; it knows start, stop, speed`,
 		},
 		"too short": {
-			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: 999}, gatesock.CodeInvalidArgument,
+			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: 999},
+			gatesock.CodeInvalidArgument,
 			`"timeoutMs" must be from 1000 to 600000`,
 		},
 		"negative": {
-			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: -1}, gatesock.CodeInvalidArgument,
+			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: -1},
+			gatesock.CodeInvalidArgument,
 			`"timeoutMs" must be from 1000 to 600000`,
 		},
 		"too long": {
-			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: 600_001}, gatesock.CodeInvalidArgument,
+			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: 600_001},
+			gatesock.CodeInvalidArgument,
 			`"timeoutMs" must be from 1000 to 600000`,
 		},
 		"too large": {
@@ -216,8 +221,8 @@ func TestInstructionsThatAreRefused(t *testing.T) {
 			gatesock.CodeInvalidArgument, `"args" must have at most 4096 bytes`,
 		},
 		"long key": {
-			iot.Instruction{Device: "p-1", Name: "start", Key: strings.Repeat("k", 41)},
-			gatesock.CodeInvalidArgument, `"key" must have at most 40 bytes`,
+			iot.Instruction{Device: "p-1", Name: "start", Key: strings.Repeat("k", 65)},
+			gatesock.CodeInvalidArgument, `"key" must have at most 64 bytes`,
 		},
 	} {
 		require.Contains(t, ann.Request("command", c.in).ExpectError(c.code).Message, c.message, name)
@@ -328,12 +333,12 @@ func (l *brokenLog) Append(ctx context.Context, name string, e topic.Entry) (top
 // An order that could not be stored is sent by the next attempt, if that has the same key.
 func TestAnOrderThatWasNotStoredIsSentAgain(t *testing.T) {
 	t.Parallel()
-	rec, clock, ended := wstest.NewRecorder(), newClock(), new(iot.Ended)
+	rec, clock := wstest.NewRecorder(), newClock()
 	memory := topic.NewMemory(topic.WithMemoryClock(clock.Now))
 	log := &brokenLog{Log: memory}
 	app := iot.New(iot.Stores{
-		Connections: conn.NewMemory(conn.WithClock(clock.Now), conn.WithEnded(ended.Func())),
-		Log:         log, Values: memory, Ended: ended, Keys: apikey.NewMemory(),
+		Connections: conn.NewMemory(conn.WithClock(clock.Now)),
+		Log:         log, Values: memory, Keys: apikey.NewMemory(),
 		Tickets: authz.NewMemoryTickets(), Limits: ratelimit.NewMemory(ratelimit.WithClock(clock.Now)),
 	}, rec, iot.WithClock(clock.Now))
 	w := &world{front(t, app.Handler(), wstest.WithPoster(rec)), t, app, clock}

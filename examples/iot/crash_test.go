@@ -39,11 +39,11 @@ type field struct {
 func fieldDevices() []string { return []string{"t-1", "t-2"} }
 
 func newField(t *rapid.T) *field {
-	clock, memory, ended := newClock(), topic.NewMemory(), new(iot.Ended)
+	clock, memory := newClock(), topic.NewMemory()
 	stores := iot.Stores{
-		Connections: conn.NewMemory(conn.WithEnded(ended.Func())),
+		Connections: conn.NewMemory(),
 		Log:         faultyLog{memory}, Values: faultyValues{memory},
-		Keys: apikey.NewMemory(), Tickets: authz.NewMemoryTickets(), Limits: ratelimit.NewMemory(), Ended: ended,
+		Keys: apikey.NewMemory(), Tickets: authz.NewMemoryTickets(), Limits: ratelimit.NewMemory(),
 	}
 	f := &field{
 		t: t, memory: memory, clock: clock,

@@ -4,11 +4,12 @@ import (
 	"context"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/topic"
 )
 
 // device returns a device, or a [gatesock.CodeNotFound].
 func (a *App) device(ctx context.Context, tenant, id string) (Device, error) {
-	d, exists, err := last[Device](ctx, a.topics, DevicesTopic(tenant), id)
+	d, exists, err := topic.LastOfAs[Device](ctx, a.topics, DevicesTopic(tenant), id)
 	if err == nil && !exists {
 		err = noDevice(id)
 	}
@@ -21,7 +22,7 @@ func noDevice(id string) error {
 
 // changeDevice changes a device in one step. change may be called several times.
 func (a *App) changeDevice(ctx context.Context, tenant, id string, change func(*Device) error) (Device, error) {
-	return update(ctx, a.topics, DevicesTopic(tenant), id, func(d Device, exists bool) (Device, error) {
+	return topic.UpdateAs(ctx, a.topics, DevicesTopic(tenant), id, func(d Device, exists bool) (Device, error) {
 		if !exists {
 			return d, noDevice(id)
 		}
@@ -34,11 +35,10 @@ func (a *App) changeDevice(ctx context.Context, tenant, id string, change func(*
 // another event has accepted meanwhile. The values are those of the latest reading.
 func (d *Device) accept(t Type, r Reading) *refusal {
 	seen := d.sequence()
-	refused := seen.check(r.Seq)
-	switch {
-	case refused != nil && refused.reason == ReasonOutOfOrder:
-		return nil // others have come meanwhile, but this one is in the history
-	case refused != nil:
+	if refused := seen.check(r.Seq); refused != nil {
+		if refused.reason == ReasonOutOfOrder { // others have come meanwhile, but this one is in the history
+			return nil
+		}
 		return refused
 	}
 	latest := r.Seq > d.Seq

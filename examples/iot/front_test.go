@@ -13,8 +13,8 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// templateVariable is the environment variable with the file of a template. With it, the API in front
-// of the app has what the template says; see TestTheTemplateAlone.
+// templateVariable is the environment variable with the file of a template. With it, the API in
+// front of the app has what the template says; see TestTheTemplateAlone.
 const templateVariable = "IOT_TEST_TEMPLATE"
 
 // front returns a gateway in front of an app. The API is what the app describes, or what a template

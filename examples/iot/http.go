@@ -1,6 +1,7 @@
 package iot
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -17,8 +18,8 @@ const maxBodyBytes = 512 << 10
 // POST /tickets of pages, all with a key in X-Api-Key; GET /config; and the page.
 func (a *App) HTTP() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /readings", a.postReadings)
-	mux.HandleFunc("POST /results", a.postResult)
+	mux.HandleFunc("POST /readings", post(a, a.report))
+	mux.HandleFunc("POST /results", post(a, a.result))
 	mux.Handle("/tickets", a.tickets.Handler(a.principalOf))
 	mux.HandleFunc("GET /config", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, map[string]string{"url": a.socketURL}, nil)
@@ -38,70 +39,52 @@ func (a *App) principalOf(r *http.Request) (authz.Principal, error) {
 	return admit(p, r.Header.Get(DeviceHeader))
 }
 
-// deviceOf returns the device or the gateway that has sent a request, and decodes its body.
-func (a *App) deviceOf(w http.ResponseWriter, r *http.Request, body any) (caller, error) {
-	p, err := a.principalOf(r)
-	if err != nil {
-		return caller{}, err
+// post returns the handler of what devices and gateways send as they do to a route.
+func post[In validator, Out any](a *App, h func(context.Context, caller, In) (Out, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var in In
+		var out Out
+		p, err := a.principalOf(r)
+		who := newCaller(p, viaHTTP)
+		if err == nil {
+			err = who.maySpeak()
+		}
+		if err == nil {
+			in, err = decodeBody[In](http.MaxBytesReader(w, r.Body, maxBodyBytes))
+			err = a.refuseBody(r.Context(), who, err)
+		}
+		if err == nil {
+			out, err = h(r.Context(), who, in)
+		}
+		answer(w, out, err)
 	}
-	who := callerFrom(p, viaHTTP)
-	if err := who.maySpeak(); err != nil {
-		return who, err
-	}
-	var large *http.MaxBytesError
-	err = decodeBody(http.MaxBytesReader(w, r.Body, maxBodyBytes), body)
-	switch {
-	case errors.As(err, &large):
-		err = a.refuseBody(r, who, ReasonTooLarge, err)
-	case err != nil:
-		err = a.refuseBody(r, who, ReasonMalformed, err)
-	}
-	return who, err
 }
 
+type validator interface{ Validate() error }
+
 // decodeBody decodes a body that is nothing but JSON, and checks it as a route does.
-func decodeBody(r io.Reader, body any) error {
+func decodeBody[In validator](r io.Reader) (in In, _ error) {
 	text, err := io.ReadAll(r)
-	if err != nil {
-		return err
+	if err == nil {
+		err = json.Unmarshal(text, &in)
 	}
-	if err := json.Unmarshal(text, body); err != nil {
-		return err
+	if err == nil {
+		err = in.Validate()
 	}
-	if v, ok := body.(interface{ Validate() error }); ok {
-		return v.Validate()
-	}
-	return nil
+	return in, err
 }
 
 // refuseBody counts a body that is refused as a whole.
-func (a *App) refuseBody(r *http.Request, who caller, reason Reason, err error) error {
-	a.Refuse(r.Context(), who.tenant, reason, who.ID+": "+err.Error())
-	return gatesock.Errorf(gatesock.CodeInvalidArgument, "%s: %v", reason, err)
-}
-
-func (a *App) postReadings(w http.ResponseWriter, r *http.Request) {
-	var in incoming
-	who, err := a.deviceOf(w, r, &in)
-	if err != nil {
-		answer(w, nil, err)
-		return
-	}
-	out := a.ingest(r.Context(), who, in.Readings)
-	if who.device != "" {
-		out.Commands, err = a.pendingOrders(r.Context(), who.tenant, who.device)
-	}
-	answer(w, out, err)
-}
-
-func (a *App) postResult(w http.ResponseWriter, r *http.Request) {
-	var in Result
-	var out Command
-	who, err := a.deviceOf(w, r, &in)
+func (a *App) refuseBody(ctx context.Context, who caller, err error) error {
 	if err == nil {
-		out, err = a.takeResult(r.Context(), who, in)
+		return nil
 	}
-	answer(w, out, err)
+	reason := ReasonMalformed
+	if errors.As(err, new(*http.MaxBytesError)) {
+		reason = ReasonTooLarge
+	}
+	a.Refuse(ctx, who.tenant, reason, who.ID+": "+err.Error())
+	return gatesock.Errorf(gatesock.CodeInvalidArgument, "%s: %v", reason, err)
 }
 
 // answer writes JSON, or an error as {"error":{"code":…,"message":…}}.
@@ -109,23 +92,22 @@ func answer(w http.ResponseWriter, v any, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	if err != nil {
-		status, public := publicError(err)
-		w.WriteHeader(status)
+		public := publicError(err)
+		w.WriteHeader(public.Code.HTTPStatus())
 		v = map[string]any{"error": map[string]any{"code": public.Code, "message": public.Message}}
 	}
 	_ = json.NewEncoder(w).Encode(v)
 }
 
 // publicError returns what clients may know of an error.
-func publicError(err error) (int, *gatesock.Error) {
-	var public *gatesock.Error
+func publicError(err error) (public *gatesock.Error) {
 	switch {
 	case errors.Is(err, authz.ErrUnauthenticated), errors.Is(err, authz.ErrNoCredential):
-		public = gatesock.Errorf(gatesock.CodeUnauthenticated, "the key is missing or not valid")
+		return gatesock.Errorf(gatesock.CodeUnauthenticated, "the key is missing or not valid")
 	case errors.Is(err, authz.ErrForbidden):
-		public = gatesock.Errorf(gatesock.CodePermissionDenied, "the key does not allow this")
-	case !errors.As(err, &public):
-		public = gatesock.Errorf(gatesock.CodeInternal, "something went wrong")
+		return gatesock.Errorf(gatesock.CodePermissionDenied, "the key does not allow this")
+	case errors.As(err, &public):
+		return public
 	}
-	return public.Code.HTTPStatus(), public
+	return gatesock.Errorf(gatesock.CodeInternal, "something went wrong")
 }

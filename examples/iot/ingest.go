@@ -20,12 +20,20 @@ type incoming struct {
 
 // Validate checks the number of readings.
 func (in incoming) Validate() error {
-	return Report{Readings: make([]Reading, len(in.Readings))}.Validate()
+	if n := len(in.Readings); n == 0 || n > maxReadings {
+		return fmt.Errorf(`"readings" must have 1 to %d members, it has %d`, maxReadings, n)
+	}
+	return nil
 }
 
-// report takes the readings of a device, or of several from a gateway.
-func (a *App) report(ctx context.Context, req *gatesock.Request, in incoming) (Outcome, error) {
-	return a.ingest(ctx, callerOf(req), in.Readings), nil
+// report takes the readings of a device, or of several from a gateway. A device that speaks HTTP
+// gets its orders with the answer.
+func (a *App) report(ctx context.Context, who caller, in incoming) (out Outcome, err error) {
+	out = a.ingest(ctx, who, in.Readings)
+	if who.via == viaHTTP && who.device != "" {
+		out.Commands, err = a.pendingOrders(ctx, who)
+	}
+	return out, err
 }
 
 // arrival is a reading, and what becomes of it.
@@ -59,7 +67,7 @@ func (a *App) ingest(ctx context.Context, who caller, raw []json.RawMessage) Out
 			continue
 		}
 		out.Refused = append(out.Refused, Refused{r.Device, r.Seq, r.refused.reason, r.refused.message})
-		a.refusals.add(who.tenant, r.refused.reason, r.Device+": "+r.refused.message, a.now())
+		a.countRefusal(who.tenant, r.refused.reason, r.Device+": "+r.refused.message)
 	}
 	a.flushRefusals(ctx)
 	return out
@@ -146,8 +154,8 @@ func (a *App) pick(ctx context.Context, tenant string, d Device, arrivals []*arr
 func (a *App) store(ctx context.Context, tenant string, d Device, fresh []*arrival) []*arrival {
 	for i, r := range fresh {
 		key := fmt.Sprintf("%d.%d", d.Generation, r.Seq)
-		at, _, err := a.topics.Publish(ctx, HistoryTopic(tenant, d.ID), "reading", r.Reading, topic.WithKey(key))
-		if err = stored(ctx, !at.IsZero(), err); err != nil {
+		_, _, err := a.topics.Publish(ctx, HistoryTopic(tenant, d.ID), "reading", r.Reading, topic.WithKey(key))
+		if err != nil {
 			refuseAll(fresh[i:], unavailable(ctx, err))
 			return fresh[:i]
 		}

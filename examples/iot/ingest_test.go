@@ -1,6 +1,7 @@
 package iot_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -10,8 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/authz"
+	"github.com/gatesock/gatesock/authz/apikey"
+	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/examples/iot"
 	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/topic"
 	"github.com/gatesock/gatesock/wstest"
 )
 
@@ -258,4 +263,44 @@ func TestLimitsOfADeviceAndOfATenant(t *testing.T) {
 	for i := range int64(3) {
 		require.Equal(t, 100, send(free.device("acme", "t-1"), i*100+1, i*100+100).Accepted)
 	}
+}
+
+// A reading of a device that is registered anew meanwhile counts for neither sequence.
+func TestADeviceThatIsRegisteredMeanwhile(t *testing.T) {
+	t.Parallel()
+	memory := topic.NewMemory()
+	hooked := &hookedLog{Log: memory}
+	w := newWorldOn(t, hooked, memory)
+	w.register("acme", "thermometer", "t-1")
+	device := w.device("acme", "t-1")
+	hooked.afterAppend = func() { w.register("acme", "thermometer", "t-1") }
+	require.Equal(t, []string{"1 unavailable"}, reasons(report(device, w.reading(1, 20))))
+	require.Equal(t, iot.Outcome{Accepted: 1}, report(device, w.reading(1, 21)))
+}
+
+// hookedLog calls a function after it has appended an entry, once.
+type hookedLog struct {
+	topic.Log
+
+	afterAppend func()
+}
+
+func (h *hookedLog) Append(ctx context.Context, name string, e topic.Entry) (topic.Appended, error) {
+	a, err := h.Log.Append(ctx, name, e)
+	if f := h.afterAppend; f != nil {
+		h.afterAppend = nil
+		f()
+	}
+	return a, err
+}
+
+// newWorldOn returns an app with its topics in stores.
+func newWorldOn(t *testing.T, log topic.Log, values topic.Values) *world {
+	t.Helper()
+	rec, clock := wstest.NewRecorder(), newClock()
+	app := iot.New(iot.Stores{
+		Connections: conn.NewMemory(), Log: log, Values: values,
+		Keys: apikey.NewMemory(), Tickets: authz.NewMemoryTickets(), Limits: ratelimit.NewMemory(),
+	}, rec, iot.WithClock(clock.Now))
+	return &world{wstest.New(t, app.Handler(), wstest.WithPoster(rec)), t, app, clock}
 }

@@ -2,7 +2,6 @@ package iot
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
 )
 
@@ -11,7 +10,7 @@ const (
 	maxReadings     = 100
 	maxReadingBytes = 4 << 10
 	maxArgsBytes    = 4 << 10
-	maxKeyBytes     = 40
+	maxKeyBytes     = 64
 	maxMessageBytes = 400
 	minTimeout      = time.Second
 	maxTimeout      = 10 * time.Minute
@@ -32,14 +31,6 @@ type Reading struct {
 // Report is what devices send as "report", and as the body of POST /readings.
 type Report struct {
 	Readings []Reading `json:"readings" jsonschema:"minItems=1,maxItems=100"`
-}
-
-// Validate checks the number of readings. What is wrong with a single reading is a [Refused].
-func (r Report) Validate() error {
-	if n := len(r.Readings); n == 0 || n > maxReadings {
-		return fmt.Errorf(`"readings" must have 1 to %d members, it has %d`, maxReadings, n)
-	}
-	return nil
 }
 
 // Outcome is the answer to a [Report]. A reading that is refused does not disturb the others.
@@ -197,7 +188,7 @@ type Instruction struct {
 	TimeoutMs int64           `json:"timeoutMs,omitempty" jsonschema:"minimum=1000,maximum=600000"`
 	// Key makes the instruction repeatable: a second one of the same person with the same key is the
 	// same command.
-	Key string `json:"key,omitempty" jsonschema:"maxLength=40"`
+	Key string `json:"key,omitempty" jsonschema:"maxLength=64"`
 }
 
 // Order is what a device is told to do.

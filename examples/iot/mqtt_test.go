@@ -14,15 +14,20 @@ import (
 // publish invokes the function as a rule of AWS IoT does.
 func (w *world) publish(rule, topic, payload string) {
 	w.t.Helper()
-	m := eventmux.IoTMessage{Rule: rule, Topic: topic, ClientID: "acme.t-1", Payload: []byte(payload), Time: w.clock.Now()}
+	w.publishAs("acme.t-1", rule, topic, payload)
+}
+
+func (w *world) publishAs(client, rule, topic, payload string) {
+	w.t.Helper()
+	m := eventmux.IoTMessage{Rule: rule, Topic: topic, ClientID: client, Payload: []byte(payload), Time: w.clock.Now()}
 	_, err := w.app.Handler().Invoke(w.t.Context(), m.Event())
 	require.NoError(w.t, err)
 }
 
-// presence tells of an MQTT client.
+// presence tells of an MQTT client. The client id of such messages is not documented.
 func (w *world) presence(event, client, session string) {
 	w.t.Helper()
-	w.publish("presence", "$aws/events/presence/"+event+"/"+client, fmt.Sprintf(
+	w.publishAs("", "presence", "$aws/events/presence/"+event+"/"+client, fmt.Sprintf(
 		`{"clientId":%q,"timestamp":%d,"eventType":%q,"sessionIdentifier":%q,"principalIdentifier":"p","versionNumber":0}`,
 		client, w.clock.Now().UnixMilli(), event, session))
 }
@@ -69,7 +74,7 @@ func TestReadingsByMQTT(t *testing.T) {
 func TestPresenceByMQTT(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.register("acme", "thermometer", "t-1")
+	w.register("acme", "thermometer", "t-1", "t-2")
 	ann := w.person("acme")
 	now := func() iot.Device { return values[iot.Device](t, ann, "devices:acme")["t-1"] }
 	w.presence("connected", "acme.t-1", "s1")
@@ -89,6 +94,12 @@ func TestPresenceByMQTT(t *testing.T) {
 	for _, client := range []string{"acme.t-9", "acme", "nobody.t-1", ""} {
 		w.presence("connected", client, "s1")
 	}
+	w.publish("presence", "$aws/events/presence/connected/acme.t-2", `{"sessionIdentifier":"s9","timestamp":1}`)
+	require.False(t, values[iot.Device](t, ann, "devices:acme")["t-2"].Online, "t-1 says so of t-2")
+	w.publish("presence", "$aws/events/presence/connected/acme.t-1", `{"clientId":"acme.t-2","sessionIdentifier":"s9","timestamp":1}`)
+	require.False(t, values[iot.Device](t, ann, "devices:acme")["t-2"].Online, "the topic counts")
+	require.Equal(t, "mqtt:s9", now().Session)
+	w.presence("disconnected", "acme.t-1", "s9")
 	w.publish("subscribed", "$aws/events/subscriptions/subscribed/acme.t-1", `{"clientId":"acme.t-1"}`)
 	w.publish("subscribed", "$aws/events/subscriptions/subscribed/x", `{"clientId":"x"}`)
 	require.False(t, now().Online)

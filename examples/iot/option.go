@@ -22,13 +22,17 @@ type settings struct {
 	socketURL   string
 }
 
-func defaults() settings {
-	return settings{
+func newSettings(opts []Option) settings {
+	s := settings{
 		now:         time.Now,
 		retention:   24 * time.Hour,
 		deviceLimit: ratelimit.Limit{Rate: 10, Burst: 200},
 		tenantLimit: ratelimit.Limit{Rate: 5_000, Burst: 20_000},
 	}
+	for _, o := range opts {
+		o(&s)
+	}
+	return s
 }
 
 // Downlink takes an order to a device that speaks MQTT.

@@ -8,6 +8,7 @@ import (
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/topic"
 )
 
 // connected marks a device online whose connection begins.
@@ -23,6 +24,18 @@ func (a *App) connected(ctx context.Context, req *gatesock.Request) (*gatesock.R
 	return nil, err
 }
 
+// Ended marks a device offline whose connection has ended. The store calls it; see [Stores].
+func (a *App) Ended(ctx context.Context, c conn.Conn, _ conn.EndCause) {
+	req := &gatesock.Request{Authorizer: c.Authorizer()}
+	tenant, device := authz.AttributeFrom(req, AttributeTenant), authz.AttributeFrom(req, AttributeDevice)
+	if device == "" {
+		return
+	}
+	if err := a.offline(ctx, tenant, device, c.ID, a.now()); err != nil {
+		slog.ErrorContext(ctx, "iot: a device that is offline", "device", device, "error", err)
+	}
+}
+
 func (a *App) online(ctx context.Context, who caller, session string, at time.Time) error {
 	_, err := a.changeDevice(ctx, who.tenant, who.device, func(d *Device) error {
 		d.Online, d.Session, d.Via = true, session, who.via
@@ -36,7 +49,7 @@ func (a *App) online(ctx context.Context, who caller, session string, at time.Ti
 func (a *App) offline(ctx context.Context, tenant, device, session string, at time.Time) error {
 	_, err := a.changeDevice(ctx, tenant, device, func(d *Device) error {
 		if !d.Online || d.Session != session {
-			return errKeep
+			return topic.ErrKeep
 		}
 		d.goOffline(at)
 		return nil
@@ -45,15 +58,3 @@ func (a *App) offline(ctx context.Context, tenant, device, session string, at ti
 }
 
 func (d *Device) goOffline(at time.Time) { d.Online, d.Session, d.Since = false, "", at }
-
-// disconnected is called with each connection that has ended.
-func (a *App) disconnected(ctx context.Context, c conn.Conn) {
-	req := &gatesock.Request{Authorizer: c.Authorizer()}
-	tenant, device := authz.AttributeFrom(req, AttributeTenant), authz.AttributeFrom(req, AttributeDevice)
-	if device == "" {
-		return
-	}
-	if err := a.offline(ctx, tenant, device, c.ID, a.now()); err != nil {
-		slog.ErrorContext(ctx, "iot: a device that is offline", "device", device, "error", err)
-	}
-}

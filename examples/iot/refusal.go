@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gatesock/gatesock/topic"
 )
 
 // refusals counts the readings that were refused. The counts of a process are added to those of the
@@ -26,14 +28,10 @@ const (
 	maxExampleBytes = 200
 )
 
-func (r *refusals) add(tenant string, reason Reason, example string, at time.Time) {
-	example = strings.ToValidUTF8(example[:min(len(example), maxExampleBytes)], "")
-	r.put(counter{tenant, reason}, Refusals{reason, 1, at, example})
-}
-
-func (r *refusals) put(of counter, n Refusals) {
+func (r *refusals) add(tenant string, n Refusals) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	of := counter{tenant, n.Reason}
 	r.pending[of] = n.plus(r.pending[of].Count)
 }
 
@@ -57,19 +55,24 @@ func (r *refusals) due(now time.Time) map[counter]Refusals {
 // Refuse counts a reading of a tenant that is refused, with an example for people. It is also for
 // what is refused before it gets here, such as by an MQTT broker.
 func (a *App) Refuse(ctx context.Context, tenant string, reason Reason, example string) {
-	a.refusals.add(tenant, reason, example, a.now())
+	a.countRefusal(tenant, reason, example)
 	a.flushRefusals(ctx)
+}
+
+func (a *App) countRefusal(tenant string, reason Reason, example string) {
+	example = strings.ToValidUTF8(example[:min(len(example), maxExampleBytes)], "")
+	a.refusals.add(tenant, Refusals{reason, 1, a.now(), example})
 }
 
 // flushRefusals writes the counts that are due. Counts that cannot be written are kept.
 func (a *App) flushRefusals(ctx context.Context) {
 	for of, n := range a.refusals.due(a.now()) {
-		_, err := update(ctx, a.topics, RefusalsTopic(of.tenant), string(of.reason), func(last Refusals, _ bool) (Refusals, error) {
+		_, err := topic.UpdateAs(ctx, a.topics, RefusalsTopic(of.tenant), string(of.reason), func(last Refusals, _ bool) (Refusals, error) {
 			return n.plus(last.Count), nil
 		})
 		if err != nil {
 			slog.ErrorContext(ctx, "iot: counting refusals", "error", err)
-			a.refusals.put(of, n)
+			a.refusals.add(of.tenant, n)
 		}
 	}
 }

@@ -3,25 +3,29 @@ package iot
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/topic"
 )
 
 // register adds devices to the tenant of the sender, or changes them. A device that is registered
 // again may begin to count its readings anew.
-func (a *App) register(ctx context.Context, req *gatesock.Request, in Registration) (Registered, error) {
-	who := callerOf(req)
+func (a *App) register(ctx context.Context, who caller, in Registration) (Registered, error) {
 	if err := a.checkDevices(in.Devices); err != nil {
 		return Registered{}, err
 	}
 	if err := a.rememberTenant(ctx, who.tenant); err != nil {
 		return Registered{}, err
 	}
-	errs := make([]error, len(in.Devices))
-	inParallel(len(in.Devices), func(i int) { errs[i] = a.registerDevice(ctx, who.tenant, in.Devices[i]) })
-	return Registered{len(in.Devices)}, errors.Join(errs...)
+	var running errgroup.Group
+	running.SetLimit(maxParallel)
+	for _, d := range in.Devices {
+		running.Go(func() error { return a.registerDevice(ctx, who.tenant, d) })
+	}
+	return Registered{len(in.Devices)}, running.Wait()
 }
 
 func (a *App) checkDevices(devices []NewDevice) error {
@@ -41,7 +45,7 @@ func (a *App) checkDevices(devices []NewDevice) error {
 }
 
 func (a *App) registerDevice(ctx context.Context, tenant string, in NewDevice) error {
-	_, err := update(ctx, a.topics, DevicesTopic(tenant), in.ID, func(d Device, _ bool) (Device, error) {
+	_, err := topic.UpdateAs(ctx, a.topics, DevicesTopic(tenant), in.ID, func(d Device, _ bool) (Device, error) {
 		if d.Type != in.Type { // what it has measured means nothing any more
 			d.Values, d.Value, d.Breaches, d.Status = nil, nil, nil, StatusNew
 			for rule := range maps.Clone(d.Raised) {
@@ -59,11 +63,10 @@ func (a *App) registerDevice(ctx context.Context, tenant string, in NewDevice) e
 // rememberTenant adds a tenant to those that are watched.
 func (a *App) rememberTenant(ctx context.Context, tenant string) error {
 	known, err := a.knowsTenant(ctx, tenant)
-	if err != nil || known {
-		return err
+	if err == nil && !known {
+		_, _, err = a.topics.Set(ctx, tenantsTopic, tenant, struct{}{})
 	}
-	version, _, err := a.topics.Set(ctx, tenantsTopic, tenant, struct{}{})
-	return stored(ctx, version != 0, err)
+	return err
 }
 
 // knowsTenant reports whether a tenant has devices.
@@ -71,7 +74,7 @@ func (a *App) knowsTenant(ctx context.Context, tenant string) (bool, error) {
 	if _, ok := a.tenants.Load(tenant); ok {
 		return true, nil
 	}
-	_, exists, err := last[struct{}](ctx, a.topics, tenantsTopic, tenant)
+	_, exists, err := topic.LastOfAs[struct{}](ctx, a.topics, tenantsTopic, tenant)
 	if exists {
 		a.tenants.Store(tenant, nil)
 	}
@@ -79,7 +82,6 @@ func (a *App) knowsTenant(ctx context.Context, tenant string) (bool, error) {
 }
 
 // catalog returns what devices measure, and what the sender may do.
-func (a *App) catalog(_ context.Context, req *gatesock.Request, _ struct{}) (Catalog, error) {
-	who := callerOf(req)
+func (a *App) catalog(_ context.Context, who caller, _ struct{}) (Catalog, error) {
 	return Catalog{Tenant: who.tenant, Name: who.ID, Scopes: who.Scopes, Types: a.types}, nil
 }

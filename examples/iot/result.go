@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/topic"
 )
 
 // Validate checks the state and the sizes.
@@ -23,22 +24,19 @@ func (in Result) Validate() error {
 	return nil
 }
 
-func (a *App) result(ctx context.Context, req *gatesock.Request, in Result) (Command, error) {
-	return a.takeResult(ctx, callerOf(req), in)
-}
-
-// takeResult takes what a device says about an order; it may say it twice. It fails with
-// [gatesock.CodeNotFound] if the device has no such order, and with [gatesock.CodeFailedPrecondition]
-// if the order has ended: the device is too late, or has said something else before.
-func (a *App) takeResult(ctx context.Context, who caller, in Result) (Command, error) {
+// result takes what a device says about an order; it may say it twice. It fails with
+// [gatesock.CodeNotFound] if the device has no such order, and with
+// [gatesock.CodeFailedPrecondition] if the order has ended: the device is too late, or has said
+// something else before.
+func (a *App) result(ctx context.Context, who caller, in Result) (Command, error) {
 	if in.Device == "" {
 		in.Device = who.device
 	}
 	if !who.speaksFor(in.Device) {
 		return Command{}, gatesock.Errorf(gatesock.CodePermissionDenied, "the key is not that of this device")
 	}
-	now, late := a.now(), false
-	c, err := update(ctx, a.topics, CommandsTopic(who.tenant), in.Command, func(last Command, exists bool) (Command, error) {
+	name, now, late := CommandsTopic(who.tenant), a.now(), false
+	c, err := topic.UpdateAs(ctx, a.topics, name, in.Command, func(last Command, exists bool) (Command, error) {
 		if !exists || last.Device != in.Device {
 			return Command{}, gatesock.Errorf(gatesock.CodeNotFound, "the device has no command %q", in.Command)
 		}
@@ -57,7 +55,7 @@ func (a *App) takeResult(ctx context.Context, who caller, in Result) (Command, e
 func (c Command) apply(in Result, now time.Time) (Command, error) {
 	switch {
 	case c.State == in.State: // it says it again
-		return c, errKeep
+		return c, topic.ErrKeep
 	case c.isOver():
 		return c, errEnded(c)
 	case in.State == CommandAcknowledged:

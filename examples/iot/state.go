@@ -2,13 +2,7 @@ package iot
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"log/slog"
-	"strings"
-	"sync/atomic"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -24,45 +18,28 @@ import (
 
 // Stores are where an app keeps its state.
 type Stores struct {
-	Connections conn.Store
+	Connections conn.Store // calls [App.Ended]
 	Log         topic.Log
 	Values      topic.Values
 	Keys        apikey.Store
 	Tickets     authz.TicketStore
 	Limits      ratelimit.Store
-	// Ended has its function in Connections.
-	Ended *Ended
-}
-
-// Ended tells an app which connections have ended. It is made before the store, whose option it is,
-// and before the app.
-type Ended struct{ app atomic.Pointer[App] }
-
-// Func returns the function for the store: for conn.WithEnded or dynamo.WithEnded.
-func (e *Ended) Func() conn.EndedFunc {
-	return func(ctx context.Context, c conn.Conn, _ conn.EndCause) {
-		if a := e.app.Load(); a != nil {
-			a.disconnected(ctx, c)
-		}
-	}
 }
 
 // NewInMemory returns an app for one process, with its state in memory.
 func NewInMemory(api gatesock.ConnectionsAPI, opts ...Option) *App {
-	s := defaults()
-	for _, o := range opts {
-		o(&s)
-	}
-	ended, topics := new(Ended), topic.NewMemory(topic.WithMemoryClock(s.now))
-	return New(Stores{
-		Connections: conn.NewMemory(conn.WithClock(s.now), conn.WithEnded(conn.CloseExpired(api, ended.Func()))),
+	var a *App
+	now := newSettings(opts).now
+	topics := topic.NewMemory(topic.WithMemoryClock(now))
+	a = New(Stores{
+		Connections: conn.NewMemory(conn.WithClock(now), conn.WithEnded(whenEnded(api, &a))),
 		Log:         topics,
 		Values:      topics,
 		Keys:        apikey.NewMemory(),
-		Tickets:     authz.NewMemoryTickets(authz.WithClock(s.now)),
-		Limits:      ratelimit.NewMemory(ratelimit.WithClock(s.now)),
-		Ended:       ended,
+		Tickets:     authz.NewMemoryTickets(authz.WithClock(now)),
+		Limits:      ratelimit.NewMemory(ratelimit.WithClock(now)),
 	}, api, opts...)
+	return a
 }
 
 // NewOnTable returns an app with its state in a table that dynamo.DB.CreateTable has made. Any
@@ -73,107 +50,16 @@ func NewOnTable(client *dynamodb.Client, table string, api gatesock.ConnectionsA
 	if table == "" {
 		return nil, errors.New("iot: the table name must not be empty")
 	}
-	ended := new(Ended)
-	db := dynamo.Open(client, table, dynamo.WithEnded(conn.CloseExpired(api, ended.Func())))
-	a := New(Stores{
-		Connections: db.Connections(),
-		Log:         db.Topics(),
-		Values:      db.Topics(),
-		Keys:        db.APIKeys(),
-		Tickets:     db.Tickets(),
-		Limits:      db.Buckets(),
-		Ended:       ended,
-	}, api, opts...)
-	a.sweeper = sweep.New(db, lastActive(api), sweep.WithCloser(api))
+	var a *App
+	db := dynamo.Open(client, table, dynamo.WithEnded(whenEnded(api, &a)))
+	a = New(Stores{db.Connections(), db.Topics(), db.Topics(), db.APIKeys(), db.Tickets(), db.Buckets()}, api, opts...)
+	a.sweeper = sweep.New(db, sweep.ProbeOf(api), sweep.WithCloser(api))
 	return a, nil
 }
 
-// lastActive returns a function that asks API Gateway when a connection was active last.
-func lastActive(api gatesock.ConnectionsAPI) sweep.Probe {
-	return func(ctx context.Context, to gatesock.Target) (time.Time, error) {
-		info, err := api.Info(ctx, to)
-		return info.LastActiveAt, err
-	}
-}
-
-// keep returns for how long the events of a topic can be read.
-func (a *App) keep(name string) topic.Retention {
-	switch {
-	case strings.HasPrefix(name, alertlogPrefix):
-		return topic.Retention{Age: 7 * 24 * time.Hour}
-	case strings.HasPrefix(name, inboxPrefix):
-		return topic.Retention{Age: maxTimeout}
-	}
-	return topic.Retention{Age: a.retention, Count: -1}
-}
-
-// stateOf returns which topics have values, and what their filters may name.
-func stateOf(name string) (topic.State, bool) {
-	prefix, _, _ := strings.Cut(name, ":")
-	switch prefix + ":" {
-	case devicesPrefix:
-		return topic.State{
-			Attributes: []string{"id", "type", "region", "status", "online", "value"},
-			Sampled:    true, Patience: -1, // a device does not wait for dashboards that want less
-		}, true
-	case alertsPrefix:
-		return topic.State{Attributes: []string{"state", "device", "severity", "region"}}, true
-	case commandsPrefix:
-		return topic.State{Attributes: []string{"device", "state"}}, true
-	case refusalsPrefix, tenantsTopic + ":":
-		return topic.State{}, true
-	}
-	return topic.State{}, false
-}
-
-// errKeep makes [update] leave a value as it is.
-var errKeep = errors.New("iot: nothing to change")
-
-// update changes a value of a state topic in one step. change gets the last value, or the zero
-// value and false if there is none; it may be called several times, and must do nothing else.
-func update[T any](
-	ctx context.Context, topics *topic.Topics, name, key string, change func(last T, exists bool) (T, error),
-) (next T, _ error) {
-	version, _, err := topics.Update(ctx, name, key, func(v topic.Value) (any, error) {
-		last, err := decode[T](v)
-		if err != nil {
-			return nil, err
-		}
-		next, err = change(last, !v.Deleted())
-		return next, err
+// whenEnded returns the function of a store for an app that is made after it.
+func whenEnded(api gatesock.ConnectionsAPI, app **App) conn.EndedFunc {
+	return conn.CloseExpired(api, func(ctx context.Context, c conn.Conn, cause conn.EndCause) {
+		(*app).Ended(ctx, c, cause)
 	})
-	if errors.Is(err, errKeep) {
-		return next, nil
-	}
-	return next, stored(ctx, version != 0, err)
-}
-
-// last returns a value of a state topic, and whether there is one.
-func last[T any](ctx context.Context, topics *topic.Topics, name, key string) (_ T, exists bool, _ error) {
-	v, err := topics.LastOf(ctx, name, key)
-	if err != nil {
-		return *new(T), false, err
-	}
-	out, err := decode[T](v)
-	return out, !v.Deleted(), err
-}
-
-func decode[T any](v topic.Value) (out T, err error) {
-	if v.Deleted() {
-		return out, nil
-	}
-	if err := json.Unmarshal(v.Data, &out); err != nil {
-		return out, fmt.Errorf("iot: the value %q: %w", v.Key, err)
-	}
-	return out, nil
-}
-
-// stored returns the error of something that was not stored. Otherwise the error is about pushes:
-// clients that missed one ask for what they have missed.
-func stored(ctx context.Context, done bool, err error) error {
-	if err == nil || !done {
-		return err
-	}
-	slog.WarnContext(ctx, "iot: not all were told", "error", err)
-	return nil
 }

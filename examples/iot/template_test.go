@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheTemplateAlone runs other tests again. Then the routes, the route responses and the authorizer
-// come from the template that "gatesock template" makes of cmd/lambda, and from nothing else: a broken
-// template makes tests fail. The race detector sees those tests without templates.
+// TestTheTemplateAlone runs other tests again. Then the routes, the route responses and the
+// authorizer come from the template that "gatesock template" makes of cmd/lambda, and from nothing
+// else: a broken template makes tests fail. The race detector sees those tests without templates.
 func TestTheTemplateAlone(t *testing.T) {
 	t.Parallel()
 	template := makeTemplate(t)

@@ -6,53 +6,44 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/topic"
 )
 
-// clearedFor is for how long a cleared alert stays on dashboards.
-const clearedFor = 24 * time.Hour
+const (
+	// clearedFor is for how long a cleared alert stays on dashboards.
+	clearedFor = 24 * time.Hour
+	// maxParallel is how many devices a process changes at once for one event.
+	maxParallel = 64
+)
 
 // Watch looks after what nobody sends: it raises the alerts of devices that are silent, ends
 // commands whose time is over, and completes what an event has left undone. Call it each minute, or
 // more often.
-func (a *App) Watch(ctx context.Context) error {
-	var errs []error
+func (a *App) Watch(ctx context.Context) (failed error) {
 	for v, err := range a.topics.Last(ctx, tenantsTopic) {
 		if err == nil {
-			err = a.watchTenant(ctx, v.Key)
+			err = errors.Join(a.watchDevices(ctx, v.Key), a.expireCommands(ctx, v.Key), a.removeCleared(ctx, v.Key))
 		}
-		errs = append(errs, err)
+		failed = errors.Join(failed, err)
 	}
 	a.flushRefusals(ctx)
-	return errors.Join(errs...)
-}
-
-func (a *App) watchTenant(ctx context.Context, tenant string) error {
-	return errors.Join(
-		a.watchDevices(ctx, tenant),
-		a.expireCommands(ctx, tenant),
-		a.removeCleared(ctx, tenant),
-	)
+	return failed
 }
 
 // watchDevices looks after the devices with which something is to be done.
-func (a *App) watchDevices(ctx context.Context, tenant string) error {
-	var devices []Device
-	for v, err := range a.topics.Last(ctx, DevicesTopic(tenant)) {
-		if err != nil {
-			return err
-		}
-		d, err := decode[Device](v)
-		if err != nil {
-			return err
-		}
-		if a.silent(d) || len(d.Pending) > 0 {
-			devices = append(devices, d)
+func (a *App) watchDevices(ctx context.Context, tenant string) (failed error) {
+	var running errgroup.Group
+	running.SetLimit(maxParallel)
+	for d, err := range topic.LastAs[Device](ctx, a.topics, DevicesTopic(tenant)) {
+		failed = errors.Join(failed, err)
+		if err == nil && (a.silent(d) || len(d.Pending) > 0) {
+			running.Go(func() error { return a.watchDevice(ctx, tenant, d) })
 		}
 	}
-	errs := make([]error, len(devices))
-	inParallel(len(devices), func(i int) { errs[i] = a.watchDevice(ctx, tenant, devices[i]) })
-	return errors.Join(errs...)
+	return errors.Join(failed, running.Wait())
 }
 
 // silent reports whether a device has sent nothing for longer than its type may.
@@ -80,11 +71,10 @@ func (a *App) watchDevice(ctx context.Context, tenant string, d Device) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		a.settle(ctx, tenant, d)
 	}
-	a.settle(ctx, tenant, d)
-	return nil
+	return err
 }
 
 // lostConnection reports whether a silent device counts as online by a WebSocket connection that is
@@ -101,26 +91,21 @@ func (a *App) lostConnection(ctx context.Context, d Device) (bool, error) {
 }
 
 // removeCleared removes the alerts that were cleared long ago.
-func (a *App) removeCleared(ctx context.Context, tenant string) error {
-	var errs []error
-	for v, err := range a.topics.Last(ctx, AlertsTopic(tenant)) {
-		if err != nil {
-			return err
-		}
-		alert, err := decode[Alert](v)
+func (a *App) removeCleared(ctx context.Context, tenant string) (failed error) {
+	for alert, err := range topic.LastAs[Alert](ctx, a.topics, AlertsTopic(tenant)) {
 		if err == nil && alert.State == AlertCleared && a.now().Sub(alert.ClearedAt) > clearedFor {
 			err = a.removeAlert(ctx, tenant, alert)
 		}
-		errs = append(errs, err)
+		failed = errors.Join(failed, err)
 	}
-	return errors.Join(errs...)
+	return failed
 }
 
 // removeAlert removes an alert. If it was raised again meanwhile, which the device says first, it
 // is written again.
 func (a *App) removeAlert(ctx context.Context, tenant string, alert Alert) error {
-	version, _, err := a.topics.Delete(ctx, AlertsTopic(tenant), alert.ID)
-	if err = stored(ctx, version != 0, err); err != nil {
+	_, _, err := a.topics.Delete(ctx, AlertsTopic(tenant), alert.ID)
+	if err != nil {
 		return err
 	}
 	d, err := a.device(ctx, tenant, alert.Device)

@@ -56,11 +56,12 @@ func Serve(
 
 // Connect returns a client that connects, and stays connected until the test ends. The query is
 // that of its handshakes.
-func (n *Net) Connect(query string) *client.Client {
+func (n *Net) Connect(query string, opts ...client.Option) *client.Client {
 	n.t.Helper()
 	transport := &http.Transport{DialContext: n.dial, DisableKeepAlives: true}
-	c, err := client.New("ws://localhost/local"+query,
-		client.WithHTTPClient(&http.Client{Transport: transport}), client.WithLogger(slog.New(slog.DiscardHandler)))
+	c, err := client.New("ws://localhost/local"+query, append([]client.Option{
+		client.WithHTTPClient(&http.Client{Transport: transport}), client.WithLogger(slog.New(slog.DiscardHandler)),
+	}, opts...)...)
 	if err != nil {
 		n.t.Fatal(err)
 	}

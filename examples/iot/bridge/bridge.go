@@ -1,14 +1,15 @@
-// Package bridge is an MQTT broker for development. It stands in for AWS IoT Core: it invokes the same
-// function with the same events, those of rules, for what devices publish and for their comings and
-// goings.
+// Package bridge is an MQTT broker for development. It stands in for AWS IoT Core: it invokes the
+// same function with the same events, those of rules, for what devices publish and for their
+// comings and goings.
 //
-// A client signs in with an API key as its password, and a client id of the form <tenant>.<name>. The
-// key of a device speaks for that device, whose id is the name. A key with the scope ingest speaks for
-// all devices of its tenant, under any name; if that is the id of a device, the device is online.
+// A client signs in with an API key as its password, and a client id of the form <tenant>.<name>.
+// The key of a device speaks for that device, whose id is the name. A key with the scope ingest
+// speaks for all devices of its tenant, under any name; if that is the id of a device, the device
+// is online.
 //
 // Clients may publish to <tenant>/<device>/readings and <tenant>/<device>/results, and subscribe to
-// <tenant>/<device>/commands. Nobody else receives what they publish. The messages of each device are
-// handled in their order, and acknowledged when the function has returned.
+// <tenant>/<device>/commands. Nobody else receives what they publish. The messages of each device
+// are handled in their order, and acknowledged when the function has returned.
 package bridge
 
 import (
@@ -49,8 +50,8 @@ type Config struct {
 // timeout is for how long an invocation may run.
 const timeout = 30 * time.Second
 
-// Broker is the broker. Make it with [New] and end it with [Broker.Close]. It is safe for concurrent
-// use.
+// Broker is the broker. Make it with [New] and end it with [Broker.Close]. It is safe for
+// concurrent use.
 type Broker struct {
 	cfg    Config
 	at     net.Addr
@@ -110,8 +111,8 @@ func capabilities(clients int) *mqtt.Capabilities {
 // Addr returns the address of the listener.
 func (b *Broker) Addr() net.Addr { return b.at }
 
-// Send publishes an order to the device that it is for. It is for [iot.WithDownlink]. A device that is
-// not connected gets it when it connects again, if it keeps its session.
+// Send publishes an order to the device that it is for. It is for [iot.WithDownlink]. A device that
+// is not connected gets it when it connects again, if it keeps its session.
 func (b *Broker) Send(_ context.Context, tenant, device string, o iot.Order) error {
 	data, err := json.Marshal(o)
 	if err != nil {

@@ -23,7 +23,7 @@ func TestWhatADevicePublishesReachesTheFunction(t *testing.T) {
 	before := time.Now().Truncate(time.Millisecond)
 	device := w.device("acme", "pump-1")
 	require.NoError(t, publish(device, "acme/pump-1/readings", `{"seq":1}`))
-	m := next(t, w.messages)
+	m := <-w.messages
 	require.Equal(t, "readings", m.Rule)
 	require.Equal(t, "acme.pump-1", m.ClientID)
 	require.Equal(t, "acme/pump-1/readings", m.Topic)
@@ -47,7 +47,7 @@ func TestAMessageIsAcknowledgedWhenTheFunctionHasReturned(t *testing.T) {
 	})
 	device := w.device("acme", "pump-1")
 	token := device.Publish("acme/pump-1/readings", 1, false, "1")
-	next(t, begun)
+	<-begun
 	select {
 	case <-token.Done():
 		require.FailNow(t, "acknowledged too early")
@@ -68,7 +68,7 @@ func TestAMessageThatFailsComesAgain(t *testing.T) {
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err })
 	device := w.connect(o)
 	token := device.Publish("acme/pump-1/readings", 1, false, "1")
-	next(t, lost)
+	<-lost
 	select {
 	case <-token.Done():
 		require.Error(t, token.Error())
@@ -103,7 +103,7 @@ func TestTheOrderOfEachDeviceIsKept(t *testing.T) {
 	require.NoError(t, errors.Join(failed...))
 	count := map[string]int{}
 	for range devices * messages {
-		m := next(t, w.messages)
+		m := <-w.messages
 		require.Equal(t, fmt.Sprint(count[m.Topic]), string(m.Payload), m.Topic)
 		count[m.Topic]++
 	}
@@ -159,7 +159,7 @@ func TestManyMessagesOfAGateway(t *testing.T) {
 	}
 	count := map[string]int{}
 	for range devices * messages {
-		m := next(t, w.messages)
+		m := <-w.messages
 		require.Equal(t, fmt.Sprint(count[m.Topic]), string(m.Payload), m.Topic)
 		count[m.Topic]++
 	}
@@ -191,8 +191,8 @@ func TestComingsAndGoings(t *testing.T) {
 	require.Equal(t, "disconnected acme.pump-1", gone.text())
 	require.Equal(t, session.SessionIdentifier, gone.SessionIdentifier)
 
-	// Whoever has the same client id takes the place of the one before. The order of the two events is
-	// not certain, so each names its session.
+	// A client with the same client id takes the place of the one before. The order of the two events
+	// is not certain, so each names its session.
 	second := w.connect(w.options("acme.pump-1", key))
 	place := w.lifecycle()
 	require.Equal(t, "connected acme.pump-1", place.text())
@@ -245,11 +245,11 @@ func TestWrongTopics(t *testing.T) {
 	} {
 		wrong := w.device("acme", "pump-1")
 		require.NoError(t, done(wrong.Publish(topic, 0, false, "dropped")))
-		require.Equal(t, fmt.Sprintf("acme: acme.pump-1 published to %q", topic), next(t, w.refused))
+		require.Equal(t, fmt.Sprintf("acme: acme.pump-1 published to %q", topic), <-w.refused)
 		require.NoError(t, publish(wrong, "acme/pump-1/readings", "right"), "it goes on")
 		require.Equal(t, "readings acme.pump-1 acme/pump-1/readings right", w.message())
 		require.ErrorContains(t, publish(wrong, topic, "not acknowledged"), "connection lost")
-		require.Equal(t, fmt.Sprintf("acme: acme.pump-1 published to %q", topic), next(t, w.refused))
+		require.Equal(t, fmt.Sprintf("acme: acme.pump-1 published to %q", topic), <-w.refused)
 		require.Equal(t, "disconnected acme.pump-1", w.event())
 	}
 	require.NoError(t, publish(other, "acme/pump-2/readings", "fine"))
@@ -290,7 +290,7 @@ func TestWhoMaySubscribe(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, c.code, subscribe.Result()[c.filter], "%s: %s: %v", c.name, c.filter, err)
 		if c.code == refused {
-			require.Equal(t, fmt.Sprintf("acme: acme.%s subscribed to %q", c.name, c.filter), next(t, w.refused))
+			require.Equal(t, fmt.Sprintf("acme: acme.%s subscribed to %q", c.name, c.filter), <-w.refused)
 		} else {
 			require.Equal(t, fmt.Sprintf("subscribed acme.%s %s", c.name, c.filter), w.event())
 		}
@@ -310,7 +310,7 @@ func TestOrders(t *testing.T) {
 	subscribe(other, "globex/pump-1/commands")
 	sent := iot.Order{ID: "c1", Name: "start", ExpiresAt: time.Date(2026, 1, 2, 15, 0, 0, 0, time.UTC)}
 	require.NoError(t, w.Send(t.Context(), "acme", "pump-1", sent))
-	m := next(t, orders)
+	m := <-orders
 	require.Equal(t, "acme/pump-1/commands", m.Topic())
 	require.EqualValues(t, 1, m.Qos())
 	require.False(t, m.Retained())
@@ -319,7 +319,7 @@ func TestOrders(t *testing.T) {
 	require.Equal(t, sent, got)
 
 	require.NoError(t, w.Send(t.Context(), "globex", "pump-1", sent))
-	require.Equal(t, "globex/pump-1/commands", next(t, orders).Topic())
+	require.Equal(t, "globex/pump-1/commands", (<-orders).Topic())
 	require.NoError(t, w.Send(t.Context(), "acme", "pump-2", sent), "nobody is there")
 	require.Empty(t, orders)
 }
@@ -338,7 +338,7 @@ func TestAnOrderWaitsForTheSession(t *testing.T) {
 	require.NoError(t, w.Send(t.Context(), "acme", "pump-1", iot.Order{ID: "c1"}))
 	orders := make(chan mqtt.Message, 10)
 	w.connect(o.SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { orders <- m }))
-	require.Contains(t, string(next(t, orders).Payload()), `"c1"`)
+	require.Contains(t, string((<-orders).Payload()), `"c1"`)
 }
 
 // The broker would publish a last will to any topic.
@@ -357,7 +357,7 @@ func TestALastWillReachesNobody(t *testing.T) {
 	require.Error(t, publish(evil, "globex/pump-1/commands", "x"))
 	require.Equal(t, "disconnected acme.pump-1", w.event())
 	require.NoError(t, w.Send(t.Context(), "globex", "pump-1", iot.Order{ID: "c1"}))
-	require.Contains(t, string(next(t, orders).Payload()), `"c1"`)
+	require.Contains(t, string((<-orders).Payload()), `"c1"`)
 	require.Empty(t, orders)
 }
 
@@ -374,7 +374,7 @@ func TestCloseEndsAllConnections(t *testing.T) {
 	require.Equal(t, "connected acme.pump-1", w.event())
 	require.NoError(t, w.Broker.Close())
 	require.Equal(t, "disconnected acme.pump-1", w.event(), "Close has waited for it")
-	next(t, lost)
+	<-lost
 	_, err = silent.Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF)
 }

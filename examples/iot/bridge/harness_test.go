@@ -20,9 +20,6 @@ import (
 	"github.com/gatesock/gatesock/examples/iot/bridge"
 )
 
-// patience is for how long a test waits for what must happen.
-const patience = time.Minute
-
 // world is a broker in front of a function that records its messages.
 type world struct {
 	*bridge.Broker
@@ -103,9 +100,14 @@ func (w *world) key(tenant, device string, scopes ...string) string {
 	return secret
 }
 
+// forever is longer than any test runs: what must happen is waited for, and ends with go test's own
+// timeout.
+const forever = 8 * time.Hour
+
 func (w *world) options(clientID, key string) *mqtt.ClientOptions {
 	return mqtt.NewClientOptions().AddBroker("tcp://" + w.Addr().String()).SetClientID(clientID).
-		SetUsername("any").SetPassword(key).SetAutoReconnect(false).SetKeepAlive(time.Hour).SetOrderMatters(true)
+		SetUsername("any").SetPassword(key).SetAutoReconnect(false).SetOrderMatters(true).
+		SetKeepAlive(forever).SetConnectTimeout(forever).SetPingTimeout(forever)
 }
 
 // connect connects a client, which ends with the test.
@@ -125,31 +127,19 @@ func (w *world) device(tenant, id string) mqtt.Client {
 	return c
 }
 
-func publish(c mqtt.Client, topic, payload string) error { return done(c.Publish(topic, 1, false, payload)) }
-
-var errPatience = context.DeadlineExceeded
-
-func done(token mqtt.Token) error {
-	if !token.WaitTimeout(patience) {
-		return errPatience
-	}
-	return token.Error()
+func publish(c mqtt.Client, topic, payload string) error {
+	return done(c.Publish(topic, 1, false, payload))
 }
 
-func next[T any](t *testing.T, from <-chan T) (v T) {
-	t.Helper()
-	select {
-	case v = <-from:
-	case <-time.After(patience):
-		require.FailNow(t, "nothing came")
-	}
-	return v
+func done(token mqtt.Token) error {
+	token.Wait()
+	return token.Error()
 }
 
 // message returns the next message of a device as text.
 func (w *world) message() string {
 	w.t.Helper()
-	m := next(w.t, w.messages)
+	m := <-w.messages
 	return strings.Join([]string{m.Rule, m.ClientID, m.Topic, string(m.Payload)}, " ")
 }
 
@@ -173,7 +163,7 @@ func (l lifecycle) text() string {
 
 func (w *world) lifecycle() (l lifecycle) {
 	w.t.Helper()
-	m := next(w.t, w.life)
+	m := <-w.life
 	require.NoError(w.t, json.Unmarshal(m.Payload, &l))
 	kind := "presence/"
 	if l.EventType == "subscribed" {

@@ -10,7 +10,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// hook is what the broker asks and tells. Each client has a goroutine of its own, which calls the
+// hook is what the broker calls. Each client has a goroutine of its own, which calls the
 // methods one after the other.
 type hook struct {
 	mqtt.HookBase
@@ -28,8 +28,8 @@ func (h *hook) Provides(b byte) bool {
 	}, b) >= 0
 }
 
-// OnConnectAuthenticate reports whether a client may connect. It takes away its last will, which the
-// broker would publish to any topic.
+// OnConnectAuthenticate reports whether a client may connect. It takes away its last will, which
+// the broker would publish to any topic.
 func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 	cl.Properties.Will = mqtt.Will{}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
@@ -67,8 +67,8 @@ func (h *hook) OnPacketRead(_ *mqtt.Client, pk packets.Packet) (packets.Packet, 
 }
 
 // OnPublish invokes the function, for which it does not wait. If that fails, the message is not
-// acknowledged and the client is disconnected, because clients repeat what was not acknowledged when
-// they connect again.
+// acknowledged and the client is disconnected, because clients repeat what was not acknowledged
+// when they connect again.
 func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
 	if cl.Net.Inline {
 		return pk, nil // an order for a device
@@ -89,12 +89,12 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 	return pk, packets.ErrRejectPacket // the broker has nothing more to do with it
 }
 
-// OnSessionEstablished tells the function that a client is there.
+// OnSessionEstablished invokes the function because a client is there.
 func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
 	h.tell(cl, "presence/connected", lifecycle{EventType: "connected"})
 }
 
-// OnDisconnect tells the function that a client is gone, after its last message.
+// OnDisconnect invokes the function because a client is gone, after its last message.
 func (h *hook) OnDisconnect(cl *mqtt.Client, _ error, _ bool) {
 	if s := sessionOf(cl); s != nil {
 		s.pipeline.running.Wait()
@@ -102,7 +102,7 @@ func (h *hook) OnDisconnect(cl *mqtt.Client, _ error, _ bool) {
 	h.tell(cl, "presence/disconnected", lifecycle{EventType: "disconnected"})
 }
 
-// OnSubscribed tells the function that a client wants its orders.
+// OnSubscribed invokes the function because a client wants its orders.
 func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
 	var topics []string
 	for i, f := range pk.Filters {

@@ -12,8 +12,8 @@ import (
 // patience is for how long a client may take to sign in, or to take what it is sent.
 const patience = 10 * time.Second
 
-// listener accepts clients. Unlike those of the broker, it ends with all of its goroutines, also those
-// of clients that have not signed in.
+// listener accepts clients. Unlike those of the broker, it ends with all of its goroutines, also
+// those of clients that have not signed in.
 type listener struct {
 	net.Listener
 	running sync.WaitGroup

@@ -24,9 +24,9 @@ func need(t *testing.T, tool string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// mosquitto runs the broker of a site, whose devices need no keys. It is a gateway for them: it passes on
-// what they publish, under the tenant that its key is of, and their orders. It returns the socket for
-// clients.
+// mosquitto runs the broker of a site, whose devices need no keys. It is a gateway for them: it
+// passes on what they publish, under the tenant that its key is of, and their orders. It returns
+// the socket for clients.
 func (w *world) mosquitto(tenant string) (socket string) {
 	w.t.Helper()
 	folder, err := os.MkdirTemp("", "mosquitto") // a socket's path must be short
@@ -68,8 +68,8 @@ topic +/commands in 1 "" %[3]s/
 	return socket
 }
 
-// TestMosquitto has mosquitto as the broker of devices, with its clients as devices: what they publish
-// comes by mosquitto, this broker and a rule to the function, and an order goes back.
+// TestMosquitto has mosquitto as the broker of devices, with its clients as devices: what they
+// publish comes by mosquitto, this broker and a rule to the function, and an order goes back.
 func TestMosquitto(t *testing.T) {
 	t.Parallel()
 	publisher, subscriber := need(t, "mosquitto_pub"), need(t, "mosquitto_sub")
@@ -93,8 +93,8 @@ func TestMosquitto(t *testing.T) {
 		require.Equal(t, "results acme.site-7 acme/pump-2/results "+line, w.message())
 	}
 
-	// The device subscribes at its broker, so nobody here knows when it is there. The order is sent until
-	// it has come.
+	// The device subscribes at its broker, so nobody here knows when it is there. The order is sent
+	// until it has come.
 	var printed strings.Builder
 	device := exec.CommandContext(t.Context(), subscriber, "--unix", socket, "-q", "1", "-t", "pump-1/commands", "-C", "1", "-v")
 	device.Stdout = &printed

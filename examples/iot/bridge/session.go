@@ -30,7 +30,9 @@ func signIn(ctx context.Context, keys authz.Verifier, clientID, key string) (*se
 	if err != nil {
 		return nil, err
 	}
-	s := &session{id: rand.Text(), clientID: clientID, tenant: who.Attributes[iot.AttributeTenant], pipeline: newPipeline()}
+	s := &session{
+		id: rand.Text(), clientID: clientID, tenant: who.Attributes[iot.AttributeTenant], pipeline: newPipeline(),
+	}
 	switch {
 	case s.tenant == "" || !who.HasScope(iot.ScopeIngest) && !who.HasScope(iot.ScopeDevice):
 		return nil, errKey
@@ -53,7 +55,8 @@ func (s *session) mayPublish(topic string) bool {
 	return ok && device != "+" && (kind == "readings" || kind == "results")
 }
 
-// mayReceive reports whether the client may subscribe to a filter, or have what is published to a topic.
+// mayReceive reports whether the client may subscribe to a filter, or have what is published to a
+// topic.
 func (s *session) mayReceive(topic string) bool {
 	_, kind, ok := s.split(topic)
 	return ok && kind == "commands"

@@ -76,7 +76,7 @@ test("a page that stays open keeps what it has room for", async () => {
 test("it begins anew if readings were lost", () => {
   const topic = open(20);
   const [first] = topic.opened;
-  first.listeners.established({ recovered: true });
+  first.listeners.established({ recovered: false }); // at first there is nothing to lose
   first.listeners.established({ recovered: true });
   assert.equal(topic.opened.length, 1);
   first.listeners.established({ recovered: false, reason: "history" });

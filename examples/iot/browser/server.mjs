@@ -33,8 +33,11 @@ export class Server {
       throw new Error(`the program has ended with ${code} before it was ready`);
     });
     ended.catch(() => {});
-    while (!existsSync(ready)) await Promise.race([once(watcher, "change"), ended]);
-    watcher.close();
+    try {
+      while (!existsSync(ready)) await Promise.race([once(watcher, "change"), ended]);
+    } finally {
+      watcher.close();
+    }
     Object.assign(this, JSON.parse(await readFile(ready, "utf8"))); // url, http, broker, tenant, key, persons
   }
 

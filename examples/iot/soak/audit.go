@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
+	"time"
 
+	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/client"
 	"github.com/gatesock/gatesock/examples/iot"
 	"github.com/gatesock/gatesock/examples/iot/simulate/fleet"
@@ -14,75 +18,129 @@ import (
 // topicsOfOne is how many topics a connection may have.
 const topicsOfOne = 100
 
-// audit reads the history of every device, from the beginning.
+// The audit reads each history again and again, well within the time for which readings are kept.
+const (
+	auditors   = 8
+	auditEvery = 20 * time.Second
+)
+
+// audit reads the history of every device, from the beginning: each time it subscribes from where
+// it was, reads what there is, and leaves.
 type audit struct {
 	at      addresses
-	clients []*client.Client
+	stop    context.CancelFunc
 	done    sync.WaitGroup
+	clients []*client.Client
 
 	mu       sync.Mutex
 	seen     map[string]*fleet.Ranges
+	position map[string]client.Position
 	doubled  int64
 	readings int64
 	wrong    []string
 }
 
-// openAudit subscribes to the history of devices, with connections of its own.
+// openAudit begins to read the histories of devices.
 func openAudit(ctx context.Context, at addresses, devices []string) (*audit, error) {
-	a := &audit{at: at, seen: make(map[string]*fleet.Ranges)}
-	var subs []*client.Subscription
-	for i, device := range devices {
-		if i%topicsOfOne == 0 {
-			c, err := dial(at) //nolint:contextcheck // it ends with Close
-			if err != nil {
-				return a, err
-			}
-			a.clients = append(a.clients, c)
-		}
-		topic := iot.HistoryTopic(at.Tenant, device)
-		c := a.clients[len(a.clients)-1]
-		sub := c.Subscribe(topic, client.WithLast(1000)) //nolint:contextcheck // as above
-		subs = append(subs, sub)
+	ctx, stop := context.WithCancel(ctx)
+	a := &audit{at: at, stop: stop, seen: make(map[string]*fleet.Ranges), position: make(map[string]client.Position)}
+	for _, device := range devices {
 		a.seen[device] = new(fleet.Ranges)
 	}
-	for i, sub := range subs {
-		if _, err := sub.Established(ctx); err != nil {
-			return a, fmt.Errorf("%s: %w", sub.Topic(), err)
+	for i := range auditors {
+		c, err := dial(at) //nolint:contextcheck // it ends with Close
+		if err != nil {
+			return a, err
 		}
-		a.done.Go(func() { a.read(ctx, devices[i], sub) })
+		a.clients = append(a.clients, c)
+		a.done.Go(func() {
+			for ctx.Err() == nil {
+				next := time.Now().Add(auditEvery)
+				for d := i; d < len(devices) && ctx.Err() == nil; d += auditors {
+					a.read(ctx, c, devices[d])
+				}
+				pause(ctx, time.Until(next))
+			}
+		})
 	}
 	return a, nil
 }
 
-func (a *audit) read(ctx context.Context, device string, sub *client.Subscription) {
-	last := int64(0)
-	for e, err := range sub.Events(ctx) {
-		var r iot.Reading
-		var lost *client.LostError
-		a.mu.Lock()
-		switch {
-		case err != nil && (ctx.Err() != nil || errors.Is(err, client.ErrClosed)):
-		case err != nil:
-			a.wrong = append(a.wrong, fmt.Sprintf("%s: %v", device, err))
-		case e.Decode(&r) != nil || r.Device != device:
-			a.wrong = append(a.wrong, fmt.Sprintf("%s: %s is not a reading of it", device, e.Data))
-		default:
-			a.readings++
-			if r.Seq <= last && a.seen[device].Tidy().Has(r.Seq) {
-				a.doubled++
+// all reads all histories once more, to their ends.
+func (a *audit) all(ctx context.Context) {
+	a.stop()
+	a.done.Wait()
+	var done sync.WaitGroup
+	devices := slices.Sorted(maps.Keys(a.seen))
+	for i, c := range a.clients {
+		done.Go(func() {
+			for d := i; d < len(devices); d += auditors {
+				a.read(ctx, c, devices[d])
 			}
-			last = max(last, r.Seq)
-			a.seen[device].Add(r.Seq)
-		}
+		})
+	}
+	done.Wait()
+}
+
+// read reads what the history of a device has beyond what was read before.
+func (a *audit) read(ctx context.Context, c *client.Client, device string) {
+	a.mu.Lock()
+	from, known := a.position[device]
+	a.mu.Unlock()
+	options := []client.SubscribeOption{client.WithLast(1000)}
+	if known {
+		options = append(options, client.WithSince(from))
+	}
+	sub := c.Subscribe(iot.HistoryTopic(a.at.Tenant, device), options...) //nolint:contextcheck // it ends with Close
+	defer sub.Close()
+	newest, err := sub.History(ctx, client.Position{}, 1)
+	if err == nil && len(newest.Events) == 0 {
+		return
+	}
+	if err == nil {
+		err = a.upTo(ctx, sub, device, newest.Events[0].Position)
+	}
+	if err != nil && ctx.Err() == nil && gatesock.CodeOf(err) != gatesock.CodeUnavailable {
+		a.mu.Lock()
+		a.wrong = append(a.wrong, fmt.Sprintf("%s: %v", device, err))
 		a.mu.Unlock()
-		if err != nil && !errors.As(err, &lost) {
-			return
-		}
 	}
 }
 
-// check returns what is wrong: what was accepted must be there once, and nothing else, but for those
-// readings of which the device does not know.
+// upTo reads the events of a history up to a position.
+func (a *audit) upTo(ctx context.Context, sub *client.Subscription, device string, end client.Position) error {
+	if at, _ := sub.Position(); at.Epoch == end.Epoch && at.Offset >= end.Offset {
+		return nil
+	}
+	for e, err := range sub.Events(ctx) {
+		var r iot.Reading
+		if lost := (*client.LostError)(nil); errors.As(err, &lost) {
+			return fmt.Errorf("the machine is too slow for the audit, which comes too late: %w", err)
+		}
+		if err == nil && (e.Decode(&r) != nil || r.Device != device) {
+			err = fmt.Errorf("%s is not a reading of it", e.Data)
+		}
+		if err != nil {
+			return err
+		}
+		a.mu.Lock()
+		a.readings++
+		seen := a.seen[device]
+		before := seen.Tidy().Len()
+		if seen.Add(r.Seq); seen.Tidy().Len() == before {
+			a.doubled++
+		}
+		a.position[device] = e.Position
+		a.mu.Unlock()
+		if e.Position.Offset >= end.Offset {
+			return nil
+		}
+	}
+	return nil
+}
+
+// check returns what is wrong: what was accepted must be there once, and nothing else, but for
+// those readings of which the device does not know.
 func (a *audit) check(records []fleet.Record) (problems []string, lost int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -120,6 +178,7 @@ func (a *audit) check(records []fleet.Record) (problems []string, lost int64) {
 }
 
 func (a *audit) close() {
+	a.stop()
 	for _, c := range a.clients {
 		_ = c.Close()
 	}
@@ -134,7 +193,7 @@ func settled(ctx context.Context, at addresses) (map[string]iot.Device, error) {
 		return nil, err
 	}
 	defer c.Close()
-	values := c.Values(iot.DevicesTopic(at.Tenant)) //nolint:contextcheck // as above
+	values := c.Values(iot.DevicesTopic(at.Tenant))
 	if err := values.Ready(ctx); err != nil {
 		return nil, err
 	}

@@ -10,8 +10,8 @@ import (
 const stepTime = 30 * time.Second
 
 // climb looks for how many devices the machine bears: each step has more of them, and a new server,
-// while all dashboards show all devices without a filter. It ends at the first step at which 1 % of the
-// readings take more than a second to a dashboard, or anything fails.
+// while all dashboards show all devices without a filter. It ends at the first step at which 1 % of
+// the readings take more than a second to a dashboard, or anything fails.
 func (c settings) climb(ctx context.Context) error {
 	best := 0
 	for _, n := range []int{100, 250, 500, 750, 1000, 1250, 1500, 2000, 2500, 3000, 4000, 5000} {
@@ -34,7 +34,7 @@ func (c settings) step(ctx context.Context, n int) (good bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer s.close()
+	defer s.close() //nolint:contextcheck // it waits after ctx has ended, too
 	simulator, err := s.fleet("step", n, c.rate)()
 	if err != nil {
 		return false, err
@@ -60,7 +60,7 @@ func (c settings) step(ctx context.Context, n int) (good bool, err error) {
 	if err := m.take(ctx); err != nil {
 		return false, err
 	}
-	stopping, cancel := context.WithTimeout(ctx, c.patience)
+	stopping, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
 	if err := simulator.stop(stopping); err != nil {
 		return false, err

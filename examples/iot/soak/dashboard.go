@@ -129,7 +129,7 @@ func open(ctx context.Context, at addresses, number int, k kind, device string) 
 	case k.filter != nil:
 		options = append(options, client.WithFilter(k.filter))
 	}
-	b.values = c.Values(iot.DevicesTopic(at.Tenant), options...) //nolint:contextcheck // as above
+	b.values = c.Values(iot.DevicesTopic(at.Tenant), options...)
 	if err := b.values.Ready(ctx); err != nil {
 		return b, fmt.Errorf("dashboard %d, %s: %w", number, k.name, err)
 	}
@@ -208,8 +208,8 @@ func (b *board) note(ctx context.Context, format string, args ...any) {
 	b.wrong = append(b.wrong, fmt.Sprintf(format, args...))
 }
 
-// unfiltered reports whether the dashboard must get every reading of the devices that it shows: it has
-// no filter that leaves out some of them.
+// unfiltered reports whether the dashboard must get every reading of the devices that it shows: it
+// has no filter that leaves out some of them.
 func (b *board) unfiltered() bool {
 	if b.filter == nil {
 		return true
@@ -220,9 +220,11 @@ func (b *board) unfiltered() bool {
 }
 
 // check returns what is wrong with a dashboard, given what became of each reading and the last
-// values; and how many readings it has missed. A dashboard that samples may learn the last values only
-// by its next sync; lenient does not ask for them.
-func (b *board) check(records []fleet.Record, end map[string]iot.Device, lenient bool) (problems []string, missed int64) {
+// values; and how many readings it has missed. A dashboard that samples may learn the last values
+// only by its next sync; lenient does not ask for them.
+func (b *board) check(
+	records []fleet.Record, end map[string]iot.Device, lenient bool,
+) (problems []string, missed int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	problems = slices.Clone(b.wrong)
@@ -266,7 +268,7 @@ func (b *board) check(records []fleet.Record, end map[string]iot.Device, lenient
 			want[id] = last(d)
 		}
 	}
-	if samples := b.filter != nil && b.filter.Every > 0; !maps.Equal(got, want) && !(samples && lenient) {
+	if samples := b.filter != nil && b.filter.Every > 0; !maps.Equal(got, want) && (!samples || !lenient) {
 		wrong("the last values differ: %s", difference(got, want))
 	}
 	if b.filter != nil && b.filter.Every > 0 {
@@ -285,7 +287,7 @@ func missing(r fleet.Record, seen fleet.Ranges, from int64, last bool) (n int64)
 	for _, set := range []fleet.Ranges{r.Accepted, r.Handed} {
 		for _, part := range set {
 			for seq := max(part[0], from); seq <= part[1]; seq++ {
-				if !seen.Has(seq) && !(last && r.Overtaken.Has(seq)) {
+				if !seen.Has(seq) && (!last || !r.Overtaken.Has(seq)) {
 					n++
 				}
 			}

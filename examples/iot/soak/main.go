@@ -1,13 +1,13 @@
-// Command soak runs a server of examples/iot, many simulated devices and dashboards for a long time,
-// and checks that nothing is lost: every reading that was accepted is in the history of its device
-// once, and on every dashboard whose filter leaves out none; all dashboards end with the last values;
-// and memory is flat. make soak-iot builds the programs and runs it:
+// Command soak runs a server of examples/iot, many simulated devices and dashboards for a long
+// time, and checks that nothing is lost: every reading that was accepted is in the history of its
+// device once, and on every dashboard whose filter leaves out none; all dashboards end with the
+// last values; and memory is flat. make soak-iot builds the programs and runs it:
 //
 //	soak -server FILE -simulate FILE -for 10m -devices 1000 -dashboards 20 -rate 1
 //
 // With -storms it then disturbs the server in every way that it knows, and checks the same. With
-// -steps it looks for how many devices the machine bears if no dashboard samples. It prints a table,
-// and fails if anything is wrong.
+// -steps it looks for how many devices the machine bears if no dashboard samples. It prints a
+// table, and fails if anything is wrong.
 package main
 
 import (
@@ -87,7 +87,7 @@ func run(ctx context.Context, c settings) error {
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer s.close() //nolint:contextcheck // it waits after ctx has ended, too
 	problems, err := s.phase(ctx, "soak", c.lasting, s.fleet("soak", c.devices, c.rate, strings.Fields(c.faults)...), false, nil)
 	if err == nil && c.storms {
 		var more []string
@@ -113,8 +113,8 @@ type soak struct {
 	pprof  string
 }
 
-// open starts the server. Readings are kept for a minute, so that memory must be flat after a short
-// time.
+// open starts the server. Readings are kept for two minutes, so that memory must be flat after
+// that time.
 func (c settings) open(ctx context.Context) (*soak, error) {
 	pprof, err := freeAddress(ctx)
 	if err != nil {
@@ -123,7 +123,7 @@ func (c settings) open(ctx context.Context) (*soak, error) {
 	ready := filepath.Join(c.folder, "ready")
 	_ = os.Remove(ready)
 	server, err := start(c.folder, "server", c.server, "-addr", "127.0.0.1:0", "-mqtt", "127.0.0.1:0", "-devices", "0",
-		"-retention", "1m", "-ready", ready, "-pprof", pprof)
+		"-retention", "2m", "-ready", ready, "-pprof", pprof)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (c settings) open(ctx context.Context) (*soak, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if s.at, err = await(ctx, server, ready); err != nil {
-		s.close()
+		s.close() //nolint:contextcheck // as above
 		return nil, err
 	}
 	return s, nil

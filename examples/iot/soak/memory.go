@@ -75,20 +75,22 @@ func (m *meter) cpu(name string) float64 {
 	return (all[len(all)-1].CPU - m.first[name].CPU).Seconds() / m.taken.Sub(m.began).Seconds()
 }
 
-// growth compares the second quarter of the samples with the last one, which must not be more than a
-// fifth and 8 MB above. It returns both means, and false if memory is not flat.
+// growth compares the second quarter of the samples with the last one, which must not be more than
+// a fifth and 8 MB above. It returns the least of each, because garbage that was made while the
+// collector ran is not growth, and false if memory is not flat.
 func growth(samples []sample, of func(sample) int64) (before, after int64, flat bool) {
 	quarter := len(samples) / 4
 	if quarter == 0 {
 		return 0, 0, true
 	}
-	mean := func(part []sample) (sum int64) {
+	least := func(part []sample) int64 {
+		n := of(part[0])
 		for _, s := range part {
-			sum += of(s)
+			n = min(n, of(s))
 		}
-		return sum / int64(len(part))
+		return n
 	}
-	before, after = mean(samples[quarter:2*quarter]), mean(samples[len(samples)-quarter:])
+	before, after = least(samples[quarter:2*quarter]), least(samples[len(samples)-quarter:])
 	return before, after, after <= before+before/5+8<<20
 }
 

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gatesock/gatesock/examples/iot/simulate/fleet"
@@ -19,6 +21,7 @@ type devices struct {
 	*process
 
 	record, figures string // files
+	prefix          string // of the devices' names; devices of other phases are there, too
 }
 
 // fleet returns a function that starts a simulator. Its files have the name.
@@ -29,6 +32,9 @@ func (s *soak) fleet(name string, n int, rate float64, flags ...string) func() (
 			"-url", s.at.URL, "-http", s.at.HTTP, "-broker", s.at.Broker, "-key", s.at.Key, "-tenant", s.at.Tenant,
 			"-devices", strconv.Itoa(n), "-rate", fmt.Sprint(rate), "-record", d.record, "-figures", d.figures,
 		}, flags...)
+		if i := slices.Index(flags, "-prefix"); i >= 0 {
+			d.prefix = flags[i+1]
+		}
 		var err error
 		d.process, err = start(s.folder, name, s.simulate, args...)
 		return d, err
@@ -89,7 +95,7 @@ func (s *soak) phase(
 		return nil, err
 	}
 	problems := <-disturbing
-	stopping, cancel := context.WithTimeout(ctx, s.patience)
+	stopping, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
 	stopped = true
 	if err := simulator.stop(stopping); err != nil {
@@ -125,10 +131,13 @@ func (w *watchers) open(ctx context.Context, simulator *devices) error {
 		if err != nil {
 			return err
 		}
-		if len(end) >= w.devices {
-			for id := range end {
+		w.ids = nil
+		for id := range end {
+			if strings.HasPrefix(id, simulator.prefix) {
 				w.ids = append(w.ids, id)
 			}
+		}
+		if len(w.ids) >= w.devices {
 			break
 		}
 		select {
@@ -204,6 +213,7 @@ func (w *watchers) check(ctx context.Context, records []fleet.Record) (problems 
 			}
 			missed += n
 		}
+		w.audit.all(ctx)
 		wrong, _ := w.audit.check(records)
 		problems = append(problems, wrong...)
 		failed, err := w.failedPushes()
@@ -220,8 +230,8 @@ func (w *watchers) check(ctx context.Context, records []fleet.Record) (problems 
 }
 
 // failedPushes returns how many values the server could not push to all in time, as it says in its
-// log: a dashboard that misses one gets the next value of the device. It does not happen if the machine
-// is fast enough.
+// log: a dashboard that misses one gets the next value of the device. It does not happen if the
+// machine is fast enough.
 func (s *soak) failedPushes() (int64, error) {
 	text, err := os.ReadFile(filepath.Join(s.folder, "server.log"))
 	return int64(bytes.Count(text, []byte("not all were told"))), err
@@ -251,7 +261,7 @@ func (s *soak) table(name string, f fleet.Figures, m *meter, w *watchers, missed
 		heapBefore, heapAfter, heapFlat := growth(m.samples[name], heap)
 		fmt.Printf("%-11s %.2f processors, resident %.1f then %.1f MB, heap %.1f then %.1f MB\n", name, m.cpu(name),
 			mb(before), mb(after), mb(heapBefore), mb(heapAfter))
-		if s.lasting >= 5*time.Minute && !(flat && heapFlat) && name != "dashboards" { // they note all they see
+		if s.lasting >= 5*time.Minute && name != "dashboards" && (!flat || !heapFlat) { // those note all they see
 			problems = append(problems, fmt.Sprintf("the memory of the %s has grown", name))
 		}
 	}

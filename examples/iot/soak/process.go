@@ -25,6 +25,9 @@ type process struct {
 	err   error         // how, after that
 }
 
+// stopTime is how long a simulator may take to end: it reports what is left.
+const stopTime = 2 * time.Minute
+
 // start starts a program. What it prints goes to files in a folder.
 func start(folder, name, path string, args ...string) (*process, error) {
 	log, err := os.Create(filepath.Join(folder, name+".log"))

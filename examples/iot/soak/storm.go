@@ -28,7 +28,7 @@ const stormTime = 30 * time.Second
 // What those check must hold as before.
 func (s *soak) storms(ctx context.Context) (problems []string, err error) {
 	s.patience = min(s.patience, time.Minute)
-	for _, storm := range []struct {
+	for i, storm := range []struct {
 		name    string
 		flags   []string
 		disturb func(ctx context.Context) []string
@@ -39,7 +39,7 @@ func (s *soak) storms(ctx context.Context) (problems []string, err error) {
 		{"replays at full speed", nil, s.replays},
 		{"garbage at full speed", nil, s.garbage},
 	} {
-		begin := s.fleet(fmt.Sprintf("storm-%.3s", storm.name), s.devices, s.rate, storm.flags...)
+		begin := s.fleet(fmt.Sprintf("storm-%.3s", storm.name), s.devices, s.rate, append(storm.flags, "-prefix", fmt.Sprintf("storm%d-", i+1))...)
 		wrong, err := s.phase(ctx, storm.name, stormTime, begin, true, storm.disturb)
 		if err != nil {
 			return problems, fmt.Errorf("%s: %w", storm.name, err)
@@ -51,8 +51,8 @@ func (s *soak) storms(ctx context.Context) (problems []string, err error) {
 	return problems, nil
 }
 
-// wrongTopics publishes to what the client may not, as fast as it can. It connects again whenever the
-// broker hangs up.
+// wrongTopics publishes to what the client may not, as fast as it can. It connects again whenever
+// the broker hangs up.
 func (s *soak) wrongTopics(ctx context.Context) []string {
 	address, err := url.Parse(s.at.Broker)
 	if err != nil {
@@ -87,7 +87,8 @@ func (s *soak) wrongTopics(ctx context.Context) []string {
 	return nil
 }
 
-// everything subscribes to all topics of the tenant, again and again, and to those of another tenant.
+// everything subscribes to all topics of the tenant, again and again, and to those of another
+// tenant.
 func (s *soak) everything(ctx context.Context) []string {
 	var problems []string
 	subscribed := 0
@@ -99,7 +100,8 @@ func (s *soak) everything(ctx context.Context) []string {
 		var open []*client.Subscription
 		end, err := settled(ctx, s.at)
 		for device := range end {
-			open = append(open, c.Subscribe(iot.HistoryTopic(s.at.Tenant, device), client.WithLast(1000))) //nolint:contextcheck // as above
+			topic := iot.HistoryTopic(s.at.Tenant, device)
+			open = append(open, c.Subscribe(topic, client.WithLast(1000))) //nolint:contextcheck // as above
 		}
 		refused := 0
 		for _, sub := range open {
@@ -116,7 +118,7 @@ func (s *soak) everything(ctx context.Context) []string {
 		if err == nil && ctx.Err() == nil && len(open) > topicsOfOne && refused == 0 {
 			problems = append(problems, "a connection may have any number of topics")
 		}
-		other := c.Values(iot.DevicesTopic("globex")) //nolint:contextcheck // as above
+		other := c.Values(iot.DevicesTopic("globex"))
 		if err := other.Ready(ctx); ctx.Err() == nil && gatesock.CodeOf(err) != gatesock.CodePermissionDenied {
 			problems = append(problems, fmt.Sprintf("devices of another tenant: %v", err))
 		}
@@ -156,7 +158,7 @@ func (s *soak) replays(ctx context.Context) []string {
 	return []string{"no device has a reading"}
 }
 
-// garbage sends what is no report.
+// garbage sends what is not a report.
 func (s *soak) garbage(ctx context.Context) []string {
 	large := bytes.Repeat([]byte("x"), 200<<10)
 	var all sync.WaitGroup
@@ -177,7 +179,9 @@ func (s *soak) garbage(ctx context.Context) []string {
 }
 
 // flood posts a body as fast as four connections can, and checks each answer.
-func (s *soak) flood(ctx context.Context, name string, body []byte, good func(status int, out iot.Outcome) bool) []string {
+func (s *soak) flood(
+	ctx context.Context, name string, body []byte, good func(status int, out iot.Outcome) bool,
+) []string {
 	var sent, bad, failed atomic.Int64
 	var last atomic.Value
 	var all sync.WaitGroup

@@ -110,7 +110,7 @@ export class Detail {
     if (isEmpty && !parts.none.textContent) write(parts.none, "No reading in the history yet.");
     parts.none.hidden = !isEmpty;
     parts.more.hidden = isEmpty || !history.hasMore;
-    const since = isEmpty ? "none" : `${count(history.readings.length)} readings since ${moment(history.readings[0].at, now())}`;
+    const since = isEmpty ? "none" : `${count(history.readings.length)} reading${history.readings.length === 1 ? "" : "s"} since ${moment(history.readings[0].at, now())}`;
     write(facts.get("History"), since);
     commands.show(device);
   }

@@ -47,7 +47,8 @@ export class Devices {
     this.live(false);
   }
 
-  // Whether readings are counted: not those that were missed while there was no connection.
+  // Whether readings are counted: not those that were missed while there was no connection, and not if
+  // the server leaves most of them out.
   live(isLive) {
     this.#isLive = isLive;
     if (!isLive) this.#seconds = [];

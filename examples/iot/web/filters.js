@@ -1,6 +1,7 @@
-// The filter, which the server applies: the page gets only what matches.
+// The form of the filter.
 
 import { $, element } from "./dom.js";
+import { filterOf } from "./filter.js";
 import { compare } from "./format.js";
 import { tab } from "./storage.js";
 
@@ -12,26 +13,15 @@ const options = {
     all: [["", "Any status"], ["alarm,warning,silent", "Needs attention"], ["alarm", "Alarm"], ["warning", "Warning"], ["silent", "Silent"], ["new", "New"], ["ok", "OK"]],
   },
   online: { label: "Connection", all: [["", "Any connection"], ["true", "Online"], ["false", "Not online"]] },
+  changes: {
+    label: "Which updates",
+    all: [["", "Every reading"], ["value,status,online", "Changed values"], ["status,online", "Changed status"]],
+  },
   every: {
     label: "At most every",
-    all: [["", "Every update"], ["500", "Every 0.5 s"], ["1000", "Every second"], ["5000", "Every 5 s"], ["30000", "Every 30 s"]],
+    all: [["", "At once"], ["500", "Every 0.5 s"], ["1000", "Every second"], ["5000", "Every 5 s"], ["30000", "Every 30 s"]],
   },
 };
-
-// Returns the filter of a subscription, or undefined if everything matches.
-export function filterOf({ region, type, status, online, than, limit, every, changes }) {
-  const where = {};
-  if (region) where.region = region;
-  if (type) where.type = type;
-  if (status) where.status = status.includes(",") ? status.split(",") : status;
-  if (online) where.online = online === "true";
-  if (than && limit !== "" && Number.isFinite(Number(limit))) where.value = { [than]: Number(limit) };
-  const filter = {};
-  if (Object.keys(where).length) filter.where = where;
-  if (changes) filter.changes = true;
-  if (every) filter.everyMs = Number(every);
-  return Object.keys(filter).length ? filter : undefined;
-}
 
 export class Filters {
   #form = $("#filters");
@@ -44,8 +34,7 @@ export class Filters {
     this.#form.append(...Object.entries(options).slice(0, 4).map(([name, { label, all }]) => select(name, label, all)),
       element("span", { class: "pair" }, select("than", "Value", [["", "Any value"], ["above", "Value above"], ["below", "Value below"]]),
         element("input", { name: "limit", type: "number", step: "any", "aria-label": "Limit of the value", placeholder: "0" })),
-      select("every", options.every.label, options.every.all),
-      element("label", { class: "check" }, element("input", { name: "changes", type: "checkbox" }), "Only changes"),
+      ...Object.entries(options).slice(4).map(([name, { label, all }]) => select(name, label, all)),
       element("button", { type: "button", class: "quiet", id: "clear-filter", onclick: () => this.clear() }, "Clear filter"));
     this.#form.addEventListener("submit", (event) => event.preventDefault());
     this.#form.addEventListener("change", () => this.#apply());
@@ -76,14 +65,13 @@ export class Filters {
   }
 
   get #values() {
-    return { ...Object.fromEntries(new FormData(this.#form)), changes: this.#form.elements.changes.checked };
+    return Object.fromEntries(new FormData(this.#form));
   }
 
   set #values(values) {
     for (const [name, value] of Object.entries(values)) {
       const field = this.#form.elements[name];
-      if (field?.type === "checkbox") field.checked = value === true;
-      else if (field && typeof value === "string") field.value = value;
+      if (field && typeof value === "string") field.value = value;
     }
     for (const field of this.#form.elements) if (field.matches("select") && field.selectedIndex < 0) field.selectedIndex = 0;
   }

@@ -18,6 +18,7 @@ import { nextTheme } from "./theme.js";
 import { Tip } from "./tip.js";
 
 const DENIED = ["unauthenticated", "permission_denied"];
+const SILENT = 30_000; // ms of silence after which the connection may be dead, and the page not live
 const RETRY = 3_000; // ms until the page asks for its configuration again
 
 // What the parts of the page share.
@@ -89,6 +90,7 @@ async function enter(key) {
   }
   const client = connect({
     url,
+    keepAlive: SILENT,
     ticket: () => ticket(key).catch((error) => {
       if (error instanceof SignedOut && app.client === client) queueMicrotask(() => showDoor(error.message));
       throw error;
@@ -151,7 +153,7 @@ function watchDevices() {
   watched = subscription;
   subscription.on("ready", () => {
     app.devices.keepOnly((id) => subscription.get(id) !== undefined);
-    app.devices.live(true);
+    app.devices.live(filters.filter?.changes === undefined);
     isReady = true;
     if (!detail.id) choose(deviceInAddress(), { isQuiet: true });
     showRegions();

@@ -1,13 +1,13 @@
-// Command lambda is the app as a Lambda function: the routes and the authorizer of its WebSocket API,
-// its HTTP requests and its page at the function's URL, the rules of AWS IoT for MQTT devices, and the
-// schedules "watch" and "sweep". Its state is in a DynamoDB table.
+// Command lambda is the app as a Lambda function: the routes and the authorizer of its WebSocket
+// API, its HTTP requests and its page at the function's URL, the rules of AWS IoT for MQTT devices,
+// and the schedules "watch" and "sweep". Its state is in a DynamoDB table.
 //
 //	gatesock template ./iot/cmd/lambda > template.yaml
 //
-// writes a template with all that it needs: the API, the table, the rules, the rights of the function,
-// and its environment variables, which are GATEWAY_ENDPOINT, the URL for posts to clients, TABLE,
-// IOT_ENDPOINT, the URL of the account's AWS IoT, and GATESOCK_METRICS, the namespace of its metrics.
-// "gatesock keys create" makes the keys of people and devices.
+// writes a template with all that it needs: the API, the table, the rules, the rights of the
+// function, and its environment variables, which are GATEWAY_ENDPOINT, the URL for posts to
+// clients, TABLE, IOT_ENDPOINT, the URL of the account's AWS IoT, and GATESOCK_METRICS, the
+// namespace of its metrics. "gatesock keys create" makes the keys of people and devices.
 //
 //	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build -tags lambda.norpc -o bootstrap ./iot/cmd/lambda
 package main
@@ -65,8 +65,8 @@ func needDevices(variable string) gatesock.Need {
 	}
 }
 
-// downlink publishes orders by AWS IoT, at the URL of the account. A device that is not connected gets
-// an order when it is back, if it keeps its session and the order's time is not over.
+// downlink publishes orders by AWS IoT, at the URL of the account. A device that is not connected
+// gets an order when it is back, if it keeps its session and the order's time is not over.
 func downlink(cfg aws.Config, endpoint string) iot.Downlink {
 	client := iotdataplane.NewFromConfig(cfg, func(o *iotdataplane.Options) {
 		o.BaseEndpoint = &endpoint

@@ -82,7 +82,7 @@ func (s *server) announce(out io.Writer, k keys) error {
 	return err
 }
 
-// writeReady writes the file of -ready. Whoever waits for it does not see a part of it.
+// writeReady writes the file of -ready. Programs that wait for it do not see a part of it.
 func (s *server) writeReady(k keys) error {
 	data, err := json.Marshal(map[string]any{
 		"url": s.socketURL(), "http": s.httpURL(), "broker": s.brokerURL(),

@@ -1,7 +1,7 @@
 // Command local runs the dashboards of devices on this machine, with nothing else: the page, the
-// emulated gateway with the same handlers that run in Lambda, an MQTT broker in place of AWS IoT, and
-// devices that send readings. Its state is in memory, or in a DynamoDB table, which it creates if
-// necessary.
+// emulated gateway with the same handlers that run in Lambda, an MQTT broker in place of AWS IoT,
+// and devices that send readings. Its state is in memory, or in a DynamoDB table, which it creates
+// if necessary.
 //
 //	go run ./iot/cmd/local
 //	go run ./iot/cmd/local -devices 0                  # without devices of its own

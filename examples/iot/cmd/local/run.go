@@ -35,13 +35,14 @@ type server struct {
 	running sync.WaitGroup
 }
 
-// watchEvery is how often the schedule "watch" runs: more often than on AWS, where it is each minute.
+// watchEvery is how often the schedule "watch" runs: more often than on AWS, where it is each
+// minute.
 const watchEvery = 2 * time.Second
 
 // run serves until ctx ends, and reports to out where.
 func run(ctx context.Context, c settings, out io.Writer) (err error) {
 	if gatesock.InLambda() {
-		c.http, c.mqtt = "127.0.0.1:0", "127.0.0.1:0" // to describe the app, whoever has the addresses
+		c.http, c.mqtt = "127.0.0.1:0", "127.0.0.1:0" // to describe the app, also while another one runs
 	}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &server{settings: c}

@@ -68,11 +68,11 @@ func person(t *testing.T, at ready, tenant string) *client.Client {
 	return c
 }
 
-// TestDevicesOfAllThreeWays waits until devices of each way have sent a reading, and sends each an order.
+// TestDevicesOfAllThreeWays waits until devices of each way have sent a reading, and sends each an
+// order.
 func TestDevicesOfAllThreeWays(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
+	ctx := t.Context()
 	at := start(t, settings{devices: 15, retention: time.Hour})
 	c := person(t, at, "acme")
 	ways := map[string]iot.Device{}
@@ -89,7 +89,7 @@ func TestDevicesOfAllThreeWays(t *testing.T) {
 	}
 	waiting := map[string]string{}
 	for way, d := range ways {
-		in := iot.Instruction{Device: d.ID, Name: iot.Types()[d.Type].Commands[0], TimeoutMs: 60_000}
+		in := iot.Instruction{Device: d.ID, Name: iot.Types()[d.Type].Commands[0], TimeoutMs: 600_000}
 		sent, err := client.Call[iot.Command](ctx, c, "command", in)
 		require.NoError(t, err, way)
 		waiting[sent.ID] = way

@@ -175,8 +175,16 @@ func TestABufferIsBounded(t *testing.T) {
 		require.EqualValues(t, 120, f.Accepted+f.Forgotten)
 		require.Equal(t, f.Accepted, r.Accepted.Len())
 		require.True(t, r.Open.Has(1), "it was sent, and forgotten")
+		require.Len(t, r.Accepted, 1, "the oldest were forgotten")
+		require.EqualValues(t, 120, r.Accepted[0][1])
 		require.Zero(t, f.Waiting)
 	})
+}
+
+func TestWhatWasNeverSentIsNotOpen(t *testing.T) {
+	var d device
+	d.forget([]reading{{Reading: iot.Reading{Seq: 1}}, {Reading: iot.Reading{Seq: 2}, sent: true}})
+	require.Equal(t, Ranges{{2, 2}}, d.record.Open)
 }
 
 func TestWhatIsRefusedForNowIsSentAgain(t *testing.T) {

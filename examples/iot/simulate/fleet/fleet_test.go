@@ -154,6 +154,10 @@ func TestDevicesAreTheSameForASeed(t *testing.T) {
 func TestLatency(t *testing.T) {
 	var h histogram
 	require.Zero(t, h.quantile(0.5))
+	two := histogram{}
+	two.add(time.Millisecond)
+	two.add(time.Second)
+	require.InEpsilon(t, time.Millisecond, two.quantile(0.5), 0.06)
 	for i := range 1000 {
 		h.add(time.Duration(i+1) * time.Millisecond)
 	}

@@ -109,7 +109,7 @@ func TestAFleetReportsByAllWays(t *testing.T) {
 				require.True(t, history.Has(seq), "%s by %s: %d was taken", record.Device, record.Via, seq)
 			}
 		}
-		known := append(taken, record.Open...).Tidy() //nolint:gocritic // as above
+		known := append(taken, record.Open...).Tidy()
 		for _, part := range history.Tidy() {
 			for seq := part[0]; seq <= part[1]; seq++ {
 				require.True(t, known.Has(seq), "%s by %s: %d was not taken", record.Device, record.Via, seq)

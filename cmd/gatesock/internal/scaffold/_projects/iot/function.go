@@ -27,7 +27,10 @@ func newFunction() lambda.Handler {
 		log.Fatal(err)
 	}
 	db := dynamo.Open(dynamodb.NewFromConfig(cfg), table.Value())
-	s := &service{api: api, store: db.Connections(), buckets: db.Buckets(), keys: db.APIKeys()}
+	s := &service{
+		api: api, store: db.Connections(), log: db.Topics(), values: db.Topics(),
+		buckets: db.Buckets(), keys: db.APIKeys(),
+	}
 	r := s.router()
 	r.DeclareNeeds(endpoint, table, sweep.Need(table.Variable))
 

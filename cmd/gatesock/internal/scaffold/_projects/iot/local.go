@@ -11,6 +11,7 @@ import (
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/eventmux"
 	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/topic"
 )
 
 // newLocal returns the service for your machine, and prints a key for a device and for a dashboard.
@@ -29,6 +30,9 @@ func newLocal(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
 // newInMemory returns the service with its state in memory, and the keys that it accepts.
 func newInMemory(api gatesock.ConnectionsAPI) (lambda.Handler, *apikey.Manager) {
 	store := apikey.NewMemory()
-	s := &service{api: api, store: conn.NewMemory(), buckets: ratelimit.NewMemory(), keys: store}
+	topics := topic.NewMemory()
+	s := &service{
+		api: api, store: conn.NewMemory(), log: topics, values: topics, buckets: ratelimit.NewMemory(), keys: store,
+	}
 	return eventmux.New(eventmux.WebSocket(s.router()), eventmux.Authorizer(s.authorizer())), apikey.New(store)
 }

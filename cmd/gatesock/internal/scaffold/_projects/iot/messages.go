@@ -3,61 +3,85 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"time"
-	"unicode/utf8"
 )
 
-// These are the types of what clients send and receive. The jsonschema tags describe the fields in
-// documents and types that are made from the program; the Validate methods check them.
+// What clients send and receive. Tags describe the fields in documents, and Validate checks them.
 
-// Report is what devices send as "report".
-type Report struct {
-	Sensor string  `json:"sensor" jsonschema:"minLength=1,maxLength=64"`
-	Value  float64 `json:"value"`
-}
-
-// Validate checks the name of the sensor.
-func (r Report) Validate() error { return check("sensor", r.Sensor) }
-
-// Reading is what dashboards receive as the event "reading".
+// Reading is what devices send as "report", and an event of the device's history. Seq counts the
+// readings of a device, from 1: a device that got no answer sends a reading again with its number.
 type Reading struct {
-	Device string    `json:"device"`
-	Sensor string    `json:"sensor"`
-	Value  float64   `json:"value"`
-	At     time.Time `json:"at"`
+	Seq   int64     `json:"seq" jsonschema:"minimum=1"`
+	Value float64   `json:"value"`
+	At    time.Time `json:"at,omitzero"` // the time of the server if it is missing
 }
 
-// Watching is the reply to "watch", whose message has no members of its own.
-type Watching struct {
-	Site string `json:"site"`
+// Validate checks the number.
+func (r Reading) Validate() error {
+	if r.Seq < 1 {
+		return fmt.Errorf(`"seq" must be at least 1, it is %d`, r.Seq)
+	}
+	return nil
+}
+
+// Device is the last state of a device, a value of the topic of its site's devices.
+type Device struct {
+	Device string `json:"device"`
+	Status string `json:"status" jsonschema:"enum=ok,enum=high"`
+	Reading
+}
+
+// Order is what a device is told to do, an event of its inbox. The dashboard chooses its ID: what
+// it sends again with the same ID is the same order.
+type Order struct {
+	ID    string  `json:"order" jsonschema:"minLength=1,maxLength=40,pattern=^[a-z0-9-]+$"`
+	Name  string  `json:"name" jsonschema:"minLength=1,maxLength=40,pattern=^[a-z0-9-]+$"`
+	Value float64 `json:"value,omitempty"`
 }
 
 // SendCommand is what dashboards send as "command".
 type SendCommand struct {
-	Device  string  `json:"device" jsonschema:"minLength=1,maxLength=64"`
-	Command Command `json:"command"`
+	Device string `json:"device" jsonschema:"minLength=1,maxLength=40,pattern=^[a-z0-9-]+$"`
+	Order
 }
 
-// Validate checks the name of the device and of the command.
+// Validate checks the names.
 func (c SendCommand) Validate() error {
-	return cmp.Or(check("device", c.Device), check("command.name", c.Command.Name))
+	return cmp.Or(check("device", c.Device), check("order", c.ID), check("name", c.Name))
 }
 
-// Command is what a device receives as the event "command".
+// Command is the last order to a device, and what has become of it: a value of the topic of the
+// site's commands, and the reply to "command".
 type Command struct {
-	Name  string  `json:"name" jsonschema:"minLength=1,maxLength=64"`
-	Value float64 `json:"value,omitempty"`
+	Order
+	Device  string `json:"device"`
+	By      string `json:"by"`
+	State   string `json:"state" jsonschema:"enum=sent,enum=done,enum=failed"`
+	Message string `json:"message,omitempty"`
 }
 
-// Sent is the reply to "command": how many connections of the device have received it.
-type Sent struct {
-	Connections int `json:"connections"`
+// Result is what devices send as "result", when they have done what an order says, or have failed.
+type Result struct {
+	Order   string `json:"order"`
+	State   string `json:"state" jsonschema:"enum=done,enum=failed"`
+	Message string `json:"message,omitempty" jsonschema:"maxLength=200"`
 }
 
-// check returns an error that clients see unless a name is 1 to 64 characters long.
+// Validate checks the state and the message.
+func (r Result) Validate() error {
+	if r.State != done && r.State != failed || len(r.Message) > 200 {
+		return fmt.Errorf(`"state" must be %q or %q, and "message" have at most 200 bytes`, done, failed)
+	}
+	return nil
+}
+
+var validName = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
+
+// check returns an error that clients see unless a name can be a part of a topic's name.
 func check(field, name string) error {
-	if name == "" || utf8.RuneCountInString(name) > 64 {
-		return fmt.Errorf("%q must be 1 to 64 characters", field)
+	if !validName.MatchString(name) {
+		return fmt.Errorf(`%q must be 1 to 40 characters: a to z, 0 to 9 and "-"`, field)
 	}
 	return nil
 }

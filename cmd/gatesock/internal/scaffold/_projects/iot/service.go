@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/authz"
@@ -10,19 +10,20 @@ import (
 	"github.com/gatesock/gatesock/broadcast"
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/ratelimit"
+	"github.com/gatesock/gatesock/topic"
 )
 
-// service is the application. The first four fields are what it runs on: local.go and function.go
-// set them before they call router.
+// service is the application. The first fields are what it runs on: local.go and function.go set
+// them before they call router.
 type service struct {
 	api     gatesock.ConnectionsAPI // reaches the clients
-	store   conn.Store              // who is connected, and in which groups
+	store   conn.Store              // who is connected, and to which topics
+	log     topic.Log               // what has happened
+	values  topic.Values            // how it is now
 	buckets ratelimit.Store         // how much each client has sent lately
 	keys    apikey.Store            // who may connect
 
-	broadcaster *broadcast.Broadcaster
-	reading     gatesock.PushType[Reading]
-	command     gatesock.PushType[Command]
+	topics *topic.Topics
 }
 
 // router returns the routes, and the events that clients receive without a request.
@@ -34,39 +35,25 @@ func (s *service) router() *gatesock.Router {
 		gatesock.Recover(),
 		authz.NegotiateSubprotocol("iot.v1"),
 		limiter.Middleware(ratelimit.ByUser(), ratelimit.MiddlewareOptions{Router: r}),
-		conn.Track(s.store, conn.WithGroups(groupsOf)),
+		conn.Track(s.store),
 	)
-	s.broadcaster = broadcast.New(s.api, s.store)
-	s.reading = gatesock.DeclarePush[Reading](r, "reading")
-	s.command = gatesock.DeclarePush[Command](r, "command")
-
+	s.topics = topic.New(s.log, s.store, broadcast.New(s.api, s.store),
+		topic.WithState(s.values, stateOf), topic.WithRetention(retention))
+	s.topics.Register(r, mayRead, authz.RequirePrincipal())
+	gatesock.DeclarePush[Reading](r, "reading")
+	gatesock.DeclarePush[Order](r, "order")
 	// Every route needs a guard, because of DenyByDefault: here the role of the key.
-	r.OnConnect(requireSite)
-	gatesock.Handle(r, "report", s.report, authz.RequireRole(device), gatesock.OneWay())
-	gatesock.HandleReply(r, "watch", s.watch, authz.RequireRole(dashboard))
-	gatesock.HandleReply(r, "command", s.send, authz.RequireRole(dashboard))
+	r.OnConnect(requireNames)
+	gatesock.Handle(r, "report", s.report, authz.RequireRole(device))
+	gatesock.Handle(r, "result", s.result, authz.RequireRole(device))
+	gatesock.HandleReply(r, "command", s.command, authz.RequireRole(dashboard))
 	return r
 }
 
-// requireSite refuses a connection whose key has no site.
-func requireSite(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
-	if siteOf(req) == "" {
-		return nil, gatesock.Errorf(gatesock.CodePermissionDenied, "the key has no site")
+// requireNames refuses a key whose site or owner cannot be a part of a topic's name.
+func requireNames(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+	if err := cmp.Or(check("site", siteOf(req)), check("owner", req.PrincipalID())); err != nil {
+		return nil, gatesock.Errorf(gatesock.CodePermissionDenied, "the key is not valid here: %v", err)
 	}
 	return nil, nil
 }
-
-// groupsOf returns the groups that a connection is in from the start: a device is in its own, so
-// that commands reach it.
-func groupsOf(req *gatesock.Request) []string {
-	if p, _ := authz.PrincipalFrom(req); p.HasRole(device) {
-		return []string{deviceGroup(siteOf(req), p.ID)}
-	}
-	return nil
-}
-
-// siteGroup is the group of the dashboards that watch a site.
-func siteGroup(site string) string { return "site:" + site }
-
-// deviceGroup is the group of a device's connections.
-func deviceGroup(site, id string) string { return fmt.Sprintf("device:%q:%q", site, id) }
