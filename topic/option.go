@@ -131,10 +131,11 @@ func (t *Topics) UsesStream() bool { return t.stream }
 // UsesMarks reports whether t has [WithMark]. It is for handlers of streams.
 func (t *Topics) UsesMarks() bool { return t.mark }
 
-// WithLoggedPushErrors makes the errors of pushes be logged, with the logger of [WithLogger], and not
-// returned: those that match [ErrPush]. Then an error of [Topics.Publish], [Topics.Set] and their
-// kin, and of [UpdateAs], means that nothing is stored, or that this is not known. [Topics.Deliver]
-// and [Topics.DeliverValue], whose callers have nothing else to do, return them all the same.
+// WithLoggedPushErrors makes the errors of pushes be logged, with the logger of [WithLogger], and
+// not returned: those that match [ErrPush]. Then an error of [Topics.Publish], [Topics.Set] and
+// their kin, and of [UpdateAs], means that nothing is stored, or that this is not known.
+// [Topics.Deliver] and [Topics.DeliverValue], whose callers have nothing else to do, return them all
+// the same.
 func WithLoggedPushErrors() Option { return option(func(s *settings) { s.logPushes = true }) }
 
 // WithClock sets the clock by which the time until a subscription expires is computed; the default

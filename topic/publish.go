@@ -57,8 +57,8 @@ func WithLog(l Log) PublishOption {
 //
 // It returns a position if and only if the event is durable, which the zero Position is not. Then
 // every subscriber gets it, even if there is an error beside the position, an [ErrPush], which is
-// about the pushes: do not publish again. The [broadcast.Report] counts the pushes. An error without a
-// position is one of these:
+// about the pushes: do not publish again. The [broadcast.Report] counts the pushes. An error
+// without a position is one of these:
 //
 //   - [ErrInvalid]: the topic, the event or the key is not valid.
 //   - [gatesock.ErrTooLarge]: the event does not fit into a frame. Nothing was stored.

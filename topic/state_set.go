@@ -20,8 +20,8 @@ import (
 //
 // It returns a version if and only if the value is stored. Then clients converge to it or to a
 // later one: an error beside the version, an [ErrPush], is about the pushes, and what they have
-// missed clients notice at their next sync. If the error is about the counter, they do not; then set the value
-// again. An error without a version is one of these:
+// missed clients notice at their next sync. If the error is about the counter, they do not; then
+// set the value again. An error without a version is one of these:
 //
 //   - [ErrInvalid]: the topic is not a state topic, or the topic or the key is not valid.
 //   - [gatesock.ErrTooLarge]: the value does not fit into a frame. Nothing was stored.
