@@ -134,8 +134,8 @@ func (t *Topics) UsesMarks() bool { return t.mark }
 // WithLoggedPushErrors makes the errors of pushes be logged, with the logger of [WithLogger], and
 // not returned: those that match [ErrPush]. Then an error of [Topics.Publish], [Topics.Set] and
 // their kin, and of [UpdateAs], means that nothing is stored, or that this is not known.
-// [Topics.Deliver] and [Topics.DeliverValue], whose callers have nothing else to do, return them all
-// the same.
+// [Topics.Deliver] and [Topics.DeliverValue], whose callers have nothing else to do, return them
+// all the same.
 func WithLoggedPushErrors() Option { return option(func(s *settings) { s.logPushes = true }) }
 
 // WithClock sets the clock by which the time until a subscription expires is computed; the default

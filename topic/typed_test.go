@@ -118,7 +118,8 @@ func TestTypedErrors(t *testing.T) {
 			seen = append(seen, fmt.Sprint(v.N, err != nil))
 		}
 		require.Equal(t, []string{"1 false", "0 true", "3 false"}, seen)
-		for v := range topic.LastAs[tally](t.Context(), w.topics, "s:1") {
+		for v, err := range topic.LastAs[tally](t.Context(), w.topics, "s:1") {
+			require.NoError(t, err)
 			require.Equal(t, 1, v.N)
 			break
 		}

@@ -18,7 +18,9 @@ import (
 
 // replacers returns the attributes with the nonces of the calls of ReplaceValue that have stored
 // the value, and those before it; the last one first. StoreValue leaves them alone.
-func replacers() [4]string { return [...]string{attrNonce, "o1", "o2", "o3"} }
+func replacers() [places]string { return [...]string{attrNonce, "o1", "o2", "o3"} }
+
+const places = 4 // for nonces
 
 // nobody is in place of a nonce where there is none.
 const nobody = "-"
@@ -144,7 +146,7 @@ func (r *replacing) meet(there table.Item) (mine, final bool, err error) {
 	}
 	// Each value that is stored has a higher version. So if a nonce has left the item, as many
 	// versions were stored since as it has places.
-	room := oldest == "" || oldest == nobody || version-r.next < int64(len(replacers()))
+	room := oldest == "" || oldest == nobody || version-r.next < places
 	return false, true, r.changed(room)
 }
 
