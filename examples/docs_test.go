@@ -33,8 +33,8 @@ func TestCodeInDocsIsTested(t *testing.T) {
 	}
 }
 
-// TestTheTutorialShowsItsSteps requires that the code in each section of the tutorial is in the folder
-// of that step.
+// TestTheTutorialShowsItsSteps requires that the code in each section of the tutorial is in the
+// folder of that step.
 func TestTheTutorialShowsItsSteps(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("iot/README.md")

@@ -62,9 +62,8 @@
 //
 // [WithState] makes a topic a state topic: it has no events but values by key, such as prices or
 // the positions of vehicles. [Topics.Set] replaces a value, and [UpdateAs] or [Topics.Update]
-// changes a part of one. Clients get all last values when they subscribe and then the changes;
-// they may skip values, and never end with an old one. Subscriptions may have filters, see
-// [State].
+// changes a part of one. Clients get all last values when they subscribe and then the changes; they
+// may skip values, and never end with an old one. Subscriptions may have filters, see [State].
 //
 // # Presence
 //

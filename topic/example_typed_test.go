@@ -15,7 +15,7 @@ func ExampleUpdateAs() {
 	store, memory := conn.NewMemory(), topic.NewMemory()
 	topics := topic.New(memory, store, broadcast.New(wstest.NewRecorder(), store),
 		topic.WithState(memory, func(string) (topic.State, bool) { return topic.State{}, true }),
-		topic.WithLoggedPushErrors())
+		topic.WithLoggedPushErrors()) // what is stored makes no error
 	ctx := context.Background()
 
 	type best struct{ Points int }

@@ -39,12 +39,12 @@ const (
 // modify what it gets. Of values that are changed by Update alone, no change is lost and none is
 // made twice. [Topics.Set] and [Topics.Delete] replace whatever is there.
 //
-// If change returns [ErrKeep], nothing is stored, and Update returns the version of the last
-// value, 0 if there is none, and no error. If change returns another error, Update returns it,
-// wrapped, and nothing is stored. If others are faster a hundred times, with short waits in
-// between, or until ctx ends, the error is an [ErrChanged], also beside the cause of ctx, and
-// nothing is stored. If the answer of the store is lost, Update finds out whether the value was
-// stored. Where it cannot, the error says so, and is not an ErrChanged.
+// If change returns [ErrKeep], nothing is stored, and Update returns the version of the last value,
+// 0 if there is none, and no error. If change returns another error, Update returns it, wrapped,
+// and nothing is stored. If others are faster a hundred times, with short waits in between, or
+// until ctx ends, the error is an [ErrChanged], also beside the cause of ctx, and nothing is
+// stored. If the answer of the store is lost, Update finds out whether the value was stored. Where
+// it cannot, the error says so, and is not an ErrChanged.
 //
 // In all other respects it is like Set: it returns a version if and only if the value is stored,
 // and pushes it. On DynamoDB it takes what Set takes, and 1 read unit for each 4 KB of the last

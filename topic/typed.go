@@ -13,8 +13,8 @@ var ErrKeep = errors.New("topic: the value stays as it is")
 
 // UpdateAs is [Topics.Update] for values of a type of yours:
 //
-//	d, err := topic.UpdateAs(ctx, topics, "devices", id, func(d Device, ok bool) (Device, error) {
-//		if !ok || d.Battery == m.Battery {
+//	d, err := topic.UpdateAs(ctx, topics, "all", id, func(d Device, exists bool) (Device, error) {
+//		if !exists || d.Battery == m.Battery {
 //			return d, topic.ErrKeep
 //		}
 //		d.Battery = m.Battery

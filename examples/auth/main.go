@@ -20,39 +20,35 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/authz/jwtauth"
 	"github.com/gatesock/gatesock/client"
-	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/examples/internal/demo"
 )
 
 func main() {
 	slog.SetLogLoggerLevel(slog.LevelWarn) // the authorizer logs why it refuses, at level INFO
 	ctx := context.Background()
-	p := newProvider(ctx)
-	tokens, err := jwtauth.New(jwtauth.Config{Issuer: p.issuer, Audience: []string{"chat-api"}, JWKS: p.issuer + "/jwks.json"})
-	check(err)
-	gateway, err := emulator.New(newApp(tokens), emulator.Config{})
-	check(err)
-	server, err := emulator.Serve(ctx, gateway, "127.0.0.1:0")
-	check(err)
-	defer server.Close(ctx)
+	p, forger := newProvider(), newProvider()
+	defer p.Close()
+	defer forger.Close()
+	tokens := demo.Must(jwtauth.New(jwtauth.Config{Issuer: p.URL, Audience: []string{"chat-api"}, JWKS: p.URL + "/jwks.json"}))
+	url, stop := demo.Serve(ctx, func(gatesock.ConnectionsAPI) (lambda.Handler, error) { return newApp(tokens), nil })
+	defer stop()
 
-	_, forger, err := ed25519.GenerateKey(nil)
-	check(err)
-	try(ctx, server.URL, "no token", "")
-	try(ctx, server.URL, "a forged token", provider{p.issuer, forger}.sign("sam", "chat staff", time.Hour))
-	try(ctx, server.URL, "an expired one", p.sign("ann", "chat", -time.Hour))
-	try(ctx, server.URL, "that of ann", p.sign("ann", "chat", time.Hour))
-	try(ctx, server.URL, "that of sam", p.sign("sam", "chat staff", time.Hour))
+	try(ctx, url, "no token", "")
+	try(ctx, url, "a forged token", forger.sign(p.URL, "sam", "chat staff", time.Hour))
+	try(ctx, url, "an expired one", p.sign(p.URL, "ann", "chat", -time.Hour))
+	try(ctx, url, "that of ann", p.sign(p.URL, "ann", "chat", time.Hour))
+	try(ctx, url, "that of sam", p.sign(p.URL, "sam", "chat staff", time.Hour))
 }
 
 // try connects with a token, as new WebSocket(url, ["app.v1", "bearer." + token]) does in a page.
@@ -68,10 +64,8 @@ func try(ctx context.Context, address, what, token string) {
 		fmt.Println("refused with", refused.StatusCode)
 		return
 	}
-	check(err)
-	defer c.Close()
-	who, err := client.Call[Identity](ctx, c, "whoami", nil)
-	check(err)
+	defer demo.Must(c, err).Close()
+	who := demo.Must(client.Call[Identity](ctx, c, "whoami", nil))
 	if err := c.Call(ctx, "close-room", nil, nil); err != nil {
 		fmt.Printf("%s %s, may not close the room (%s)\n", who.Name, who.Scopes, gatesock.CodeOf(err))
 		return
@@ -79,34 +73,23 @@ func try(ctx context.Context, address, what, token string) {
 	fmt.Printf("%s %s, has closed the room\n", who.Name, who.Scopes)
 }
 
-// provider is an identity provider, whose key is at its issuer.
+// provider is an identity provider, which serves its key.
 type provider struct {
-	issuer string
-	key    ed25519.PrivateKey
+	*httptest.Server
+	key ed25519.PrivateKey
 }
 
-func newProvider(ctx context.Context) provider {
+func newProvider() provider {
 	public, private, err := ed25519.GenerateKey(nil)
-	check(err)
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	check(err)
+	demo.Check(err)
 	jwks := `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"` + base64.RawURLEncoding.EncodeToString(public) + `"}]}`
-	server := http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(
-		func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(jwks)) })}
-	go func() { _ = server.Serve(listener) }() // ends with the program
-	return provider{"http://" + listener.Addr().String(), private}
+	return provider{httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(jwks))
+	})), private}
 }
 
-func (p provider) sign(user, scope string, valid time.Duration) (token string) {
-	token, err := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{
-		"iss": p.issuer, "aud": "chat-api", "sub": user, "scope": scope, "exp": time.Now().Add(valid).Unix(),
-	}).SignedString(p.key)
-	check(err)
-	return token
-}
-
-func check(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
+func (p provider) sign(issuer, user, scope string, valid time.Duration) (token string) {
+	return demo.Must(jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{
+		"iss": issuer, "aud": "chat-api", "sub": user, "scope": scope, "exp": time.Now().Add(valid).Unix(),
+	}).SignedString(p.key))
 }

@@ -4,59 +4,109 @@
 //	$ go run ./cursor
 //	ann's mouse has moved 90 times, and bob has seen it move 10 times
 //	bob sees ann at 89, 178
-//	cara comes later, and sees ann at 89, 178
-//	ann has gone: bob sees nobody
 //
-// The numbers of the first line vary. cursor.go has the application. A board is a state topic: it
-// has the last position of each cursor, also for those that come later. A watcher that has lost a
-// push, or got it late, still ends with the right one. Watchers ask for ten positions a second, and
-// a sender has one call under way at a time, so that positions cannot overtake each other.
+// The numbers of the first line vary. The board is a state topic: it has the last position of each
+// cursor, also for those that come later. A watcher that has lost a push, or got it late, still
+// ends with the right one. Watchers ask for ten positions a second, and a sender has one call under
+// way at a time, so that positions cannot overtake each other.
 //
-// A broadcast without a state, like "typing" in examples/chat, has no writes: that saves about $2
-// for a million moves, beside the $1 that API Gateway takes for a million pushes to each watcher.
-// But then the last position may be lost with its push, and one that is late replaces a newer one,
-// unless the application repeats and numbers them.
+// A broadcast without a state, like "typing" in examples/chat, has no writes: about $2 less for a
+// million moves. But its last position may be lost, and a late one replaces a newer one.
 package main
 
 import (
 	"context"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"os"
-	"sync"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/broadcast"
 	"github.com/gatesock/gatesock/client"
-	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/examples/internal/demo"
+	"github.com/gatesock/gatesock/topic"
 )
+
+const board = "board:1" // in an application with several, part of the request
+
+// Cursor is a request, and the value of a connection in the topic of the board.
+type Cursor struct {
+	User string `json:"user"`
+	X    int    `json:"x"`
+	Y    int    `json:"y"`
+}
+
+// often is the filter of those that watch: the latest position of each cursor, ten times a second.
+func often() any { return map[string]int{"everyMs": 100} }
+
+// newApp returns an application in which clients see each other's cursors.
+func newApp(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
+	var topics *topic.Topics
+	store := conn.NewMemory(conn.WithEnded(func(ctx context.Context, c conn.Conn, _ conn.EndCause) {
+		if _, _, err := topics.Delete(ctx, board, c.ID); err != nil {
+			slog.ErrorContext(ctx, "removing a cursor", "error", err)
+		}
+	}))
+	memory := topic.NewMemory() // in Lambda: the Topics of a dynamo.DB
+	topics = topic.New(memory, store, broadcast.New(api, store),
+		topic.WithState(memory, func(string) (topic.State, bool) { return topic.State{Sampled: true}, true }))
+
+	r := gatesock.New()
+	r.Use(gatesock.Recover(), gatesock.Timeout(25*time.Second), conn.Track(store))
+	topics.Register(r, topic.AllowAnyone)
+	gatesock.Handle(r, "move", func(ctx context.Context, req *gatesock.Request, in Cursor) error {
+		version, _, err := topics.Set(ctx, board, req.ConnectionID, in)
+		if version != 0 {
+			return nil // it is stored: an error is about pushes, and clients make up for those
+		}
+		return err
+	})
+	return r, nil
+}
+
+// Pointer has the last position of a mouse, which may move more often than it can be sent. Make it
+// with make(Pointer, 1).
+type Pointer chan Cursor
+
+// Move replaces the position. One goroutine at a time may call it.
+func (p Pointer) Move(to Cursor) {
+	select {
+	case <-p: // nobody has sent it yet, and now nobody needs to
+	default:
+	}
+	p <- to
+}
+
+// Send sends the positions until the Pointer is closed, one call after the other. The call is
+// answered when the watchers have been told, at most ten times a second, and what the mouse does
+// meanwhile is one move.
+func (p Pointer) Send(ctx context.Context, c *client.Client) error {
+	for at := range p {
+		if err := c.Call(ctx, "move", at, nil, client.Idempotent()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func main() {
 	ctx := context.Background()
-	gateway, err := emulator.NewFunc(newApp, emulator.Config{})
-	check(err)
-	server, err := emulator.Serve(ctx, gateway, "127.0.0.1:0")
-	check(err)
-	defer server.Close(ctx)
-	demo(ctx, os.Stdout, func() *client.Client {
-		c, err := client.Connect(ctx, server.URL+"?board=1")
-		check(err)
-		return c
-	})
+	url, stop := demo.Serve(ctx, newApp)
+	defer stop()
+	play(ctx, os.Stdout, demo.Connect(ctx, url), demo.Connect(ctx, url))
 }
 
-// demo has three users, who connect with connect.
-func demo(ctx context.Context, out io.Writer, connect func() *client.Client) {
-	ann, bob, cara := connect(), connect(), connect()
-	defer bob.Close()
-	defer cara.Close()
-	seen := bob.Values("board:1", client.WithFilter(often()))
-	check(seen.Ready(ctx))
-
+// play lets ann move her mouse, while bob watches.
+func play(ctx context.Context, out io.Writer, ann, bob *client.Client) {
+	seen := bob.Values(board, client.WithFilter(often()))
+	demo.Check(seen.Ready(ctx))
 	const moves = 90
 	pointer := make(Pointer, 1)
-	var sending sync.WaitGroup
-	sending.Go(func() { check(pointer.Send(ctx, ann, "1")) })
 	go func() {
 		for i := range moves {
 			<-time.After(11 * time.Millisecond)
@@ -64,36 +114,17 @@ func demo(ctx context.Context, out io.Writer, connect func() *client.Client) {
 		}
 		close(pointer)
 	}()
+	sent := make(chan error, 1)
+	go func() { sent <- pointer.Send(ctx, ann) }()
 	times, last := 0, Cursor{}
 	for v, err := range seen.Changes(ctx) {
-		check(err)
-		check(v.Decode(&last))
+		demo.Check(err)
+		demo.Check(v.Decode(&last))
 		if times++; last.X == moves-1 {
 			break
 		}
 	}
-	sending.Wait()
+	demo.Check(<-sent)
 	fmt.Fprintf(out, "ann's mouse has moved %d times, and bob has seen it move %d times\n", moves, times)
 	fmt.Fprintf(out, "bob sees %s at %d, %d\n", last.User, last.X, last.Y)
-
-	late := cara.Values("board:1")
-	for v, err := range late.Changes(ctx) {
-		check(err)
-		check(v.Decode(&last))
-		fmt.Fprintf(out, "cara comes later, and sees %s at %d, %d\n", last.User, last.X, last.Y)
-		break
-	}
-	ann.Close()
-	for v, err := range seen.Changes(ctx) {
-		if check(err); v.Gone {
-			break
-		}
-	}
-	fmt.Fprintln(out, "ann has gone: bob sees nobody")
-}
-
-func check(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
 }

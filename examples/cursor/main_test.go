@@ -31,7 +31,8 @@ func TestDemo(t *testing.T) {
 		var out bytes.Buffer
 		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
 		defer stop()
-		demo(ctx, &out, func() *client.Client { return net.Connect("?board=1") })
+		ann, bob := net.Connect(""), net.Connect("")
+		play(ctx, &out, ann, bob)
 		first, rest, _ := strings.Cut(out.String(), "\n")
 		var moves, times int
 		_, err := fmt.Sscanf(first, "ann's mouse has moved %d times, and bob has seen it move %d times", &moves, &times)
@@ -39,8 +40,23 @@ func TestDemo(t *testing.T) {
 		require.Equal(t, 90, moves)
 		require.LessOrEqual(t, times, 12) // in about a second
 		require.GreaterOrEqual(t, times, 8)
-		require.Equal(t, "bob sees ann at 89, 178\n"+
-			"cara comes later, and sees ann at 89, 178\nann has gone: bob sees nobody\n", rest)
+		require.Equal(t, "bob sees ann at 89, 178\n", rest)
+
+		// One that comes later sees where ann is, and that she has gone.
+		seen := net.Connect("").Values(board)
+		require.NoError(t, seen.Ready(ctx))
+		require.Len(t, seen.All(), 1)
+		require.NoError(t, ann.Close())
+		for v, err := range seen.Changes(ctx) {
+			require.NoError(t, err)
+			var at Cursor
+			if v.Gone {
+				break
+			}
+			require.NoError(t, v.Decode(&at))
+			require.Equal(t, Cursor{"ann", 89, 178}, at)
+		}
+		require.Empty(t, seen.All())
 	})
 }
 
@@ -55,15 +71,15 @@ func TestTheLatestWins(t *testing.T) {
 				emulator.Fail(lost).Chance(0.3), emulator.FailDelivered(lost).Chance(0.2),
 				emulator.Restart(3*time.Second).Spread().Chance(0.3),
 			)}, newApp)
-			ann, bob := net.Connect("?board=1"), net.Connect("?board=1")
-			seen := bob.Values("board:1", client.WithFilter(often()))
+			ann, bob := net.Connect(""), net.Connect("")
+			seen := bob.Values(board, client.WithFilter(often()))
 			require.NoError(t, seen.Ready(t.Context()))
 
 			const moves = 400
 			pointer := make(Pointer, 1)
 			var sending sync.WaitGroup
 			sending.Go(func() {
-				if err := pointer.Send(t.Context(), ann, "1"); err != nil {
+				if err := pointer.Send(t.Context(), ann); err != nil {
 					t.Error(err)
 				}
 			})

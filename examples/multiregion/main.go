@@ -29,7 +29,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log"
 	"log/slog"
 	"strings"
 )
@@ -38,7 +37,7 @@ func main() {
 	slog.SetLogLoggerLevel(slog.LevelError)
 	ctx := context.Background()
 	w := start(ctx)
-	defer w.stop(ctx)
+	defer w.stop()
 	ann, bob := w.ireland.join(ctx), w.oregon.join(ctx)
 	read := func(n int) {
 		fmt.Println("ann in Ireland reads:", strings.Join(ann.read(ctx, n), ", "))
@@ -59,10 +58,4 @@ func main() {
 	w.down.Store(false)
 	w.deliver(ctx)
 	read(1)
-}
-
-func check(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
 }

@@ -37,7 +37,7 @@ func Example() {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := start(t.Context())
-	t.Cleanup(func() { w.stop(context.Background()) })
+	t.Cleanup(w.stop)
 	return w
 }
 
@@ -128,7 +128,7 @@ func TestTheOwnTableFails(t *testing.T) {
 	w.ireland.Log = table
 	w.ireland.open(t.Context(), w.linked(w.oregon))
 	w.oregon.open(t.Context(), w.linked(w.ireland))
-	t.Cleanup(func() { w.stop(context.Background()) })
+	t.Cleanup(w.stop)
 	ann, bob := w.ireland.enter(t), w.oregon.enter(t)
 	ann.say(t.Context(), "ann", "hello")
 	w.deliver(t.Context())

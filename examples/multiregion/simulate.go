@@ -14,7 +14,7 @@ import (
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/client"
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/examples/internal/demo"
 	"github.com/gatesock/gatesock/topic"
 )
 
@@ -31,8 +31,9 @@ func start(ctx context.Context) *world {
 	return w
 }
 
-func (w *world) stop(ctx context.Context) {
-	_, _ = w.ireland.server.Close(ctx), w.oregon.server.Close(ctx)
+func (w *world) stop() {
+	w.ireland.stop()
+	w.oregon.stop()
 }
 
 // deliver does what Lambda does by itself: it invokes the functions with what is in their queues.
@@ -59,9 +60,10 @@ func (l link) Append(ctx context.Context, name string, e topic.Entry) (topic.App
 // site is a region that runs.
 type site struct {
 	Region
-	api    *api
-	app    lambda.Handler
-	server *emulator.Server
+	api  *api
+	app  lambda.Handler
+	url  string
+	stop func()
 
 	mu    sync.Mutex
 	queue []string
@@ -76,14 +78,11 @@ func newSite() *site {
 }
 
 func (s *site) open(ctx context.Context, other Region) {
-	gateway, err := emulator.NewFunc(func(a gatesock.ConnectionsAPI) (lambda.Handler, error) {
+	s.url, s.stop = demo.Serve(ctx, func(a gatesock.ConnectionsAPI) (lambda.Handler, error) {
 		s.api.ConnectionsAPI = a
 		s.app = newApp(s.Region, other, s.send)
 		return s.app, nil
-	}, emulator.Config{})
-	check(err)
-	s.server, err = emulator.Serve(ctx, gateway, "127.0.0.1:0")
-	check(err)
+	})
 }
 
 // send stands for the SendMessage of Amazon SQS.
@@ -110,16 +109,11 @@ func (s *site) deliver(ctx context.Context) {
 	if len(messages) == 0 {
 		return
 	}
-	payload, err := json.Marshal(event)
-	check(err)
-	answer, err := s.app.Invoke(ctx, payload)
-	check(err)
+	answer := demo.Must(s.app.Invoke(ctx, demo.Must(json.Marshal(event))))
 	var failed events.SQSEventResponse
-	check(json.Unmarshal(answer, &failed))
+	demo.Check(json.Unmarshal(answer, &failed))
 	for _, f := range failed.BatchItemFailures {
-		i, err := strconv.Atoi(f.ItemIdentifier)
-		check(err)
-		check(s.send(ctx, []byte(messages[i])))
+		demo.Check(s.send(ctx, []byte(messages[demo.Must(strconv.Atoi(f.ItemIdentifier))])))
 	}
 }
 
@@ -130,24 +124,22 @@ type person struct {
 }
 
 func (s *site) join(ctx context.Context) person {
-	c, err := client.Connect(ctx, s.server.URL)
-	check(err)
+	c := demo.Connect(ctx, s.url)
 	lobby := c.Subscribe("room:lobby") //nolint:contextcheck // it ends with Close
-	_, err = lobby.Established(ctx)
-	check(err)
+	demo.Must(lobby.Established(ctx))
 	return person{c, lobby}
 }
 
 func (p person) say(ctx context.Context, user, text string) {
-	check(p.client.Call(ctx, "say", Said{Room: "lobby", User: user, Text: text}, nil, client.WithRandomKey()))
+	demo.Check(p.client.Call(ctx, "say", Said{Room: "lobby", User: user, Text: text}, nil, client.WithRandomKey()))
 }
 
 // read returns the next n things that were said.
 func (p person) read(ctx context.Context, n int) (said []string) {
 	for e, err := range p.lobby.Events(ctx) {
-		check(err)
+		demo.Check(err)
 		var s Said
-		check(e.Decode(&s))
+		demo.Check(e.Decode(&s))
 		if said = append(said, s.User+": "+s.Text); len(said) == n {
 			break
 		}

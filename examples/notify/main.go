@@ -3,105 +3,128 @@
 // everything that can read the table of connections and call @connections can send.
 //
 //	$ go run ./notify
-//	from an HTTP request: {"statusCode":204,"body":"","isBase64Encoded":false}
-//	ann receives "your parcel is here"
-//	from a queue: {"batchItemFailures":null}
-//	ann receives "your invoice is ready"
-//	from a command: delivered to 1
-//	ann receives "hello from the shell"
+//	connect: npx wscat@6.1.0 -c 'ws://localhost:3001/local?user=ann'
+//	notify:  curl -i localhost:3001/notices -d '{"user":"ann","text":"your parcel is here"}'
 //
-// With a deployed API, the last one is
+// With a deployed API, a command needs two variables:
 //
 //	$ export GATEWAY_ENDPOINT=https://abc123.execute-api.eu-west-1.amazonaws.com/prod TABLE=chat
 //	$ go run ./notify ann "hello from the shell"
 //
-// notify.go has the function, command.go what a program outside Lambda needs. A user that is not
-// connected misses the notice; if that must not be, publish it in a topic of the user.
+// A user that is not connected misses it: if that must not be, publish it in a topic of the user.
 package main
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log"
+	"net/http"
 	"os"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/apigw"
 	"github.com/gatesock/gatesock/broadcast"
-	"github.com/gatesock/gatesock/client"
 	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/eventmux"
+	"github.com/gatesock/gatesock/examples/internal/demo"
 )
+
+// Notice is what a user is to know.
+type Notice struct {
+	User string `json:"user"`
+	Text string `json:"text"`
+}
+
+// notify sends a notice to all connections of its user, and returns how many received it.
+func notify(ctx context.Context, b *broadcast.Broadcaster, n Notice) (int, error) {
+	report, err := b.Send(ctx, broadcast.ToUser(n.User), gatesock.Push{Event: "notice", Data: n.Text})
+	if err == nil {
+		err = report.Err()
+	}
+	return report.Delivered, err
+}
+
+// newApp returns a function with a WebSocket API, an HTTP endpoint and a queue.
+func newApp(store conn.Store, b *broadcast.Broadcaster) lambda.Handler {
+	r := gatesock.New()
+	r.Use(gatesock.Recover(), conn.Track(store, conn.WithUser(func(req *gatesock.Request) string {
+		return req.Query.Get("user") // stands for a sign-in: without this option it is the principal
+	})))
+	queue := lambda.NewHandler(fromQueue(b))
+	return eventmux.New(eventmux.WebSocket(r), eventmux.HTTP(newEndpoint(b)), eventmux.SQS("notices", queue))
+}
+
+// newEndpoint returns an HTTP API. Authenticate its callers, as for any HTTP service.
+func newEndpoint(b *broadcast.Broadcaster) http.Handler {
+	endpoint := http.NewServeMux()
+	endpoint.HandleFunc("POST /notices", func(w http.ResponseWriter, req *http.Request) {
+		var n Notice
+		if err := json.NewDecoder(req.Body).Decode(&n); err != nil {
+			http.Error(w, "malformed notice", http.StatusBadRequest)
+			return
+		}
+		switch delivered, err := notify(req.Context(), b, n); {
+		case err != nil:
+			http.Error(w, "not sent to all connections", http.StatusBadGateway)
+		case delivered == 0:
+			http.Error(w, "the user is not connected", http.StatusNotFound)
+		}
+	})
+	return endpoint
+}
+
+// fromQueue returns the handler of a queue, which delivers again only the messages that failed.
+func fromQueue(b *broadcast.Broadcaster) func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
+	return func(ctx context.Context, e events.SQSEvent) (failed events.SQSEventResponse, _ error) {
+		for _, m := range e.Records {
+			var n Notice
+			err := json.Unmarshal([]byte(m.Body), &n)
+			if err == nil {
+				_, err = notify(ctx, b, n)
+			}
+			if err != nil {
+				item := events.SQSBatchItemFailure{ItemIdentifier: m.MessageId}
+				failed.BatchItemFailures = append(failed.BatchItemFailures, item)
+			}
+		}
+		return failed, nil
+	}
+}
+
+// newSender returns a Broadcaster for a program that gets no events of the WebSocket API.
+func newSender(ctx context.Context) (*broadcast.Broadcaster, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	client, err := apigw.New(cfg.Credentials, os.Getenv("GATEWAY_ENDPOINT"), apigw.WithRegion(cfg.Region))
+	if err != nil {
+		return nil, err
+	}
+	db := dynamo.Open(dynamodb.NewFromConfig(cfg), os.Getenv("TABLE"))
+	return broadcast.New(client, db.Connections()), nil
+}
 
 func main() {
 	ctx := context.Background()
-	if len(os.Args) != 3 {
-		demo(ctx)
+	if len(os.Args) == 3 {
+		fmt.Println("delivered to", demo.Must(notify(ctx, demo.Must(newSender(ctx)), Notice{os.Args[1], os.Args[2]})))
 		return
 	}
-	b, err := newSender(ctx)
-	check(err)
-	check(command(ctx, b, os.Args[1], os.Args[2]))
-}
-
-// demo plays the phone of a user, and what calls the function.
-func demo(ctx context.Context) {
-	var app lambda.Handler
-	var b *broadcast.Broadcaster
-	gateway, err := emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
+	pages := http.NewServeMux()
+	fmt.Println("connect: npx wscat@6.1.0 -c 'ws://localhost:3001/local?user=ann'")
+	fmt.Println(`notify:  curl -i localhost:3001/notices -d '{"user":"ann","text":"your parcel is here"}'`)
+	demo.Check(emulator.ListenAndServeFunc(ctx, "localhost:3001", func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
 		store := conn.NewMemory()
-		b = broadcast.New(api, store)
-		app = newApp(store, b)
-		return app, nil
-	}, emulator.Config{})
-	check(err)
-	server, err := emulator.Serve(ctx, gateway, "127.0.0.1:0")
-	check(err)
-	defer server.Close(ctx)
-	phone, err := client.Connect(ctx, server.URL+"?user=ann")
-	check(err)
-	defer phone.Close()
-	notices := phone.Listen("notice")
-
-	request := events.APIGatewayV2HTTPRequest{
-		Version: "2.0", RawPath: "/notices", Body: `{"user":"ann","text":"your parcel is here"}`,
-	}
-	request.RequestContext.HTTP.Method = "POST"
-	fmt.Printf("from an HTTP request: %s\n", invoke(ctx, app, request))
-	show(ctx, notices)
-	fmt.Printf("from a queue: %s\n", invoke(ctx, app, events.SQSEvent{Records: []events.SQSMessage{{
-		MessageId: "1", Body: `{"user":"ann","text":"your invoice is ready"}`,
-		EventSource: "aws:sqs", EventSourceARN: "arn:aws:sqs:eu-west-1:123456789012:notices",
-	}}}))
-	show(ctx, notices)
-	fmt.Print("from a command: ")
-	check(command(ctx, b, "ann", "hello from the shell"))
-	show(ctx, notices)
-}
-
-// invoke calls the function with an event, as Lambda does.
-func invoke(ctx context.Context, app lambda.Handler, event any) []byte {
-	payload, err := json.Marshal(event)
-	check(err)
-	answer, err := app.Invoke(ctx, payload)
-	check(err)
-	return answer
-}
-
-// show prints the next notice.
-func show(ctx context.Context, notices *client.Listener) {
-	for push, err := range notices.Pushes(ctx) {
-		check(err)
-		fmt.Printf("ann receives %s\n", push.Data)
-		return
-	}
-}
-
-func check(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
+		b := broadcast.New(api, store)
+		pages.Handle("/", newEndpoint(b))
+		return newApp(store, b), nil
+	}, emulator.Config{Pages: pages}))
 }

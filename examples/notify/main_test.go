@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"testing"
@@ -15,20 +14,10 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-func Example() {
-	demo(context.Background())
-	// Output:
-	// from an HTTP request: {"statusCode":204,"body":"","isBase64Encoded":false}
-	// ann receives "your parcel is here"
-	// from a queue: {"batchItemFailures":null}
-	// ann receives "your invoice is ready"
-	// from a command: delivered to 1
-	// ann receives "hello from the shell"
-}
-
 // world is the function, with the sender that it uses.
 type world struct {
 	*wstest.Harness
+	t   *testing.T
 	app lambda.Handler
 	b   *broadcast.Broadcaster
 }
@@ -38,7 +27,17 @@ func newWorld(t *testing.T) world {
 	store, recorder := conn.NewMemory(), wstest.NewRecorder()
 	b := broadcast.New(recorder, store)
 	app := newApp(store, b)
-	return world{wstest.New(t, app, wstest.WithPoster(recorder)), app, b}
+	return world{wstest.New(t, app, wstest.WithPoster(recorder)), t, app, b}
+}
+
+// invoke calls the function with an event, as Lambda does.
+func (w world) invoke(event any) []byte {
+	w.t.Helper()
+	payload, err := json.Marshal(event)
+	require.NoError(w.t, err)
+	answer, err := w.app.Invoke(w.t.Context(), payload)
+	require.NoError(w.t, err)
+	return answer
 }
 
 func TestAllDevicesOfTheUser(t *testing.T) {
@@ -68,10 +67,10 @@ func TestHTTP(t *testing.T) {
 		request := events.APIGatewayV2HTTPRequest{Version: "2.0", RawPath: "/notices", Body: body}
 		request.RequestContext.HTTP.Method = http.MethodPost
 		var response events.APIGatewayV2HTTPResponse
-		require.NoError(t, json.Unmarshal(invoke(t.Context(), w.app, request), &response))
+		require.NoError(t, json.Unmarshal(w.invoke(request), &response))
 		return response.StatusCode
 	}
-	require.Equal(t, http.StatusNoContent, post(`{"user":"ann","text":"hello"}`))
+	require.Equal(t, http.StatusOK, post(`{"user":"ann","text":"hello"}`))
 	ann.ExpectPush("notice", nil)
 	require.Equal(t, http.StatusNotFound, post(`{"user":"bob","text":"hello"}`))
 	require.Equal(t, http.StatusBadRequest, post(`hello`))
@@ -92,7 +91,7 @@ func TestQueue(t *testing.T) {
 	}
 	deliver := func(messages ...events.SQSMessage) (failed []string) {
 		var answer events.SQSEventResponse
-		require.NoError(t, json.Unmarshal(invoke(t.Context(), w.app, events.SQSEvent{Records: messages}), &answer))
+		require.NoError(t, json.Unmarshal(w.invoke(events.SQSEvent{Records: messages}), &answer))
 		for _, f := range answer.BatchItemFailures {
 			failed = append(failed, f.ItemIdentifier)
 		}

@@ -18,9 +18,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -30,39 +28,31 @@ import (
 	"github.com/gatesock/gatesock/broadcast"
 	"github.com/gatesock/gatesock/client"
 	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/examples/internal/demo"
 )
 
 func main() {
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	defer running.Wait()
-	defer stop()
-	gateway, err := emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
+	ctx, end := context.WithCancel(context.Background())
+	defer end()
+	url, stop := demo.Serve(ctx, func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
 		queue := async.NewMemoryQueue()
 		jobs := async.New(queue, api, async.NewMemoryOutcomes())
-		running.Go(func() { queue.Run(ctx, jobs) })
+		go queue.Run(ctx, jobs)
 		return newApp(jobs, broadcast.New(api, conn.NewMemory()), load), nil
-	}, emulator.Config{})
-	check(err)
-	server, err := emulator.Serve(ctx, gateway, "127.0.0.1:0")
-	check(err)
-	defer server.Close(ctx)
+	})
+	defer stop()
 
-	c, err := client.Connect(ctx, server.URL)
-	check(err)
+	c := demo.Connect(ctx, url)
 	defer c.Close()
 	watch := c.Listen("progress")
 	result := make(chan Imported, 1)
 	go func() {
 		files := []string{"a.csv", "bb.csv", "ccc.csv", "dddd.csv"}
-		out, err := client.Call[Imported](ctx, c, "import", Import{files}, client.AwaitResult())
-		check(err)
-		result <- out
+		result <- demo.Must(client.Call[Imported](ctx, c, "import", Import{files}, client.AwaitResult()))
 	}()
 	for push, err := range watch.Pushes(ctx) {
 		var p Progress
-		check(errors.Join(err, push.Decode(&p)))
+		demo.Check(errors.Join(err, push.Decode(&p)))
 		fmt.Printf("%s%s %d of %d\n", strings.Repeat("■", p.Done), strings.Repeat("□", p.Of-p.Done), p.Done, p.Of)
 		if p.Done == p.Of {
 			break
@@ -71,18 +61,8 @@ func main() {
 	fmt.Println((<-result).Rows, "rows imported")
 }
 
-// load stands for the work. It ends early if the invocation does.
-func load(ctx context.Context, file string) (rows int, err error) {
-	select {
-	case <-time.After(200 * time.Millisecond):
-		return len(file) - len(".csv"), nil
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-}
-
-func check(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
+// load stands for the work.
+func load(_ context.Context, file string) (rows int, err error) {
+	<-time.After(200 * time.Millisecond)
+	return len(file) - len(".csv"), nil
 }

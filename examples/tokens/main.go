@@ -19,90 +19,66 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/async"
-	"github.com/gatesock/gatesock/client"
-	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/examples/internal/demo"
 	"github.com/gatesock/gatesock/topic"
 )
 
 func main() {
 	slog.SetLogLoggerLevel(slog.LevelError)
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	defer running.Wait()
-	defer stop()
-	gateway, err := emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
+	ctx, end := context.WithCancel(context.Background())
+	defer end()
+	url, stop := demo.Serve(ctx, func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
 		queue := async.NewMemoryQueue()
 		app, jobs := newApp(api, topic.NewMemory(), queue, script)
-		running.Go(func() { queue.Run(ctx, jobs) })
+		go queue.Run(ctx, jobs)
 		return app, nil
-	}, emulator.Config{})
-	check(err)
-	server, err := emulator.Serve(ctx, gateway, "127.0.0.1:0")
-	check(err)
-	defer server.Close(ctx)
+	})
+	defer stop()
 
-	ann, id := connect(ctx, server.URL), rand.Text()
-	check(ann.Call(ctx, "ask", Ask{id, "How often are tokens sent?"}, nil))
+	ann, id := demo.Connect(ctx, url), rand.Text()
+	demo.Check(ann.Call(ctx, "ask", Ask{id, "How often are tokens sent?"}, nil))
 	var kept Answer
 	fmt.Print("ann reads: ")
 	page, reload := context.WithCancel(ctx)
-	err = follow(page, ann, id, &kept, func(c Chunk) {
+	err := follow(page, ann, id, &kept, func(c Chunk) {
 		fmt.Print(c.Text)
 		if c.N == 1 {
 			reload()
 		}
 	})
 	if !errors.Is(err, context.Canceled) {
-		check(err)
+		demo.Check(err)
 	}
 	ann.Close()
-	ann = connect(ctx, server.URL)
-	check(follow(ctx, ann, id, &kept, func(c Chunk) { fmt.Print(c.Text) }))
+	ann = demo.Connect(ctx, url)
+	demo.Check(follow(ctx, ann, id, &kept, func(c Chunk) { fmt.Print(c.Text) }))
 	ann.Close()
 	fmt.Println("\nann's page was loaded again after 2 chunks")
 
-	bob, late := connect(ctx, server.URL), Answer{}
-	check(follow(ctx, bob, id, &late, func(Chunk) {}))
+	bob, late := demo.Connect(ctx, url), Answer{}
+	demo.Check(follow(ctx, bob, id, &late, func(Chunk) {}))
 	bob.Close()
 	fmt.Println("bob came after the end, and reads the same:", late.Text == kept.Text)
-}
-
-func connect(ctx context.Context, address string) *client.Client {
-	c, err := client.Connect(ctx, address)
-	check(err)
-	return c
 }
 
 // script stands for a model.
 func script(ctx context.Context, _ string, tokens chan<- string) error {
 	const text = "It depends. Tokens are sent ten times a second, however fast they come."
 	for token := range strings.SplitAfterSeq(text, " ") {
+		<-time.After(30 * time.Millisecond)
 		select {
 		case tokens <- token:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		select {
-		case <-time.After(30 * time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
 	}
 	return nil
-}
-
-func check(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
 }

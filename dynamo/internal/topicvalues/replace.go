@@ -16,9 +16,11 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-// replacers are the attributes with the nonces of the calls of ReplaceValue that have stored the
-// value, and those before it; the last one first. StoreValue leaves them alone.
-var replacers = [...]string{attrNonce, "o1", "o2", "o3"}
+// replacers returns the attributes with the nonces of the calls of ReplaceValue that have stored
+// the value, and those before it; the last one first. StoreValue leaves them alone.
+func replacers() [places]string { return [...]string{attrNonce, "o1", "o2", "o3"} }
+
+const places = 4 // for nonces
 
 // nobody is in place of a nonce where there is none.
 const nobody = "-"
@@ -97,9 +99,10 @@ func (r *replacing) update() *dynamodb.UpdateItemInput {
 		values[":version"] = table.Number(r.version)
 	}
 	var set strings.Builder
-	set.WriteString("SET v = :next, t = :time, " + replacers[0] + " = :nonce")
-	for i, name := range replacers[1:] {
-		set.WriteString(", " + name + " = if_not_exists(" + replacers[i] + ", :nobody)")
+	nonces := replacers()
+	set.WriteString("SET v = :next, t = :time, " + nonces[0] + " = :nonce")
+	for i, name := range nonces[1:] {
+		set.WriteString(", " + name + " = if_not_exists(" + nonces[i] + ", :nobody)")
 	}
 	if r.data == nil {
 		set.WriteString(", " + table.Expiry + " = :exp REMOVE d")
@@ -124,7 +127,7 @@ func (r *replacing) meet(there table.Item) (mine, final bool, err error) {
 		return false, true, r.changed(false)
 	}
 	oldest := ""
-	for _, name := range replacers {
+	for _, name := range replacers() {
 		if oldest, err = table.GetText(there, name); err != nil {
 			return false, true, itemError(there, err)
 		}
@@ -143,7 +146,7 @@ func (r *replacing) meet(there table.Item) (mine, final bool, err error) {
 	}
 	// Each value that is stored has a higher version. So if a nonce has left the item, as many
 	// versions were stored since as it has places.
-	room := oldest == "" || oldest == nobody || version-r.next < int64(len(replacers))
+	room := oldest == "" || oldest == nobody || version-r.next < places
 	return false, true, r.changed(room)
 }
 
