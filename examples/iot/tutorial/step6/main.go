@@ -1,5 +1,5 @@
-// Command step6 is the last step of the tutorial: readings come by WebSocket, HTTP and MQTT, and one
-// function takes them all.
+// Command step6 is the last step of the tutorial: readings come by WebSocket, HTTP and MQTT, and
+// one function takes them all.
 //
 //	$ go run ./iot/tutorial/step6
 //	by WebSocket: 20.5

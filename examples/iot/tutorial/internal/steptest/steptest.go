@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Output returns what a step prints, as the comment at the beginning of its main.go says. The README
-// of the example must say the same. It is for tests in the folder of the step.
+// Output returns what a step prints, as the comment at the beginning of its main.go says. The
+// README of the example must say the same. It is for tests in the folder of the step.
 func Output(t *testing.T, step string) string {
 	t.Helper()
 	program, err := os.ReadFile("main.go")
