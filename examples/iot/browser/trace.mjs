@@ -1,5 +1,6 @@
 // How smooth the page is: a trace of Chromium while 1,000 devices send a reading a second, and how
-// much memory the page has. It is not a test: what it prints depends on the machine, and on what else runs.
+// much memory the page has. What it prints depends on the machine and on what else runs, so it is
+// for people and not for CI.
 //
 //   node examples/iot/browser/trace.mjs                 # a minute
 //   SECONDS=600 node examples/iot/browser/trace.mjs     # also the memory over that time

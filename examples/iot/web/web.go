@@ -1,7 +1,6 @@
 // Package web is the dashboard: plain HTML, CSS and JavaScript, without a build step. Any web
-// server can serve it beside GET /config and POST /tickets of the app. Two of its files are
-// copies: gatesock.js is the npm package gatesock, and uplot.js, with uplot.css, the package
-// uPlot.
+// server can serve it beside GET /config and POST /tickets of the app. Two of its files are copies:
+// gatesock.js is the npm package gatesock, and uplot.js, with uplot.css, the package uPlot.
 package web
 
 import (
