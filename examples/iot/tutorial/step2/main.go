@@ -50,6 +50,7 @@ func demo(ctx context.Context, out io.Writer, connect func() *client.Client) {
 	report(Reading{2, 21})
 	report(Reading{1, 20.5}) // the device does not know that the first one has arrived
 
+	//nolint:contextcheck // it lasts as long as the client
 	history := dashboard.Subscribe("history:acme/pump-1", client.WithLast(100))
 	_, err := history.Established(ctx)
 	check(err)

@@ -41,15 +41,14 @@ func main() {
 	})
 }
 
-// Filters.
-var (
-	above30 = map[string]any{"where": map[string]any{"value": map[string]any{"above": 30}}}
-	changes = map[string]any{"changes": []string{"status"}}
-	seldom  = map[string]any{"everyMs": 1000}
-)
-
 // demo has a device and somebody with three dashboards, who connect with keys.
 func demo(ctx context.Context, out io.Writer, a *app, connect func(key string) *client.Client) {
+	// Filters.
+	var (
+		above30 = map[string]any{"where": map[string]any{"value": map[string]any{"above": 30}}}
+		changes = map[string]any{"changes": []string{"status"}}
+		seldom  = map[string]any{"everyMs": 1000}
+	)
 	deviceKey, err := a.newKey(ctx, "acme", "pump-1", "acme/pump-1", "device")
 	check(err)
 	annsKey, err := a.newKey(ctx, "acme", "", "ann", "view")

@@ -50,7 +50,8 @@ func demo(ctx context.Context, out io.Writer, a *app, connect func(key string) *
 	pump, ann := connect(deviceKey), connect(annsKey)
 	defer ann.Close()
 
-	inbox := pump.Subscribe("inbox:acme/pump-1", client.WithLast(10)) // also what was sent meanwhile
+	// Also what was sent meanwhile.
+	inbox := pump.Subscribe("inbox:acme/pump-1", client.WithLast(10)) //nolint:contextcheck // it lasts as long as the client
 	_, err = inbox.Established(ctx)
 	check(err)
 	devices, commands := ann.Values("devices:acme"), ann.Values("commands:acme")
