@@ -41,4 +41,4 @@ func awaitEnd(pid int) {
 
 func stopped(state string) bool { return state == "T" }
 
-func goesOn(state string) bool { return state == "S" || state == "R" }
+func goesOn(state string) bool { return state == "S" || state == "R" || state == "D" }

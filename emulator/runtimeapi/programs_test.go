@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/stretchr/testify/require"
 
+	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/emulator/runtimeapi"
 )
@@ -47,6 +48,14 @@ var programs = map[string]func(){
 			}
 			return "did " + what, nil
 		})
+	},
+	// The program of the example.
+	"adder": func() {
+		r := gatesock.New()
+		gatesock.HandleReply(r, "add", func(_ context.Context, _ *gatesock.Request, in struct{ A, B int }) (int, error) {
+			return in.A + in.B, nil
+		})
+		gatesock.Start(r)
 	},
 	"exit at once": func() {
 		fmt.Fprintln(os.Stderr, "no configuration")
@@ -93,6 +102,7 @@ type theatre struct {
 	lines   chan runtimeapi.Line
 	reports chan runtimeapi.Report
 	puppets chan *puppet
+	known   []*puppet // that the test has taken
 	cfg     runtimeapi.Config
 }
 
@@ -130,7 +140,6 @@ func newTheatre(tb testing.TB, change func(*runtimeapi.Config)) *theatre {
 	if change != nil {
 		change(&x.cfg)
 	}
-	var all []*puppet
 	x.Function, err = runtimeapi.New(x.cfg)
 	require.NoError(tb, err)
 	tb.Cleanup(func() {
@@ -139,9 +148,9 @@ func newTheatre(tb testing.TB, change func(*runtimeapi.Config)) *theatre {
 		<-accepting
 		close(x.puppets)
 		for p := range x.puppets {
-			all = append(all, p)
+			x.known = append(x.known, p)
 		}
-		for _, p := range all {
+		for _, p := range x.known {
 			p.leave()
 		}
 	})
@@ -179,7 +188,7 @@ func (x *theatre) warm(tb testing.TB) (*puppet, <-chan *response) {
 func (x *theatre) puppet(tb testing.TB) *puppet {
 	tb.Helper()
 	p := <-x.puppets
-	tb.Cleanup(p.leave)
+	x.known = append(x.known, p)
 	return p
 }
 

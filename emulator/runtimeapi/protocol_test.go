@@ -26,7 +26,7 @@ func TestHeadersOfAnInvocation(t *testing.T) {
 	p, next := x.warm(t)
 	const id, trace = "01234567-89ab-cdef-0123-456789abcdef", "Root=1-2-3;Sampled=1"
 	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{
-		AwsRequestID: id,
+		AwsRequestID:  id,
 		ClientContext: lambdacontext.ClientContext{Custom: map[string]string{"a": "b\nc"}},
 		Identity:      lambdacontext.CognitoIdentity{CognitoIdentityID: "me", CognitoIdentityPoolID: "pool"},
 	})
