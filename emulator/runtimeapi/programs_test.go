@@ -43,6 +43,8 @@ var programs = map[string]func(){
 				os.Exit(0)
 			case "large":
 				return strings.Repeat("x", 6<<20+100), nil // and two quotes
+			case "hang":
+				select {}
 			case "pid":
 				return fmt.Sprint(os.Getpid()), nil
 			}
@@ -70,6 +72,11 @@ var programs = map[string]func(){
 		}
 		_ = r.Body.Close()
 		os.Exit(1)
+	},
+	// Takes longer to start than its timeout is.
+	"slow start": func() {
+		<-time.After(3100 * time.Millisecond)
+		lambda.Start(func(_ context.Context, in json.RawMessage) (json.RawMessage, error) { return in, nil })
 	},
 	"puppet": dance,
 	"sleep":  func() { select {} },
