@@ -229,8 +229,47 @@ func shorten(text string) string {
 			text = string(again)
 		}
 	}
-	if len(text) > 300 {
+	if len(text) > 5000 {
 		text = fmt.Sprintf("%s… (%d bytes)", text[:60], len(text))
 	}
 	return strings.TrimSpace(text)
+}
+
+// probeDifferences are the answers of our Runtime API that differ from those of AWS's emulator, without
+// the body that says why a request is refused: theirs, and the reason.
+var probeDifferences = map[string]struct{ theirs, reason string }{
+	"header Lambda-Runtime-Trace-Id":            {"", "Lambda sends a trace id always, theirs only if the caller did"},
+	"GET /2018-06-01/runtime/restore/next: 501": {"404", "there is no SnapStart, and ours says so"},
+	"POST /2020-01-01/extension/register: 501":  {"403", "there are no extensions here; theirs misses a header"},
+	"GET /2020-01-01/extension/event/next: 501": {"403", "as above"},
+}
+
+// TestProtocolBesideTheRuntimeInterfaceEmulator compares the answers to requests of many kinds.
+func TestProtocolBesideTheRuntimeInterfaceEmulator(t *testing.T) {
+	t.Parallel()
+	events := []string{`1`, `2`}
+	ours, theirs := invokeOurs(t, "probe", events), invokeRIE(t, rieBinary(t), "probe", events)
+	for n := range events {
+		var a, b, want []string
+		require.NoError(t, json.Unmarshal([]byte(ours[n]), &a), ours[n])
+		require.NoError(t, json.Unmarshal([]byte(theirs[n]), &b), theirs[n])
+		for _, line := range a {
+			line = strings.TrimSuffix(line, " InvalidRequest") // theirs has no body there
+			where, status, _ := strings.Cut(line, ": ")
+			status, _, _ = strings.Cut(status, " ")
+			d, differs := probeDifferences[strings.TrimSuffix(where+": "+status, ": ")]
+			switch {
+			case !differs:
+				want = append(want, line)
+			case d.theirs != "":
+				want = append(want, where+": "+d.theirs)
+			}
+		}
+		for k, line := range b {
+			if strings.Contains(line, ": 403 Extension.") {
+				b[k], _, _ = strings.Cut(line, " Extension.")
+			}
+		}
+		require.Equal(t, want, b)
+	}
 }
