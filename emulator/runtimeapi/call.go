@@ -32,7 +32,8 @@ type call struct {
 
 	settled  bool      // done has the result
 	replied  bool      // by the program
-	err      *Error    // why the invocation failed
+	failed   *Error    // what it replied, if that is an error
+	err      *Error    // why the invocation failed, or what happened to the instance after the reply
 	started  time.Time // when an instance got it
 	running  Activity  // of the instance, during the invocation
 	over     Activity  // and after it
@@ -83,7 +84,7 @@ func clientContext(c *lambdacontext.ClientContext) string {
 // head returns the head of the HTTP response that hands the invocation to a program, with the
 // headers of the Lambda Developer Guide, "Using the Lambda runtime API".
 func (c *call) head(arn string) []byte {
-	b := make([]byte, 0, 512)
+	b := make([]byte, 0, 512+min(len(c.payload), smallPayload)) // with room for the payload
 	b = append(b, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: "...)
 	b = append(b, c.id...)
 	b = append(b, "\r\nLambda-Runtime-Deadline-Ms: "...)

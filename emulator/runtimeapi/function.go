@@ -438,7 +438,7 @@ func (f *Function) ended(i *instance, how string, startError error) {
 		} else if i.reason != nil {
 			lines = append(lines, i.reason.Message)
 		}
-		c.settle(result{err: c.err})
+		c.settle(result{err: c.err}) // unless it has replied
 		reports = append(reports, i.report(c, i.cfg.Clock.Now()))
 		i.call = nil
 	case killed:

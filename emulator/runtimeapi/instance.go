@@ -289,7 +289,11 @@ func (i *instance) timeout(c *call) {
 		return
 	}
 	err := timeoutError(c.id, i.cfg.Timeout)
-	c.fail(err)
+	if c.replied {
+		c.err = err
+	} else {
+		c.fail(err)
+	}
 	i.kill(err)
 	i.f.scale()
 	i.f.mu.Unlock()
