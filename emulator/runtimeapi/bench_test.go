@@ -16,8 +16,8 @@ import (
 	"github.com/gatesock/gatesock/emulator/runtimeapi"
 )
 
-// BenchmarkInvoke measures invocations of a Go program that returns the event, of 600 bytes as one of
-// the gateway has, and the CPU time that they cost here and in the instances.
+// BenchmarkInvoke measures invocations of a Go program that returns the event, of 600 bytes as one
+// of the gateway has, and the CPU time that they cost here and in the instances.
 func BenchmarkInvoke(b *testing.B) {
 	event := fmt.Appendf(nil, "%q", bytes.Repeat([]byte("x"), 598))
 	for _, c := range []struct {

@@ -106,7 +106,7 @@ func (c *call) head(arn string) []byte {
 	return append(b, "\r\n\r\n"...)
 }
 
-// settle gives the caller the result, once. Function.mu must be held.
+// settle hands the result to the caller, once. Function.mu must be held.
 func (c *call) settle(r result) {
 	if !c.settled {
 		c.settled = true
@@ -114,7 +114,7 @@ func (c *call) settle(r result) {
 	}
 }
 
-// fail records why the invocation failed, and gives it to the caller. Function.mu must be held.
+// fail records why the invocation failed, and hands that to the caller. Function.mu must be held.
 func (c *call) fail(err *Error) {
 	c.err = err
 	c.settle(result{err: err})

@@ -92,8 +92,8 @@ func (i *instance) live() (how string, err error) {
 	return how, nil
 }
 
-// settle returns when all connections that the process has made are accepted: the last one may have a
-// reply. It makes one more and waits for its answer, since they are accepted in order.
+// settle returns when all connections that the process has made are accepted: the last one may have
+// a reply. It makes one more and waits for its answer, since they are accepted in order.
 func (i *instance) settle() {
 	var dial net.Dialer
 	c, err := dial.DialContext(i.f.lifetime, "tcp", i.address)
@@ -141,7 +141,7 @@ func (i *instance) start() (ended []chan struct{}, err error) {
 			return nil, i.closeOutputs(err)
 		}
 		written = append(written, w)
-		o, err := newOutput(r, stream, i.print)
+		o, err := newOutput(r, stream, i.line)
 		i.outputs = append(i.outputs, o)
 		if err != nil {
 			return nil, i.closeOutputs(err)
@@ -223,8 +223,8 @@ func (i *instance) kill(reason *Error) {
 	}
 }
 
-// print hands on a line of output.
-func (i *instance) print(stream Stream, text string) {
+// line hands on a line of output.
+func (i *instance) line(stream Stream, text string) {
 	if i.cfg.Log == nil {
 		return
 	}
@@ -254,7 +254,7 @@ type hand struct {
 	frozen bool
 }
 
-// take gives the instance, which must wait for one, an invocation. Function.mu must be held.
+// take lets the instance, which must wait for one, have an invocation. Function.mu must be held.
 // The caller must call hand.over without the lock.
 func (i *instance) take(c *call) hand {
 	h := hand{i, i.next, c, i.used, i.frozen}

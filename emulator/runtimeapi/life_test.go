@@ -125,8 +125,8 @@ func kill(tb testing.TB, pid int) {
 	require.NoError(tb, process.Kill())
 }
 
-// TestStartTimeout starts a program that does not ask for an invocation, twice. The second start and
-// the invocation share the function's timeout.
+// TestStartTimeout starts a program that does not ask for an invocation, twice. The second start
+// and the invocation share the function's timeout.
 func TestStartTimeout(t *testing.T) {
 	t.Parallel()
 	x := newTheatre(t, nil)
@@ -268,7 +268,6 @@ func TestBusyIsNotFrozen(t *testing.T) {
 func TestLate(t *testing.T) {
 	t.Parallel()
 	x := newTheatre(t, nil)
-	next := make(<-chan *response)
 	warm := make(chan error, 1)
 	go func() { warm <- x.Warm(context.Background()) }()
 	p := x.puppet(t)
@@ -276,7 +275,7 @@ func TestLate(t *testing.T) {
 	activity, ok := x.Activity("function.1")
 	require.True(t, ok)
 	require.Zero(t, activity)
-	next = p.next()
+	next := p.next()
 	require.NoError(t, <-warm)
 	require.Equal(t, "starting", (<-x.lines).Text)
 	p.do("out started")
@@ -317,8 +316,8 @@ func TestLate(t *testing.T) {
 	require.False(t, ok)
 }
 
-// TestLinesBeforeTheyAreRead checks that lines belong to the invocation that has written them, however
-// late they are read: the test lets the reader wait.
+// TestLinesBeforeTheyAreRead checks that lines belong to the invocation that has written them,
+// however late they are read: the test lets the reader wait.
 func TestLinesBeforeTheyAreRead(t *testing.T) {
 	t.Parallel()
 	var x *theatre
@@ -482,8 +481,8 @@ func TestEventThatIsTooLarge(t *testing.T) {
 	requireError(t, err, runtimeapi.TypeEventTooLarge, "6291557 byte payload")
 }
 
-// TestClose closes a function with a running, a frozen and a starting instance and an invocation that
-// waits.
+// TestClose closes a function with a running, a frozen and a starting instance and an invocation
+// that waits.
 func TestClose(t *testing.T) {
 	t.Parallel()
 	x := newTheatre(t, func(cfg *runtimeapi.Config) { cfg.Concurrency = 3 })

@@ -23,20 +23,20 @@ const (
 	pathTelemetry  = "/2022-07-01/telemetry"
 )
 
-// maxHead is how many bytes the head of a request has at most. A program may send the cause of an error
-// in a header, with up to 1 MiB.
+// maxHead is how many bytes the head of a request has at most. A program may send the cause of an
+// error in a header, with up to 1 MiB.
 const maxHead = 2 << 20
 
-// readBuffer is the size of a connection's buffer, which holds the trailers of a response: the error
-// that a program meets in the middle of it.
+// readBuffer is the size of a connection's buffer, which holds the trailers of a response: the
+// error that a program meets in the middle of it.
 const readBuffer = 64 << 10
 
 // smallPayload is how many bytes are copied, so that they are written together with their head.
 const smallPayload = 64 << 10
 
 // conn is a connection of a program to its Runtime API. It is read by one goroutine, and written by
-// that, or while the program waits for an invocation, by whoever has one. net/http's server would need
-// more of them and cost twice as much as the whole of an invocation does here.
+// that, or while the program waits for an invocation, by the goroutine that has one. net/http's
+// server would need more of them and cost twice as much as the whole of an invocation does here.
 type conn struct {
 	i    *instance
 	net  net.Conn
@@ -102,7 +102,8 @@ func (c *conn) serve() {
 	}
 }
 
-// linger reads what is left, since an answer is lost when its connection is closed with more to read.
+// linger reads what is left, since an answer is lost when its connection is closed with more to
+// read.
 func (c *conn) linger() {
 	if tcp, ok := c.net.(*net.TCPConn); ok {
 		_ = tcp.CloseWrite()
@@ -184,8 +185,8 @@ func (c *conn) handle(r *http.Request) bool {
 	return c.refuse(http.StatusNotFound, "InvalidRequest", "the Runtime API has no "+r.Method+" "+strconv.QuoteToASCII(path))
 }
 
-// own reports whether a request comes from the process, and not from a web page whose browser reaches
-// this port.
+// own reports whether a request comes from the process, and not from a web page whose browser
+// reaches this port.
 func (c *conn) own(r *http.Request) bool {
 	if r.Header["Origin"] != nil || r.Header["Sec-Fetch-Site"] != nil {
 		return false
@@ -197,8 +198,8 @@ func (c *conn) own(r *http.Request) bool {
 	return r.Host == "localhost:"+port
 }
 
-// refuses answers a request with another method than the one that its path has, and reports whether it
-// did.
+// refuses answers a request with another method than the one that its path has, and reports whether
+// it did.
 func (c *conn) refuses(r *http.Request, method string) bool {
 	if r.Method == method {
 		return false
@@ -210,7 +211,7 @@ func (c *conn) refuses(r *http.Request, method string) bool {
 // refuse answers a request for what is not there, and says so in the log.
 func (c *conn) refuse(status int, kind, message string) bool {
 	c.answer(status, answerBody{message, kind})
-	c.i.print(Platform, kind+": "+message)
+	c.i.line(Platform, kind+": "+message)
 	return true
 }
 
@@ -341,8 +342,8 @@ func (i *instance) replyRefusal(id string) *refusal {
 	return nil
 }
 
-// replies records a reply, and returns the invocation, or why the reply does not count. The caller must
-// call settle.
+// replies records a reply, and returns the invocation, or why the reply does not count. The caller
+// must call settle.
 func (i *instance) replies(id string, failed *Error) (*call, *refusal) {
 	i.f.mu.Lock()
 	defer i.f.mu.Unlock()
@@ -353,7 +354,7 @@ func (i *instance) replies(id string, failed *Error) (*call, *refusal) {
 	return i.call, nil
 }
 
-// settle gives the caller of an invocation the program's reply.
+// settle hands the caller of an invocation the program's reply.
 func (f *Function) settle(c *call, body []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -364,8 +365,8 @@ func (f *Function) settle(c *call, body []byte) {
 	c.settle(result{payload: body})
 }
 
-// breaksOff records that the connection ended in the middle of a reply. The program may reply again. If
-// it asks for the next invocation instead, this one has failed; mostly it has ended.
+// breaksOff records that the connection ended in the middle of a reply. The program may reply
+// again. If it asks for the next invocation instead, this one has failed; mostly it has ended.
 func (i *instance) breaksOff(id string) {
 	i.f.mu.Lock()
 	defer i.f.mu.Unlock()
