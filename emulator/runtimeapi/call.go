@@ -25,11 +25,11 @@ type call struct {
 	id       string
 	payload  []byte
 	trace    string
-	client   string // the client context in JSON, or empty
-	identity string // the Cognito identity in JSON, or empty
-	queued   time.Time
+	client   string      // the client context in JSON, or empty
+	identity string      // the Cognito identity in JSON, or empty
 	done     chan result // has room for the one result
 
+	queued   time.Time
 	settled  bool      // done has the result
 	replied  bool      // by the program
 	failed   *Error    // what it replied, if that is an error
@@ -42,8 +42,8 @@ type call struct {
 }
 
 // newCall returns an invocation with the context of its caller.
-func newCall(ctx context.Context, payload []byte, now time.Time) *call {
-	c := &call{payload: payload, queued: now, done: make(chan result, 1)}
+func newCall(ctx context.Context, payload []byte) *call {
+	c := &call{payload: payload, done: make(chan result, 1)}
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		if isUUID(lc.AwsRequestID) {
 			c.id = lc.AwsRequestID
@@ -64,7 +64,7 @@ func newCall(ctx context.Context, payload []byte, now time.Time) *call {
 	if trace, ok := ctx.Value("x-amzn-trace-id").(string); ok && trace != "" && oneLine(trace) {
 		c.trace = trace
 	} else {
-		c.trace = newTrace(now)
+		c.trace = newTrace(time.Now())
 	}
 	return c
 }

@@ -60,19 +60,19 @@ func New(cfg Config) (*Function, error) {
 // Lambda. An invocation that is still waiting has failed with [TypeThrottled], which wraps the
 // error of ctx.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	f.mu.Lock()
-	if f.closed {
-		f.mu.Unlock()
-		return nil, ErrClosed
-	}
-	c := newCall(ctx, payload, f.cfg.Clock.Now())
 	if len(payload) > maxPayload {
-		f.mu.Unlock()
 		return nil, &Error{
 			Type:    TypeEventTooLarge,
 			Message: fmt.Sprintf("%d byte payload is too large for the Invoke operation (limit 6291556 bytes)", len(payload)),
 		}
 	}
+	c := newCall(ctx, payload)
+	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return nil, ErrClosed
+	}
+	c.queued = f.cfg.Clock.Now()
 	if n := len(f.waiting); n > 0 && !f.held {
 		i := f.waiting[n-1]
 		f.waiting = f.waiting[:n-1]
@@ -121,6 +121,7 @@ func (f *Function) abandon(c *call, cause error) ([]byte, error) {
 // callers that want to know at once whether a program starts, and its first invocation to be fast.
 // Where there is no program yet, it waits for that.
 func (f *Function) Warm(ctx context.Context) error {
+	c := newCall(ctx, nil)
 	f.mu.Lock()
 	if f.closed {
 		f.mu.Unlock()
@@ -130,7 +131,6 @@ func (f *Function) Warm(ctx context.Context) error {
 		f.mu.Unlock()
 		return nil
 	}
-	c := newCall(ctx, nil, f.cfg.Clock.Now())
 	f.warming = append(f.warming, c)
 	f.scale()
 	f.mu.Unlock()

@@ -1,12 +1,14 @@
 package runtimeapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -101,6 +103,7 @@ func (i *instance) settle() {
 		return
 	}
 	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(leftBehind))
 	if _, err := io.WriteString(c, "GET "+pathPing+" HTTP/1.0\r\nHost: "+i.address+"\r\n\r\n"); err == nil {
 		_, _ = io.Copy(io.Discard, c)
 	}
@@ -123,11 +126,9 @@ func (i *instance) start() (ended []chan struct{}, err error) {
 		Dir:  i.cfg.Dir,
 		Env:  i.cfg.environ(i.name, i.address, i.began),
 	}
-	// As exec.Command does. With a slash it is relative to Dir.
-	if path, lookErr := exec.LookPath(cmd.Path); lookErr == nil || errors.Is(lookErr, exec.ErrNotFound) {
-		if !containsSlash(cmd.Path) {
-			cmd.Path, cmd.Err = path, lookErr
-		}
+	if filepath.Base(cmd.Path) == cmd.Path { // as exec.Command does
+		path, err := exec.LookPath(cmd.Path)
+		cmd.Path, cmd.Err = cmp.Or(path, cmd.Path), err
 	}
 	var written []*os.File
 	defer func() {
@@ -177,21 +178,19 @@ func (i *instance) closeOutputs(err error) error {
 	return err
 }
 
-func containsSlash(path string) bool {
-	for _, c := range []byte(path) {
-		if os.IsPathSeparator(c) {
-			return true
-		}
-	}
-	return false
-}
+// acceptAgain is how long accept waits after an error.
+const acceptAgain = 5 * time.Millisecond
 
 // accept serves the connections of the process.
 func (i *instance) accept() {
 	for {
 		nc, err := i.listener.Accept()
-		if err != nil {
+		switch {
+		case errors.Is(err, net.ErrClosed):
 			return
+		case err != nil: // such as too many open files
+			<-time.After(acceptAgain)
+			continue
 		}
 		c := newConn(i, nc)
 		i.f.mu.Lock()

@@ -85,16 +85,36 @@ var programs = map[string]func(){
 	"probe":  probe,
 	"puppet": dance,
 	"sleep":  func() { select {} },
+	// Replies once with its number, and does not ask for more, so that it does not see that nobody is
+	// left to ask.
+	"stubborn": func() {
+		api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
+		next, err := http.Get(api + "next")
+		if err != nil {
+			panic(err)
+		}
+		id := next.Header.Get("Lambda-Runtime-Aws-Request-Id")
+		r, err := http.Post(api+id+"/response", "", strings.NewReader(fmt.Sprintf("%q", fmt.Sprint(os.Getpid()))))
+		if err != nil {
+			panic(err)
+		}
+		_, _ = next.Body.Close(), r.Body.Close()
+		select {}
+	},
 	"parent": beParent,
 }
 
-// program returns the configuration of a function that runs one of the programs.
+// program returns the configuration of a function that runs one of the programs, on a machine that
+// may be slow.
 func program(tb testing.TB, name string) runtimeapi.Config {
 	tb.Helper()
 	require.Contains(tb, programs, name)
 	binary, err := os.Executable()
 	require.NoError(tb, err)
-	return runtimeapi.Config{Command: []string{binary}, Env: []string{childVariable + "=" + name}}
+	return runtimeapi.Config{
+		Command: []string{binary}, Env: []string{childVariable + "=" + name},
+		Timeout: 15 * time.Minute, InitTimeout: time.Hour,
+	}
 }
 
 // start returns a function, which is closed at the end of the test.
@@ -145,6 +165,7 @@ func newTheatre(tb testing.TB, change func(*runtimeapi.Config)) *theatre {
 		}
 	}()
 	x.cfg = program(tb, "puppet")
+	x.cfg.Timeout, x.cfg.InitTimeout = 0, 0
 	x.cfg.Env = append(x.cfg.Env, "CONTROL="+listener.Addr().String())
 	x.cfg.Clock = x.clock
 	x.cfg.Log = func(l runtimeapi.Line) { x.lines <- l }
@@ -401,8 +422,8 @@ func beParent() {
 		panic(err)
 	}
 	f, err := runtimeapi.New(runtimeapi.Config{
-		Command: []string{binary}, Env: []string{childVariable + "=obey"}, NoFreeze: os.Getenv("FREEZE") == "",
-		FreezeDelay: time.Nanosecond,
+		Command: []string{binary}, Env: []string{childVariable + "=" + os.Getenv("CHILD")}, FreezeDelay: time.Nanosecond,
+		Timeout: 15 * time.Minute,
 	})
 	if err != nil {
 		panic(err)
