@@ -390,6 +390,7 @@ func TestLinesOfOutput(t *testing.T) {
 	p.do("out-part the last")
 	p.do("exit 0")
 	<-done
+	report := <-x.reports // after the lines
 	var got []string
 	for len(x.lines) > 0 {
 		l := <-x.lines
@@ -398,7 +399,7 @@ func TestLinesOfOutput(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		strings.Repeat("x", 256<<10), strings.Repeat("x", 44<<10), "a", "\ufffd{", "{x}", "the last",
-		"RequestId: " + (<-x.reports).RequestID + " Error: Runtime exited without providing a reason",
+		"RequestId: " + report.RequestID + " Error: Runtime exited without providing a reason",
 	}, got)
 }
 
