@@ -406,7 +406,10 @@ func TestLinesOfOutput(t *testing.T) {
 // TestReplace brings a new program while the old one works.
 func TestReplace(t *testing.T) {
 	t.Parallel()
-	x := newTheatre(t, func(cfg *runtimeapi.Config) { cfg.Concurrency = 2 })
+	gone := make(chan string, 10)
+	x := newTheatre(t, func(cfg *runtimeapi.Config) {
+		cfg.Concurrency, cfg.InstanceEnd = 2, func(name string) { gone <- name }
+	})
 	busy, next := x.warm(t)
 	running := x.invoke(context.Background(), "1")
 	n := <-next
@@ -425,7 +428,8 @@ func TestReplace(t *testing.T) {
 	cfg.Env = append(cfg.Env, "VERSION=2")
 	cfg.FunctionName, cfg.Log, cfg.Report, cfg.Clock = "", nil, nil, nil
 	require.NoError(t, x.Replace(cfg))
-	awaitEnd(idle.hello.PID)
+	require.Equal(t, "function.2", <-gone)
+	require.Empty(t, stateOf(idle.hello.PID))
 	for range 2 {
 		p := x.puppet(t)
 		require.Equal(t, "2", p.env("VERSION"))
