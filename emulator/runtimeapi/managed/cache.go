@@ -21,7 +21,7 @@ func keyOf(parts ...string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// once makes a folder of the cache, unless it is there already. Whatever makes it fills a new folder,
+// once makes a folder of the cache, unless it is there already. What makes it fills a new folder,
 // which gets its name when it is complete: a killed process leaves nothing that looks complete.
 // Others that want the same folder, in this process or another one, wait.
 func (p *preparation) once(kind, key string, fill func(folder string) error) (folder string, err error) {

@@ -75,7 +75,7 @@ func lastLine(text string) string {
 	return strings.TrimSpace(lines[len(lines)-1])
 }
 
-// noteVersion says that the version of the interpreter is not that of the runtime.
+// noteVersion logs it if the version of the interpreter is not that of the runtime.
 func (p *preparation) noteVersion(name string, i interpreter) {
 	have := i.version()
 	for n, want := range p.version {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -132,7 +133,8 @@ func (p *preparation) layerEnv() (env []string) {
 	} {
 		folder := filepath.Join(p.opt, v.folder)
 		if isFolder(folder) {
-			env = append(env, v.name+"="+strings.TrimSuffix(folder+string(os.PathListSeparator)+v.value, string(os.PathListSeparator)))
+			folders := slices.DeleteFunc([]string{folder, v.value}, func(s string) bool { return s == "" })
+			env = append(env, v.name+"="+strings.Join(folders, string(os.PathListSeparator)))
 		}
 	}
 	return env

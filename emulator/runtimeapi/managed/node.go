@@ -133,7 +133,7 @@ func (p *preparation) layerModules() (folders []string) {
 }
 
 // nodeModule finds the handler's module, and compiles it if it is TypeScript. It returns flags for
-// Node.js.
+// Node.js. The packages in external are supplied, and not compiled in.
 func (p *preparation) nodeModule(ctx context.Context, node interpreter, external []string, settings *nodeSettings) (
 	flags []string, err error,
 ) {
@@ -189,8 +189,8 @@ func (p *preparation) findNodeHandler() (string, error) {
 		"Build the function, or correct the handler or the folder of its code", p.Handler, p.folder, strings.Join(looked, ", "))
 }
 
-// splitNodeHandler splits the name of a handler into a folder, with the slash at its end, and the name
-// of the module, without an extension.
+// splitNodeHandler splits the name of a handler into a folder, with the slash at its end, and the
+// name of the module, without an extension.
 func splitNodeHandler(handler string) (folder, module string, err error) {
 	base := handler[strings.LastIndex(handler, "/")+1:]
 	module, function, ok := strings.Cut(base, ".")

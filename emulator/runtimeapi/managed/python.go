@@ -19,8 +19,8 @@ type pythonSettings struct {
 	Handler string `json:"handler"`
 	// Task is the folder of the code.
 	Task string `json:"task"`
-	// Before are folders of modules that count more than those of the interpreter, and After those that
-	// count less.
+	// Before are folders of modules that count more than those of the interpreter, and After those
+	// that count less.
 	Before []string `json:"before"`
 	After  []string `json:"after"`
 	// Compiled is where the interpreter keeps compiled modules, instead of the folder of the code.
@@ -107,8 +107,8 @@ func (p *preparation) layerSites() []string {
 	return folders
 }
 
-// findPython returns the Python of this machine: that of the project's virtual environment, or the one
-// of the runtime's version, or else any that is not too old.
+// findPython returns the Python of this machine: that of the project's virtual environment, or the
+// one of the runtime's version, or else any that is not too old.
 func (p *preparation) findPython(ctx context.Context, folders, modules []string) (interpreter, error) {
 	ask, err := json.Marshal([][]string{folders, modules})
 	if err != nil {

@@ -57,8 +57,8 @@ func installed(name string) bool {
 	return strings.HasPrefix(name, ".")
 }
 
-// sdkPackages returns the packages of the AWS SDK that code for Node.js names, and that it would not
-// find by itself, nor in the layers' folders.
+// sdkPackages returns the packages of the AWS SDK that code for Node.js names, and that it finds
+// neither by itself nor in the layers' folders.
 func (p *preparation) sdkPackages(layers []string) (names []string, err error) {
 	seen := map[[2]string]bool{} // folder and package
 	err = sources(p.folder, nodeExtensions(), func(file string, text []byte) {

@@ -31,15 +31,15 @@ const (
 	newestBoto = "boto3<=1.43.11"
 )
 
-// nodeSDK returns a node_modules with the packages of the AWS SDK that the runtime carries, as far as
-// the code names them and has none; empty if it needs none. It returns the names too.
+// nodeSDK returns a node_modules with the packages of the AWS SDK that the runtime carries, as far
+// as the code names them and has none; empty if it needs none. It returns the names too.
 func (p *preparation) nodeSDK(ctx context.Context, layers []string) (modules string, names []string, err error) {
 	all, err := p.sdkPackages(layers)
 	if err != nil {
 		return "", nil, err
 	}
 	for _, name := range all {
-		// Node.js 18 came with version 3. Whoever names the other one gets an error, as on AWS.
+		// Node.js 18 came with version 3. Code that names the other one gets an error, as on AWS.
 		if (name == "aws-sdk") == (p.sdkVersion() == 2) {
 			names = append(names, name)
 		}
@@ -62,8 +62,8 @@ func (p *preparation) sdkVersion() int {
 	return 3
 }
 
-// common are the packages that most applications use. They are installed with the first one, so that
-// the next function finds its packages there.
+// common are the packages that most applications use. They are installed with the first one, so
+// that the next function finds its packages there.
 func common(version int) []string {
 	if version == 2 {
 		return nil
@@ -108,7 +108,7 @@ func (p *preparation) installNode(ctx context.Context, names []string) (folder s
 	})
 }
 
-// findInstalled returns a folder that has all packages, whatever else it has; empty if there is none.
+// findInstalled returns a folder that has all packages, and maybe more; empty if there is none.
 func (p *preparation) findInstalled(kind string, names []string) string {
 	folders, err := os.ReadDir(filepath.Join(p.cache, kind))
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// typeScript makes a module of TypeScript run: esbuild bundles it, as SAM, the CDK and plugins of the
-// Serverless Framework do, or else Node.js removes the types.
+// typeScript makes a module of TypeScript run: esbuild bundles it, as SAM, the CDK and plugins of
+// the Serverless Framework do, or else Node.js removes the types.
 func (p *preparation) typeScript(ctx context.Context, node interpreter, entry string, external []string,
 	settings *nodeSettings,
 ) (flags []string, err error) {
@@ -50,8 +50,8 @@ func (p *preparation) findESBuild(folder string) string {
 	return ""
 }
 
-// bundle compiles a module with all that it imports into one file in the cache, and returns its path.
-// Packages that the project does not have, and the runtime supplies, stay outside.
+// bundle compiles a module with all that it imports into one file in the cache, and returns its
+// path. Packages that the project does not have, and the runtime supplies, stay outside.
 func (p *preparation) bundle(ctx context.Context, esbuild string, node interpreter, entry string, external []string) (
 	string, error,
 ) {

@@ -127,7 +127,10 @@ function isText(value) {
 // fate says whom an error concerns that nobody has caught: the initialization, then the invocation.
 let fate = 'init/error';
 
+let ending = false;
+
 async function end(code, error) {
+  ending = true;
   try {
     // The connection may be taken by a response that has begun.
     if (fate) await api.fail(fate, error, false);
@@ -201,32 +204,36 @@ async function loadModule(folder, module) {
 
 // findModule returns the file of the handler's module, in the order in which Lambda looks.
 function findModule(folder, module) {
-  if (settings.file) return { file: settings.file, required: /\.c?js$/.test(settings.file) };
-  const from = [path.resolve(settings.task, folder)];
-  // A handler in a layer is named by its path on Lambda.
-  if (folder.startsWith('/opt/') && settings.layer) from.unshift(path.join(settings.layer, folder.slice('/opt/'.length)));
+  if (settings.file) return { file: settings.file, required: isRequired(settings.file) };
+  const place = placeOf(folder);
   const looked = [];
-  for (const place of from) {
-    const plain = path.join(place, module);
-    const isModule = typeOf(place) === 'module';
-    for (const extension of ['', '.js', '.mjs', '.cjs', ...(settings.typescript ? ['.ts', '.mts', '.cts'] : [])]) {
-      const file = plain + extension;
-      if (fs.statSync(file, { throwIfNoEntry: false })?.isFile()) {
-        return { file, required: extension === '' || extension === '.cjs' || extension === '.js' && !isModule };
-      }
-      looked.push(path.relative(settings.task, file) || file);
-    }
+  for (const extension of ['', '.js', '.mjs', '.cjs']) {
+    const file = path.join(place, module + extension);
+    if (fs.statSync(file, { throwIfNoEntry: false })?.isFile()) return { file, required: isRequired(file) };
+    looked.push(path.relative(settings.task, file));
   }
   try {
-    const resolve = modules.createRequire(path.join(settings.task, 'index.js')).resolve;
-    const file = resolve(module, { paths: [settings.task, ...from] });
+    const { resolve } = modules.createRequire(path.join(settings.task, 'index.js'));
+    const file = resolve(module, { paths: [settings.task, place] });
     return { file, required: !file.endsWith('.mjs') };
   } catch {
-    const sources = ['.ts', '.mts', '.cts', '.tsx'].map((end) => path.join(from[0], module + end)).filter((file) => fs.existsSync(file));
-    const hint = sources.length ? ` There is ${path.relative(settings.task, sources[0])}, which has to be compiled first.` : '';
     throw new RuntimeError('ImportModuleError',
-      `Error: Cannot find module '${module}' of the handler in ${settings.task}. Looked at ${looked.join(', ')}.${hint}`);
+      `Error: Cannot find module '${module}' of the handler in ${settings.task}. Looked at ${looked.join(', ')}.`);
   }
+}
+
+// placeOf returns a folder of the code or, named by its path on Lambda, of a layer.
+function placeOf(folder) {
+  for (const [prefix, here] of [['/opt/', settings.layer], ['/var/task/', settings.task]]) {
+    if (here && folder.startsWith(prefix)) return path.join(here, folder.slice(prefix.length));
+  }
+  return path.join(settings.task, folder);
+}
+
+// isRequired reports whether a file is CommonJS, going by its name.
+function isRequired(file) {
+  const extension = path.extname(file);
+  return !['.mjs', '.ts', '.mts', '.cts'].includes(extension) && !(extension === '.js' && typeOf(path.dirname(file)) === 'module');
 }
 
 // typeOf returns the "type" of the package that a folder belongs to.
@@ -418,6 +425,7 @@ class ResponseStream extends Writable {
   #id;
   #type = 'application/octet-stream';
   #opened = null;
+  #failure = null;
 
   constructor(id) {
     super();
@@ -458,28 +466,28 @@ class ResponseStream extends Writable {
 
   async #finish() {
     const { sent, response } = this.#open();
+    if (this.#failure) {
+      sent.addTrailers({
+        'Lambda-Runtime-Function-Error-Type': encodeURIComponent(this.#failure.errorType),
+        'Lambda-Runtime-Function-Error-Body': Buffer.from(JSON.stringify(this.#failure)).toString('base64'),
+      });
+    }
     sent.end();
     await response;
   }
 
-  // fail ends a response that has begun.
-  async fail(error) {
-    const shape = shapeOf(error);
-    const { sent, response } = this.#opened;
-    sent.addTrailers({
-      'Lambda-Runtime-Function-Error-Type': encodeURIComponent(shape.errorType),
-      'Lambda-Runtime-Function-Error-Body': Buffer.from(JSON.stringify(shape)).toString('base64'),
-    });
-    sent.end();
-    await response;
+  // fail ends a response that has begun, after what was written.
+  fail(error) {
+    this.#failure = shapeOf(error);
+    this.end();
   }
 }
 
 async function stream(handler, event, context, id) {
   const target = new ResponseStream(id);
+  const ended = new Promise((resolve, reject) => target.on('close', resolve).on('error', reject));
+  ended.catch(() => {}); // the handler may fail first
   try {
-    const ended = new Promise((resolve, reject) => target.on('close', resolve).on('error', reject));
-    ended.catch(() => {}); // the handler may fail first
     const stuck = new Promise((_resolve, reject) => {
       whenIdle = () => reject(new RuntimeError('NodeJsExit', 'The response stream was not ended, and nothing is left to do.'));
     });
@@ -491,7 +499,9 @@ async function stream(handler, event, context, id) {
   } catch (error) {
     if (!target.begun) throw error;
     report('Invoke Error', error);
-    await target.fail(error);
+    if (target.destroyed) return;
+    target.fail(error);
+    await ended;
   } finally {
     whenIdle = null;
   }
@@ -543,10 +553,11 @@ async function main() {
     await end(129, error);
     return;
   }
-  fate = '';
   if (handler.length > 2 && handler[streaming] !== 'response') warn('callbacks');
   for (;;) {
     let invocation;
+    await new Promise(setImmediate); // rejections that nobody handles are reported first
+    if (ending) return;
     try {
       invocation = await api.next();
     } catch (error) {
