@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -179,7 +180,7 @@ func run(t *testing.T, command []string, dir string, env []string) *process {
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir = dir
-	cmd.Env = append(env,
+	cmd.Env = append(slices.Clone(env),
 		"AWS_LAMBDA_RUNTIME_API="+server.Listener.Addr().String(),
 		"AWS_LAMBDA_FUNCTION_NAME=chat", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
 		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/chat", "AWS_LAMBDA_LOG_STREAM_NAME=stream")
@@ -218,7 +219,7 @@ func (p *process) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			body := given.Get("Body")
 			given.Del("Body")
 			maps.Copy(w.Header(), given)
-			io.WriteString(w, body)
+			_, _ = io.WriteString(w, body) // the process may be gone
 		case <-r.Context().Done():
 		}
 		return

@@ -17,8 +17,8 @@ import (
 	"github.com/gatesock/gatesock/emulator/runtimeapi/managed"
 )
 
-// TestMain lets this binary be the programs of TestServeLegacy: the one that speaks the protocol from
-// before the Runtime API, and the one that is between it and the Runtime API.
+// TestMain lets this binary be the programs of TestServeLegacy: the one that speaks the protocol
+// from before the Runtime API, and the one that is between it and the Runtime API.
 func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv("_LAMBDA_SERVER_PORT") != "":
@@ -40,7 +40,7 @@ func legacyHandler(ctx context.Context, event struct{ Form string }) (map[string
 	case "exit":
 		os.Exit(5)
 	}
-	fmt.Println("to stdout")
+	fmt.Fprintln(os.Stdout, "to stdout")
 	lc, _ := lambdacontext.FromContext(ctx)
 	deadline, _ := ctx.Deadline()
 	return map[string]any{

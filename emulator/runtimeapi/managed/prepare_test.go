@@ -122,15 +122,20 @@ func TestInterpreters(t *testing.T) {
 		"the version of the runtime":  {"nodejs22.x", map[string]string{"node": fakeNode("22.1.0")}, "/fake/node", nil, ""},
 		"a runtime without a version": {"nodejs", map[string]string{"node": fakeNode("22.1.0")}, "/fake/node", nil, ""},
 		"an old runtime": {
-			"nodejs8.10", map[string]string{"nodejs": fakeNode("18.0.0")}, "/fake/node",
-			[]string{"nodejs8.10 runs on Node.js 18.0.0 of this machine"}, "",
+			"nodejs8.10",
+			map[string]string{"nodejs": fakeNode("18.0.0")},
+			"/fake/node",
+			[]string{"nodejs8.10 runs on Node.js 18.0.0 of this machine"},
+			"",
 		},
 		"no Node.js": {
 			"nodejs22.x", nil, "", nil,
 			"nodejs22.x needs Node.js 18 or newer, and there is no node in PATH: install it, and run this again",
 		},
 		"only an old Node.js": {
-			"nodejs22.x", map[string]string{"node": fakeNode("16.20.0"), "nodejs": broken}, "", nil,
+			"nodejs22.x",
+			map[string]string{"node": fakeNode("16.20.0"), "nodejs": broken},
+			"", nil,
 			"nodejs22.x needs Node.js 18 or newer, and what is in PATH does not serve: BIN/node is Node.js 16.20.0\n" +
 				"BIN/nodejs: exit status 127: version manager: not in use. Install it, and run this again",
 		},
@@ -147,8 +152,10 @@ func TestInterpreters(t *testing.T) {
 			"python3.12", nil, "", nil,
 			"python3.12 needs Python 3.8 or newer, and there is no python3 in PATH: install it, and run this again",
 		},
-		"an answer that is none": {
-			"python3.12", map[string]string{"python3": "echo hello"}, "", nil,
+		"an answer that says nothing": {
+			"python3.12",
+			map[string]string{"python3": "echo hello"},
+			"", nil,
 			"python3.12 needs Python 3.8 or newer, and what is in PATH does not serve: BIN/python3: unexpected answer " +
 				`"hello\n". Install it, and run this again`,
 		},

@@ -44,7 +44,10 @@ const { DynamoDBClient } = require('@aws-sdk/client-dynamodb');
 const { own } = require('@aws-sdk/client-sns');
 exports.handler = async () => [typeof DynamoDBClient, own, typeof (await import('@aws-sdk/client-sqs')).SQSClient];
 `,
-		"two.js":        `const AWS = require('aws-sdk'); exports.handler = async () => typeof AWS.ApiGatewayManagementApi;`,
+		"two.js": `
+const AWS = require('aws-sdk');
+exports.handler = async () => typeof AWS.ApiGatewayManagementApi;
+`,
 		"typed.ts":      typed,
 		"typed/sub.ts":  `export const sub: string = 'of a module';`,
 		"tsconfig.json": `{"compilerOptions":{"paths":{"~/*":["./typed/*"]}}}`,
