@@ -125,8 +125,8 @@ func kill(tb testing.TB, pid int) {
 	require.NoError(tb, process.Kill())
 }
 
-// TestStartTimeout starts a program that does not ask for an invocation, twice. The second start and
-// the invocation share the function's timeout.
+// TestStartTimeout starts a program that does not ask for an invocation, twice. The second start
+// and the invocation share the function's timeout.
 func TestStartTimeout(t *testing.T) {
 	t.Parallel()
 	x := newTheatre(t, nil)
@@ -268,7 +268,6 @@ func TestBusyIsNotFrozen(t *testing.T) {
 func TestLate(t *testing.T) {
 	t.Parallel()
 	x := newTheatre(t, nil)
-	next := make(<-chan *response)
 	warm := make(chan error, 1)
 	go func() { warm <- x.Warm(context.Background()) }()
 	p := x.puppet(t)
@@ -276,7 +275,7 @@ func TestLate(t *testing.T) {
 	activity, ok := x.Activity("function.1")
 	require.True(t, ok)
 	require.Zero(t, activity)
-	next = p.next()
+	next := p.next()
 	require.NoError(t, <-warm)
 	require.Equal(t, "starting", (<-x.lines).Text)
 	p.do("out started")
@@ -317,22 +316,41 @@ func TestLate(t *testing.T) {
 	require.False(t, ok)
 }
 
-// TestLinesBeforeTheyAreRead checks that lines belong to the invocation that has written them, however
-// late they are read: the test lets the reader wait.
+// TestLinesBeforeTheyAreRead checks that lines belong to the invocation that has written them,
+// however late they are read: the test lets the reader wait, and what comes next waits for that.
 func TestLinesBeforeTheyAreRead(t *testing.T) {
 	t.Parallel()
 	var x *theatre
-	entered, leave := make(chan string), make(chan struct{})
+	entered, leave := make(chan struct{}), make(chan struct{})
 	x = newTheatre(t, func(cfg *runtimeapi.Config) {
 		cfg.Log = func(l runtimeapi.Line) {
 			if l.Text == "stop" {
-				entered <- l.Text
+				entered <- struct{}{}
 				<-leave
 			}
 			x.lines <- l
 		}
 	})
 	p, next := x.warm(t)
+	stays := func(want runtimeapi.Activity) {
+		ticker := time.NewTicker(time.Millisecond)
+		defer ticker.Stop()
+		for range 50 { // time to go wrong
+			<-ticker.C
+			got, _ := x.Activity("function.1")
+			require.Equal(t, want, got)
+		}
+	}
+	written := func(late bool, id string) {
+		leave <- struct{}{}
+		require.Equal(t, "stop", (<-x.lines).Text)
+		for range 2 {
+			l := <-x.lines
+			require.Equal(t, "waits", l.Text)
+			require.Equal(t, id, l.RequestID)
+			require.Equal(t, late, l.Late)
+		}
+	}
 	done := x.invoke(context.Background(), "1")
 	n := <-next
 	p.do("out stop")
@@ -342,16 +360,20 @@ func TestLinesBeforeTheyAreRead(t *testing.T) {
 	p.reply(n.id(), "one")
 	require.Equal(t, outcome{"one", nil}, <-done)
 	next = p.next()
-	close(leave)
+	stays(runtimeapi.Activity{RequestID: n.id()})
+	written(false, n.id())
 	<-x.reports
-	require.Equal(t, "stop", (<-x.lines).Text)
-	for range 2 {
-		l := <-x.lines
-		require.Equal(t, "waits", l.Text)
-		require.Equal(t, n.id(), l.RequestID)
-		require.False(t, l.Late)
-	}
+
+	p.do("out stop")
+	<-entered
+	p.do("out waits")
+	p.do("err waits")
+	done = x.invoke(context.Background(), "2")
+	stays(runtimeapi.Activity{RequestID: n.id(), Late: true})
 	require.Empty(t, next)
+	written(true, n.id())
+	require.Equal(t, "2", (<-next).body)
+	require.Empty(t, done)
 }
 
 // TestLinesOfOutput checks how output is cut into lines, and that the last one needs no end.
@@ -482,8 +504,8 @@ func TestEventThatIsTooLarge(t *testing.T) {
 	requireError(t, err, runtimeapi.TypeEventTooLarge, "6291557 byte payload")
 }
 
-// TestClose closes a function with a running, a frozen and a starting instance and an invocation that
-// waits.
+// TestClose closes a function with a running, a frozen and a starting instance and an invocation
+// that waits.
 func TestClose(t *testing.T) {
 	t.Parallel()
 	x := newTheatre(t, func(cfg *runtimeapi.Config) { cfg.Concurrency = 3 })
@@ -525,14 +547,12 @@ func TestClose(t *testing.T) {
 // TestKilledParent kills the process that runs a function. Its instance ends, frozen or not.
 func TestKilledParent(t *testing.T) {
 	t.Parallel()
-	for _, freeze := range []string{"", "FREEZE=1"} {
+	for _, child := range []string{"obey", "stubborn"} { // which is frozen, and which runs
+
 		binary, err := os.Executable()
 		require.NoError(t, err)
 		parent := exec.CommandContext(context.Background(), binary)
-		parent.Env = []string{childVariable + "=parent", freeze}
-		if freeze == "" {
-			parent.Env = parent.Env[:1]
-		}
+		parent.Env = []string{childVariable + "=parent", "CHILD=" + child}
 		parent.Stderr = os.Stderr
 		out, err := parent.StdoutPipe()
 		require.NoError(t, err)
@@ -542,7 +562,7 @@ func TestKilledParent(t *testing.T) {
 		var pid int
 		_, err = fmt.Sscanf(line, `"%d" <nil>`, &pid)
 		require.NoError(t, err, line)
-		if freeze != "" {
+		if child == "obey" {
 			awaitState(pid, stopped)
 		}
 		require.NoError(t, parent.Process.Kill())
