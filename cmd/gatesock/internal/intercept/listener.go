@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// tlsHandshake is the first byte of what a TLS client sends (RFC 8446, section 5.1). No HTTP request
-// begins with it.
+// tlsHandshake is the first byte of what a TLS client sends (RFC 8446, section 5.1). No HTTP
+// request begins with it.
 const tlsHandshake = 0x16
 
 // Listen returns a listener that speaks both TLS and plain text on the connections of l: the first
@@ -96,7 +96,7 @@ func (c plain) Read(p []byte) (int, error) {
 	if n > 0 {
 		return n, nil
 	}
-	return c.eitherConn.Conn.Read(p)
+	return c.Conn.Read(p)
 }
 
 // rest is a connection whose first bytes have been read. It is read by one goroutine at a time, as
