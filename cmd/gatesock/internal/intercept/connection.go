@@ -180,8 +180,7 @@ func (i *Interceptor) admit(l *link) {
 	case first[0] == tlsHandshake:
 		i.secure(l)
 	case 'A' <= first[0] && first[0] <= 'Z': // a method of HTTP
-		_ = l.SetReadDeadline(time.Time{})
-		i.spelled.push(l)
+		i.spelled.push(l) // http.Server has deadlines of its own
 	default:
 		_ = l.Close()
 		if l.from.host != "" {
@@ -205,7 +204,6 @@ func (i *Interceptor) secure(l *link) {
 		}
 		return
 	}
-	_ = conn.SetReadDeadline(time.Time{})
 	if state := conn.ConnectionState(); state.NegotiatedProtocol == "h2" || !i.cfg.hasAPI(state.ServerName) {
 		i.others.push(conn)
 		return
