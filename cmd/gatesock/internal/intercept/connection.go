@@ -152,8 +152,8 @@ func (i *Interceptor) serve(l net.Listener) {
 	i.transport.Proxy, i.transport.DisableCompression, i.transport.IdleConnTimeout = i.cfg.Proxy, true, time.Minute
 	i.forward = i.forwarding()
 	i.running.Go(func() { _ = i.proxy.Serve(l) })
-	// Functions get the headers of WebSocket handshakes as clients spell them. That costs a copy of all
-	// that arrives.
+	// Functions get the headers of WebSocket handshakes as clients spell them. That costs a copy of
+	// all that arrives.
 	i.running.Go(func() { _ = i.inner.Serve(emulator.NewListener(i.spelled)) })
 	i.running.Go(func() { _ = i.inner.Serve(i.others) })
 }
