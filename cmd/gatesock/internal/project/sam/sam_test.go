@@ -60,6 +60,12 @@ func TestFind(t *testing.T) {
 				" backend/deep/er/template.json.",
 		},
 		"another name": {files: map[string]string{"infra.yml": small}, want: []string{"infra.yml"}},
+		"one with a WebSocket API before others": {
+			files: map[string]string{"template.yaml": "Resources: {}", "api/infra.yaml": small, "api/template.json": small},
+			want:  []string{"api/template.json", "api/infra.yaml", "template.yaml"},
+			findings: "notice api/template.json: Other templates are here too; give the path of the one that is meant:" +
+				" api/infra.yaml, template.yaml.",
+		},
 		"a broken one": {files: map[string]string{"template.yml": "a: b: c"}, want: []string{"template.yml"}},
 		"cdk.out": {
 			files: map[string]string{
