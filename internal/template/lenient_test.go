@@ -80,7 +80,9 @@ func TestGlobals(t *testing.T) {
 Transform: AWS::Serverless-2016-10-31
 Globals: {Function: {Layers: [a], Environment: {Variables: {A: 1, B: 1}}, Timeout: 5, Tags: [x]}}
 Resources:
-  F: {Type: AWS::Serverless::Function, Properties: {Layers: [b], Environment: {Variables: {B: 2}}, Timeout: 6, Tags: {y: z}}}
+  F:
+    Type: AWS::Serverless::Function
+    Properties: {Layers: [b], Environment: {Variables: {B: 2}}, Timeout: 6, Tags: {y: z}}
   G: {Type: AWS::Serverless::Function}
 `, Lenient{})
 	f, err := e.Properties(tmpl.Resource("F"))
