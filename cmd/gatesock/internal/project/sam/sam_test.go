@@ -337,6 +337,7 @@ func TestPermissions(t *testing.T) {
 		permission("${Api}/*/*"):           true,
 		permission("${Api}/dev/say"):       true,
 		permission("${Api}/*/*say"):        true,
+		permission("${Api}/*ev/say"):       true,
 		permission("${Api}/prod/*"):        false,
 		permission("${Api}/*/$connect"):    false,
 		permission("other/*"):              false,
