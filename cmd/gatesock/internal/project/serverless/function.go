@@ -101,7 +101,7 @@ func (s *service) readLayers() {
 		}
 		s.layers[id] = s.absolute(path)
 		if !exists(s.layers[id]) {
-			s.add(project.Failure, k.Line, id, "There is no %s for the layer %s; build it first.", short(path), short(key))
+			s.add(project.Failure, k.Line, id, "There is no %s, so functions run without the layer %s; build it first.", short(path), short(key))
 		}
 		s.addResource(id, "AWS::Lambda::LayerVersion", k.Line, mapping(
 			"LayerName", cmp.Or(textOf(get(n, "name")), key), "Content", mapping("S3Bucket", "local", "S3Key", path)))
@@ -172,7 +172,7 @@ func (s *service) addFunction(f lambda) {
 	set(resource, "Condition", given(get(f.node, "condition")))
 	s.addInvokeConfig(f)
 	if n := get(f.node, "url"); !isNull(n) && !isFalse(n) {
-		s.add(project.Notice, n.Line, f.id, "The function URL is not served here; invoke the function through Lambda's API instead.")
+		s.add(project.Notice, n.Line, f.id, "The function URL is not served here; invoke the function through Lambda's API.")
 	}
 	if n := get(f.node, "image"); !isNull(n) {
 		s.add(project.Failure, n.Line, f.id, "Functions that are container images are not run here; give the function a handler.")

@@ -24,6 +24,7 @@ type resolver struct {
 	steps  int                       // left
 	size   int                       // of texts, left
 	spent  bool                      // a finding says that steps or size are used up
+	cycles int                       // that were found
 }
 
 // Limits of a resolver, which no file comes near.
@@ -55,6 +56,7 @@ func (v *resolver) step(n *yaml.Node, size int) bool {
 // enter notes that a node is being resolved. It reports false for a node that already is.
 func (v *resolver) enter(n *yaml.Node, name string) bool {
 	if i := slices.Index(v.open, n); i >= 0 {
+		v.cycles++
 		names := slices.Compact(slices.DeleteFunc(append(slices.Clone(v.names[i:]), name), func(s string) bool { return s == "" }))
 		v.add(project.Failure, n.Line, "", "The variables refer to each other without end: %s.", short(strings.Join(names, " → ")))
 		return false
@@ -135,15 +137,15 @@ func (v *resolver) value(n *yaml.Node) *yaml.Node {
 // text.
 func (v *resolver) join(parts []part, n *yaml.Node) *yaml.Node {
 	if len(parts) == 1 && parts[0].variable != nil {
+		cycles := v.cycles
 		value, known := v.variable(parts[0].variable, n)
-		if !known {
+		switch {
+		case !known:
 			return text(parts[0].variable.text)
-		}
-		if value == nil {
+		case value == nil && cycles == v.cycles:
 			v.missing(parts[0].variable, n)
-			return null(n.Line)
 		}
-		return value
+		return orNull(value, n.Line)
 	}
 	return text(v.text(parts, n))
 }
@@ -171,8 +173,6 @@ func (v *resolver) text(parts []part, n *yaml.Node) string {
 			b.WriteString(p.variable.text)
 		case value == nil:
 			v.missing(p.variable, n)
-		case isMapping(value) && isText(get(value, "name")): // service: {name: …} of older versions
-			b.WriteString(textOf(v.value(get(value, "name"))))
 		case value.Kind != yaml.ScalarNode:
 			v.add(project.Warning, n.Line, "", "%s is not text, but is part of one; it is left away.", short(p.variable.text))
 		default:
@@ -297,6 +297,9 @@ func (v *resolver) self(address string) *yaml.Node {
 		return v.root
 	}
 	if value := v.follow(v.root, address); value != nil {
+		if name := get(value, "name"); address == "service" && name != nil { // service: {name: …} of old versions
+			return v.value(name)
+		}
 		return value
 	}
 	switch address { // which the framework sets

@@ -113,6 +113,7 @@ func (s *service) addGenerated() {
 	}
 	for _, g := range generated {
 		if get(s.resources, g[0]) == nil && refersTo(s.template, g[0]) {
+			s.implied[g[0]] = true
 			s.addResource(g[0], g[1], 0, mapping("ProtocolType", "HTTP"))
 		}
 	}

@@ -8,11 +8,14 @@
 package serverless
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -110,7 +113,8 @@ type service struct {
 	code            map[string]sam.Code
 	layers          map[string]string
 	functions       []lambda
-	ignored         map[string][]string // functions, by the kind of their events
+	ignored         map[string]*ignored // by the kind of events
+	implied         map[string]bool     // resources of the framework that nobody wrote
 	programs        goPrograms
 	environment     *yaml.Node // of the provider, with what plugins add
 }
@@ -123,13 +127,13 @@ func (r *reader) service() (*service, error) {
 		return nil, err
 	}
 	if root == nil || !isMapping(root) {
-		return nil, fmt.Errorf("there is no configuration of a service in it")
+		return nil, errors.New("there is no configuration of a service in it")
 	}
 	if provider := get(root, "provider"); isText(provider) && !hasVariable(provider.Value) { // provider: aws
 		set(root, "provider", mapping("name", provider))
 	}
 	v.root = root
-	if isTrue(v.value(orNull(get(root, "useDotenv")))) || strings.HasPrefix(textOf(get(root, "frameworkVersion")), "4") {
+	if isTrue(v.value(orNull(get(root, "useDotenv"), 0))) || strings.HasPrefix(textOf(get(root, "frameworkVersion")), "4") {
 		v.loadDotenv()
 	}
 	for _, key := range []string{"resources", "functions"} { // lists of parts
@@ -137,7 +141,7 @@ func (r *reader) service() (*service, error) {
 	}
 	s := &service{
 		resolver: v, tree: v.resolve(root), code: map[string]sam.Code{}, layers: map[string]string{},
-		plugins: map[string]bool{}, ignored: map[string][]string{},
+		plugins: map[string]bool{}, ignored: map[string]*ignored{}, implied: map[string]bool{},
 	}
 	s.provider, s.custom = get(s.tree, "provider"), get(s.tree, "custom")
 	s.name = textOf(get(s.tree, "service"))
@@ -150,13 +154,6 @@ func (r *reader) service() (*service, error) {
 	}
 	s.stageName = s.stage()
 	return s, nil
-}
-
-func orNull(n *yaml.Node) *yaml.Node {
-	if n == nil {
-		return null(0)
-	}
-	return n
 }
 
 // parts returns the value of a section that may be a list of parts, which are merged.
@@ -203,12 +200,19 @@ func (s *service) project() (*project.Project, error) {
 		return nil, err
 	}
 	p.Folder, p.Source, p.Files = s.folder, s.files[0], s.files
-	p.Findings = append(s.findings, p.Findings...)
+	for _, f := range p.Findings {
+		if f.Severity != project.Notice || !s.implied[f.Resource] {
+			s.findings = append(s.findings, f)
+		}
+	}
+	p.Findings = s.findings
+	slices.SortStableFunc(p.Findings, func(a, b project.Finding) int {
+		return cmp.Or(slices.Index(s.files, a.File)-slices.Index(s.files, b.File), a.Line-b.Line)
+	})
 	for i := range p.Functions {
 		f := &p.Functions[i]
-		if line := s.lineOf(f.ID, ""); line != 0 {
-			_, f.Line = s.place(line)
-		}
+		_, f.Line = s.place(s.lineOf(f.ID, ""))
+		f.Layers = slices.DeleteFunc(f.Layers, func(path string) bool { return !exists(path) }) // which findings name
 	}
 	return p, nil
 }
