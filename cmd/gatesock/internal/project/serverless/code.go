@@ -109,7 +109,9 @@ func (s *service) nodeBuild(f lambda, handler string, line int) string {
 }
 
 // isGo reports whether a runtime is one of Go programs.
-func isGo(runtime string) bool { return strings.HasPrefix(runtime, "go") || strings.HasPrefix(runtime, "provided") }
+func isGo(runtime string) bool {
+	return strings.HasPrefix(runtime, "go") || strings.HasPrefix(runtime, "provided")
+}
 
 // goCode returns where the code of a program is: the folder of its source, or what was built of it.
 func (s *service) goCode(f lambda, handler, artifact string, line int) (sam.Code, string) {

@@ -15,10 +15,10 @@ import (
 
 // assignment is a line of a .env file: a name, "=" or ": ", and a value that may be in quotes, which
 // may have line breaks.
-var assignment = regexp.MustCompile( //nolint:gochecknoglobals // compiled once
+var assignment = regexp.MustCompile(
 	`(?m)^[ \t]*(?:export[ \t]+)?([\w.-]+)(?:[ \t]*=[ \t]*|:[ \t]+)('(?:\\'|[^'])*'|"(?:\\"|[^"])*"|[^#\r\n]*)`)
 
-var reference = regexp.MustCompile(`\\?\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))`) //nolint:gochecknoglobals // compiled once
+var reference = regexp.MustCompile(`\\?\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))`)
 
 // parseDotenv returns the variables of a .env file. References to variables are replaced by their
 // values in env, or before in the file.

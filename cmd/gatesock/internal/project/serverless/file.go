@@ -30,10 +30,10 @@ const linesPerFile = 1 << 24
 
 // reader has what the reading of a project needs.
 type reader struct {
-	folder   string   // of the service
-	files    []string // absolute paths; the first is the source
+	folder   string                // of the service
+	files    []string              // absolute paths; the first is the source
 	trees    map[string]*yaml.Node // of files
-	ctx      context.Context //nolint:containedctx // that of Read
+	ctx      context.Context       //nolint:containedctx // that of Read
 	options  Options
 	findings []project.Finding
 	said     map[string]bool // findings

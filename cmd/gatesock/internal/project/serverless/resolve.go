@@ -70,7 +70,10 @@ func (v *resolver) leave() {
 }
 
 // resolve returns a tree without variables. It never returns nil.
-func (v *resolver) resolve(n *yaml.Node) *yaml.Node {
+func (v *resolver) resolve(n *yaml.Node) *yaml.Node { return v.resolveAs(n, "") }
+
+// resolveAs resolves a tree that a text with variables, name, stands for.
+func (v *resolver) resolveAs(n *yaml.Node, name string) *yaml.Node {
 	if n == nil {
 		return null(0)
 	}
@@ -83,11 +86,11 @@ func (v *resolver) resolve(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.ScalarNode {
 		value := v.value(n)
 		if value != n && value.Kind != yaml.ScalarNode {
-			value = v.resolve(value)
+			value = v.resolveAs(value, n.Value)
 		}
 		return value
 	}
-	if !v.step(n, 0) || !v.enter(n, "") {
+	if !v.step(n, 0) || !v.enter(n, name) {
 		return null(n.Line)
 	}
 	defer v.leave()

@@ -156,7 +156,7 @@ func find(n *yaml.Node, s string) int {
 	return 0
 }
 
-var hash = regexp.MustCompile(`#\{([A-Za-z0-9:.]+)\}`) //nolint:gochecknoglobals // compiled once
+var hash = regexp.MustCompile(`#\{([A-Za-z0-9:.]+)\}`)
 
 // withoutHashes returns a tree whose texts with #{…} are Fn::Sub, as serverless-pseudo-parameters
 // makes them. inSub is set in Fn::Sub.

@@ -98,7 +98,7 @@ func Read(ctx context.Context, file string, o Options) (*project.Project, error)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return s.project()
+	return s.project() //nolint:contextcheck // what it calls has nothing to wait for
 }
 
 // service is a service of the framework, whose variables are resolved.

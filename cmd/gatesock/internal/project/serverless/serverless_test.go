@@ -61,5 +61,3 @@ func TestCorpus(t *testing.T) {
 		})
 	}
 }
-
-
