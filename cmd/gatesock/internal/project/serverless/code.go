@@ -98,10 +98,14 @@ func (s *service) nodeBuild(f lambda, handler string, line int) string {
 			if !isFile(s.absolute(module + extension)) {
 				continue
 			}
+			build := s.bundler()
 			if strings.Contains(extension, "ts") || extension == ".jsx" {
-				return cmp.Or(s.bundler(), "esbuild")
+				build = cmp.Or(build, "esbuild")
 			}
-			return s.bundler()
+			if build != "" {
+				s.entries[f.id] = s.absolute(module + extension)
+			}
+			return build
 		}
 	}
 	s.add(project.Failure, line, f.id, "There is no file %s.js, .mjs, .cjs or .ts for the handler %s.", short(modules[0]), short(handler))

@@ -111,6 +111,7 @@ type service struct {
 	template        *yaml.Node // of CloudFormation
 	resources       *yaml.Node // of template
 	code            map[string]sam.Code
+	entries         map[string]string // sources of handlers that are built, by the function's logical id
 	layers          map[string]string
 	functions       []lambda
 	ignored         map[string]*ignored // by the kind of events
@@ -126,7 +127,7 @@ func (r *reader) service() (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if root == nil || !isMapping(root) {
+	if !isMapping(root) || given(get(root, "service"), get(root, "provider"), get(root, "functions"), get(root, "resources")) == nil {
 		return nil, errors.New("there is no configuration of a service in it")
 	}
 	if provider := get(root, "provider"); isText(provider) && !hasVariable(provider.Value) { // provider: aws
@@ -140,7 +141,7 @@ func (r *reader) service() (*service, error) {
 		set(root, key, v.parts(get(root, key)))
 	}
 	s := &service{
-		resolver: v, tree: v.resolve(root), code: map[string]sam.Code{}, layers: map[string]string{},
+		resolver: v, tree: v.resolve(root), code: map[string]sam.Code{}, entries: map[string]string{}, layers: map[string]string{},
 		plugins: map[string]bool{}, ignored: map[string]*ignored{}, implied: map[string]bool{},
 	}
 	s.provider, s.custom = get(s.tree, "provider"), get(s.tree, "custom")
@@ -188,6 +189,11 @@ func (s *service) project() (*project.Project, error) {
 		return nil, fmt.Errorf("%s: the provider is %q; only aws has WebSocket APIs of API Gateway", s.files[0], short(name))
 	}
 	s.makeTemplate()
+	if len(s.resources.Content) == 0 {
+		p := &project.Project{Region: s.region(), AccountID: s.accountID(), StackName: s.stackName()}
+		s.finish(p)
+		return p, nil
+	}
 	data, err := yaml.Marshal(s.template)
 	if err != nil {
 		return nil, err
@@ -199,6 +205,12 @@ func (s *service) project() (*project.Project, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.finish(p)
+	return p, nil
+}
+
+// finish adds to a project what its template does not say.
+func (s *service) finish(p *project.Project) {
 	p.Folder, p.Source, p.Files = s.folder, s.files[0], s.files
 	for _, f := range p.Findings {
 		if f.Severity != project.Notice || !s.implied[f.Resource] {
@@ -212,9 +224,9 @@ func (s *service) project() (*project.Project, error) {
 	for i := range p.Functions {
 		f := &p.Functions[i]
 		_, f.Line = s.place(s.lineOf(f.ID, ""))
+		f.Entry = s.entries[f.ID]
 		f.Layers = slices.DeleteFunc(f.Layers, func(path string) bool { return !exists(path) }) // which findings name
 	}
-	return p, nil
 }
 
 // makeTemplate makes the template of CloudFormation that the framework would deploy.
