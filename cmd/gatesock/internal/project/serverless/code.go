@@ -79,8 +79,8 @@ func (s *service) cleanHandler(f lambda, handler string, line int) string {
 	return path.Clean(filepath.ToSlash(handler))
 }
 
-// nodeBuild checks the handler of a Node.js function, and returns what builds its code; "" if it runs
-// as it is.
+// nodeBuild checks the handler of a Node.js function, and returns what builds its code; "" if it
+// runs as it is.
 func (s *service) nodeBuild(f lambda, handler string, line int) string {
 	folder, base := path.Split(handler)
 	first, _, ok := strings.Cut(base, ".")

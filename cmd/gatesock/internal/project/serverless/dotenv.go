@@ -13,8 +13,8 @@ import (
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
 )
 
-// assignment is a line of a .env file: a name, "=" or ": ", and a value that may be in quotes, which
-// may have line breaks.
+// assignment is a line of a .env file: a name, "=" or ": ", and a value that may be in quotes, in
+// which there may be line breaks.
 var assignment = regexp.MustCompile(
 	`(?m)^[ \t]*(?:export[ \t]+)?([\w.-]+)(?:[ \t]*=[ \t]*|:[ \t]+)('(?:\\'|[^'])*'|"(?:\\"|[^"])*"|[^#\r\n]*)`)
 

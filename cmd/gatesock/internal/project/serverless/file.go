@@ -21,7 +21,7 @@ import (
 const (
 	maxFile  = 4 << 20
 	maxDepth = 100
-	maxNodes = 500_000
+	maxNodes = 200_000
 )
 
 // linesPerFile separates the files in yaml.Node.Line: the line of a node is that of its file plus

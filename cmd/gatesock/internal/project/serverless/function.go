@@ -71,7 +71,7 @@ func (s *service) readEnvironment() {
 	if n := get(s.provider, "environment"); isMapping(n) {
 		s.environment = n
 	} else if !isNull(n) {
-		s.add(project.Warning, n.Line, "", "The environment of the provider is no mapping of names to values, and is left away.")
+		s.add(project.Warning, n.Line, "", "The environment of the provider is not a mapping of names to values, and is left away.")
 	}
 	if !s.plugins["serverless-dotenv-plugin"] {
 		return
@@ -121,7 +121,7 @@ func (s *service) absolute(path string) string {
 func (s *service) readFunctions() {
 	functions := get(s.tree, "functions")
 	if !isNull(functions) && !isMapping(functions) {
-		s.add(project.Failure, functions.Line, "", "functions is no mapping of names to functions.")
+		s.add(project.Failure, functions.Line, "", "functions is not a mapping of names to functions.")
 	}
 	for _, key := range keys(functions) {
 		k, n := entry(functions, key)
@@ -129,7 +129,7 @@ func (s *service) readFunctions() {
 		case isNull(n):
 			s.add(project.Warning, k.Line, "", "The function %s is empty, and is left away.", short(key))
 		case !isMapping(n):
-			s.add(project.Failure, k.Line, "", "The function %s is no mapping; it needs a handler.", short(key))
+			s.add(project.Failure, k.Line, "", "The function %s is not a mapping; it needs a handler.", short(key))
 		default:
 			s.functions = append(s.functions, lambda{key: key, id: normalize(key) + "LambdaFunction", node: n, line: k.Line})
 		}
@@ -201,7 +201,7 @@ func (s *service) setting(f lambda, key string, value int) *yaml.Node {
 func (s *service) environmentOf(f lambda) *yaml.Node {
 	own := get(f.node, "environment")
 	if !isNull(own) && !isMapping(own) {
-		s.add(project.Warning, own.Line, f.id, "The environment is no mapping of names to values, and is left away.")
+		s.add(project.Warning, own.Line, f.id, "The environment is not a mapping of names to values, and is left away.")
 		own = nil
 	}
 	variables := mapping()

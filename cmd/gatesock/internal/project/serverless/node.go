@@ -268,7 +268,7 @@ func (v *resolver) answer(m message, n *yaml.Node) request {
 			return request{Error: err.Error()}
 		}
 		if len(parts) != 1 || parts[0].variable == nil {
-			return request{Error: fmt.Sprintf("%q is no variable", m.Variable)}
+			return request{Error: fmt.Sprintf("%q is not a variable", m.Variable)}
 		}
 		value, _ = v.variable(parts[0].variable, n)
 	} else {

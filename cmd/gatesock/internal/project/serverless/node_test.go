@@ -47,7 +47,7 @@ func TestScriptsThatFail(t *testing.T) {
 		"require('./none')":                                          "Cannot find module './none'",
 		"setTimeout(() => { throw new Error('late') }); module.exports = new Promise(() => {})": "late (serverless.js:1:26)",
 		"Promise.reject(new Error('nobody waits')); module.exports = new Promise(() => {})":     "nobody waits (serverless.js:1:16)",
-		"module.exports = async ({resolveVariable}) => resolveVariable('nothing')":              `"nothing" is no variable`,
+		"module.exports = async ({resolveVariable}) => resolveVariable('nothing')":              `"nothing" is not a variable`,
 		"module.exports = async ({resolveVariable}) => resolveVariable('self:x, ')":             "a source is missing",
 		"module.exports = async () => ({provider: {name: 'google'}})":                           `the provider is "google"`,
 		"process.stdout.write('{\"id\":1}\\n'); module.exports = undefined":                     "there is no configuration of a service in it",
@@ -103,7 +103,7 @@ func TestNodeIsMissing(t *testing.T) {
 
 func TestReadEndsWithContext(t *testing.T) {
 	t.Parallel()
-	// The script says that it runs by connecting, and then runs for ever.
+	// The script connects when it runs, and then runs for ever.
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()

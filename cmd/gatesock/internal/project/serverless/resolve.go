@@ -23,7 +23,7 @@ type resolver struct {
 	names  []string                  // of the variables in open, for people
 	steps  int                       // left
 	size   int                       // of texts, left
-	spent  bool                      // a finding says that steps or size are used up
+	spent  bool                      // steps or size are used up, which a finding names
 	cycles int                       // that were found
 }
 
@@ -35,7 +35,8 @@ const (
 
 func newResolver(r *reader, root *yaml.Node) *resolver {
 	return &resolver{
-		reader: r, root: root, values: map[*yaml.Node]*yaml.Node{}, whole: map[*yaml.Node]*yaml.Node{}, steps: maxSteps, size: maxText,
+		reader: r, root: root, values: map[*yaml.Node]*yaml.Node{}, whole: map[*yaml.Node]*yaml.Node{},
+		steps: maxSteps, size: maxText,
 	}
 }
 
@@ -57,7 +58,8 @@ func (v *resolver) step(n *yaml.Node, size int) bool {
 func (v *resolver) enter(n *yaml.Node, name string) bool {
 	if i := slices.Index(v.open, n); i >= 0 {
 		v.cycles++
-		names := slices.Compact(slices.DeleteFunc(append(slices.Clone(v.names[i:]), name), func(s string) bool { return s == "" }))
+		names := slices.DeleteFunc(append(slices.Clone(v.names[i:]), name), func(s string) bool { return s == "" })
+		names = slices.Compact(names)
 		v.add(project.Failure, n.Line, "", "The variables refer to each other without end: %s.", short(strings.Join(names, " → ")))
 		return false
 	}
@@ -136,8 +138,8 @@ func (v *resolver) value(n *yaml.Node) *yaml.Node {
 	return value
 }
 
-// join returns the value of the pieces of a text at n: the value itself if there is one piece, else a
-// text.
+// join returns the value of the pieces of a text at n: the value itself if there is one piece, else
+// a text.
 func (v *resolver) join(parts []part, n *yaml.Node) *yaml.Node {
 	if len(parts) == 1 && parts[0].variable != nil {
 		cycles := v.cycles
@@ -209,8 +211,8 @@ func (v *resolver) missing(variable *variable, n *yaml.Node) {
 	v.add(project.Warning, n.Line, "", "%s has no value.%s", short(variable.text), hint)
 }
 
-// variable returns the value of a variable; nil if it has none. It reports false for a variable that
-// is to stay as it is.
+// variable returns the value of a variable; nil if it has none. It reports false for a variable
+// that is to stay as it is.
 func (v *resolver) variable(variable *variable, n *yaml.Node) (value *yaml.Node, known bool) {
 	if !v.step(n, 0) {
 		return nil, true

@@ -14,7 +14,7 @@ import (
 func (s *service) addResources() {
 	own := get(s.tree, "resources")
 	if !isNull(own) && !isMapping(own) {
-		s.add(project.Failure, own.Line, "", "resources is no mapping; it needs Resources: and the resources in it.")
+		s.add(project.Failure, own.Line, "", "resources is not a mapping; it needs Resources: and the resources in it.")
 		own = nil
 	}
 	s.template = mapping("AWSTemplateFormatVersion", "2010-09-09", "Resources", s.resources)
@@ -24,7 +24,7 @@ func (s *service) addResources() {
 		switch key {
 		case "Resources", "Outputs", "Parameters", "Conditions", "Mappings":
 			if !isNull(n) && !isMapping(n) {
-				s.add(project.Failure, k.Line, "", "%s is no mapping, and is left away.", key)
+				s.add(project.Failure, k.Line, "", "%s is not a mapping, and is left away.", key)
 				continue
 			}
 			if !isNull(n) {
@@ -53,7 +53,7 @@ func (s *service) addResources() {
 	}
 }
 
-// checkResources removes resources that are none.
+// checkResources removes what is not a resource.
 func (s *service) checkResources() {
 	kept := &yaml.Node{Kind: yaml.MappingNode}
 	for _, id := range keys(s.resources) {
@@ -70,8 +70,8 @@ func (s *service) checkResources() {
 	set(s.template, "Resources", kept)
 }
 
-// extend changes generated resources by resources.extensions, whose properties replace the generated
-// ones.
+// extend changes generated resources by resources.extensions, whose properties replace the
+// generated ones.
 func (s *service) extend(extensions *yaml.Node) {
 	for _, id := range keys(extensions) {
 		k, n := entry(extensions, id)

@@ -51,8 +51,8 @@ func names() []string {
 	}
 }
 
-// Find returns the path of the file in a folder that [Read] reads, or "" if there is none. It may be
-// a package.json with a member "serverless".
+// Find returns the path of the file in a folder that [Read] reads, or "" if there is none. It may
+// be a package.json with a member "serverless".
 func Find(folder string) string {
 	for _, name := range names() {
 		file := filepath.Join(folder, name)
@@ -127,7 +127,7 @@ func (r *reader) service() (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !isMapping(root) || given(get(root, "service"), get(root, "provider"), get(root, "functions"), get(root, "resources")) == nil {
+	if given(get(root, "service"), get(root, "provider"), get(root, "functions"), get(root, "resources")) == nil {
 		return nil, errors.New("there is no configuration of a service in it")
 	}
 	if provider := get(root, "provider"); isText(provider) && !hasVariable(provider.Value) { // provider: aws
@@ -177,7 +177,7 @@ func (v *resolver) parts(n *yaml.Node) *yaml.Node {
 		case isList(item): // a file with a list of functions
 			merged = merge(merged, v.parts(item))
 		default:
-			v.add(project.Warning, item.Line, "", "An element of this list is no mapping, and is left away.")
+			v.add(project.Warning, item.Line, "", "An element of this list is not a mapping, and is left away.")
 		}
 	}
 	return merged
