@@ -141,7 +141,8 @@ func (r *reader) service() (*service, error) {
 		set(root, key, v.parts(get(root, key)))
 	}
 	s := &service{
-		resolver: v, tree: v.resolve(root), code: map[string]sam.Code{}, entries: map[string]string{}, layers: map[string]string{},
+		resolver: v, tree: v.resolve(root),
+		code: map[string]sam.Code{}, entries: map[string]string{}, layers: map[string]string{},
 		plugins: map[string]bool{}, ignored: map[string]*ignored{}, implied: map[string]bool{},
 	}
 	s.provider, s.custom = get(s.tree, "provider"), get(s.tree, "custom")
@@ -250,14 +251,13 @@ func (s *service) stackName() string {
 	return s.name + "-" + s.stageName
 }
 
-// parameters returns the values of the parameters of the template.
+// parameters returns the values of the parameters of the template, and of exports of other stacks.
 func (s *service) parameters() map[string]string {
-	values := map[string]string{"AWS::AccountId": s.accountID()}
-	for _, name := range keys(get(s.template, "Parameters")) {
-		if value, ok := s.options.Parameters[name]; ok {
-			values[name] = value
-		}
+	values := maps.Clone(s.options.Parameters)
+	if values == nil {
+		values = map[string]string{}
 	}
+	values["AWS::AccountId"] = s.accountID()
 	return values
 }
 
