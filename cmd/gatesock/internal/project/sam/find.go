@@ -22,13 +22,13 @@ const (
 	maxTemplate    = 1_000_000 // bytes, as CloudFormation accepts
 )
 
-// Find returns the templates in a folder that may be meant, the best first, and what there is to say
-// about the choice: the source of a template comes before what was built of it, the folder's own
-// before those of folders below, and the usual names before others. A cloud assembly is its
+// Find returns the templates in a folder that may be meant, the best first, and what there is to
+// say about the choice: the source of a template comes before what was built of it, the folder's
+// own before those of folders below, and the usual names before others. A cloud assembly is its
 // manifest.json. The result is empty if there is none.
 func Find(folder string) (files []string, findings []project.Finding) {
 	s := search{folder: folder}
-	_ = filepath.WalkDir(folder, s.visit) // what cannot be read is no template
+	_ = filepath.WalkDir(folder, s.visit) // what cannot be read is not a template
 	slices.SortStableFunc(s.found, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.depth, b.depth), strings.Compare(a.path, b.path))
 	})
@@ -36,7 +36,7 @@ func Find(folder string) (files []string, findings []project.Finding) {
 		files = append(files, c.path)
 	}
 	say := func(severity project.Severity, file, text string) {
-		findings = append(findings, project.Finding{Severity: severity, File: file, Text: text})
+		findings = append(findings, project.Finding{Severity: severity, File: file, Text: sentence(text)})
 	}
 	if len(files) == 0 {
 		if cdk := filepath.Join(folder, "cdk.json"); exists(cdk) {
@@ -124,7 +124,7 @@ func (s *search) enter(relative, name string) error {
 	return nil
 }
 
-// rankOf returns the rank of a file, or -1 if it is no template.
+// rankOf returns the rank of a file, or -1 if it is not a template.
 func rankOf(relative, path string, d fs.DirEntry) int {
 	name := d.Name()
 	switch ext := filepath.Ext(name); {
@@ -183,7 +183,7 @@ func isAssembly(path string) bool {
 
 // Read reads a template: a file of SAM or CloudFormation, a template of a cloud assembly, or with a
 // cloud assembly's folder (cdk.out) or its manifest.json all its stacks. The error says what to do:
-// it is for a file that cannot be read or is no template, and for Options.Ask.
+// it is for a file that cannot be read or is not a template, and for Options.Ask.
 func Read(file string, o Options) (*project.Project, error) {
 	file, err := filepath.Abs(file)
 	if err != nil {
@@ -267,7 +267,8 @@ func stacksOf(file string, depth int) (sources []stackSource, files []string, er
 			sources, files = append(sources, more...), append(files, moreFiles...)
 		case "aws:cloudformation:stack":
 			template := filepath.Join(folder, cmp.Or(artifact.Properties.TemplateFile, id+".template.json"))
-			s := stackSource{Source: Source{File: template, Folder: folder, StackName: cmp.Or(artifact.Properties.StackName, id)}}
+			name := cmp.Or(artifact.Properties.StackName, id)
+			s := stackSource{Source: Source{File: template, Folder: folder, StackName: name}}
 			if account, region, ok := strings.Cut(strings.TrimPrefix(artifact.Environment, "aws://"), "/"); ok {
 				if account != "unknown-account" {
 					s.account = account

@@ -60,6 +60,7 @@ type stackSource struct {
 const maxFindings = 1000
 
 func (r *run) add(f project.Finding) {
+	f.Text = sentence(f.Text)
 	if r.seen[f] {
 		return
 	}
@@ -67,6 +68,19 @@ func (r *run) add(f project.Finding) {
 	if len(r.project.Findings) < maxFindings {
 		r.project.Findings = append(r.project.Findings, f)
 	}
+}
+
+// sentence returns a text with a capital and a full stop. A word that is not all letters, such as a
+// name, stays as it is.
+func sentence(text string) string {
+	first, _, _ := strings.Cut(text, " ")
+	if first = strings.TrimRight(first, ",:"); first != "" && strings.Trim(first, "abcdefghijklmnopqrstuvwxyz") == "" {
+		text = strings.ToUpper(text[:1]) + text[1:]
+	}
+	if text != "" && !strings.ContainsAny(text[len(text)-1:], ".!?") {
+		text += "."
+	}
+	return text
 }
 
 // read reads stacks into a project.
@@ -132,16 +146,16 @@ func (r *run) newStack(source stackSource) (*stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := r.options.Parameters
+	p, folder := r.options.Parameters, cmp.Or(source.Folder, filepath.Dir(source.File))
 	s := &stack{
 		run: r, template: t, source: source.Source, file: source.File,
-		folder:    cmp.Or(source.Folder, filepath.Dir(source.File)),
+		folder:    folder,
 		region:    cmp.Or(p[template.Region], r.options.Region, source.region, "us-east-1"),
 		account:   cmp.Or(p[template.AccountID], source.account, defaultAccount),
 		assets:    source.assets,
 		values:    map[string]any{},
 		places:    map[string]bool{},
-		stackName: cmp.Or(p[template.StackName], source.StackName, stackNameOf(filepath.Base(cmp.Or(source.Folder, filepath.Dir(source.File))))),
+		stackName: cmp.Or(p[template.StackName], source.StackName, stackNameOf(filepath.Base(folder))),
 	}
 	for _, p := range t.Problems {
 		s.problem(p)
@@ -181,7 +195,7 @@ func (s *stack) place(resource, property string) (string, int) {
 	return cmp.Or(file, s.file), line
 }
 
-// distinguish gives the stacks prefixes whose resources would have the same ids.
+// distinguish sets the prefixes of stacks whose resources would have the same ids.
 func (r *run) distinguish() {
 	count := map[string]int{}
 	for _, s := range r.stacks {
@@ -224,7 +238,7 @@ func (s *stack) start() {
 	}
 }
 
-// name returns the ID of a resource, which is its name too if the template gives it none.
+// name returns the ID of a resource, which is its name too if the template has none for it.
 func (s *stack) name(res *template.Resource) string {
 	if res.Type == "AWS::ApiGatewayV2::Api" {
 		return apiID(s.stackName, res.ID)
@@ -273,8 +287,10 @@ func placeholder(p template.Parameter) string {
 		}
 		return -1
 	}, strings.ToLower(p.Name))
-	candidates := []string{name, "local", "Local", "dev", "a", "A", "1", "10", "100", "localhost", "local-1", "http://localhost", "https://localhost",
-		"arn:aws:iam::123456789012:role/local", "me@localhost.localdomain", strings.Repeat("a", 8), strings.Repeat("a1", 16)}
+	candidates := []string{
+		name, "local", "Local", "dev", "a", "A", "1", "10", "100", "localhost", "local-1", "http://localhost", "https://localhost",
+		"arn:aws:iam::123456789012:role/local", "me@localhost.localdomain", strings.Repeat("a", 8), strings.Repeat("a1", 16),
+	}
 	if strings.Contains(p.Type, "Number") {
 		candidates = []string{"1", "10", "100", "0"}
 	}
@@ -412,7 +428,7 @@ func (r *run) noticeOthers() {
 	}
 }
 
-// noticeOf returns what becomes of resources of a type; "" if nobody needs to know.
+// noticeOf returns what happens to resources of a type; "" if nobody needs to know.
 func noticeOf(kind string) (project.Severity, string) {
 	switch kind {
 	case "AWS::CDK::Metadata", "AWS::ApiGatewayV2::Deployment":
