@@ -116,6 +116,7 @@ type service struct {
 	functions       []lambda
 	ignored         map[string]*ignored // by the kind of events
 	implied         map[string]bool     // resources of the framework that nobody wrote
+	noRoutes        bool                // a finding has it
 	programs        goPrograms
 	environment     *yaml.Node // of the provider, with what plugins add
 }
@@ -214,7 +215,8 @@ func (s *service) project() (*project.Project, error) {
 func (s *service) finish(p *project.Project) {
 	p.Folder, p.Source, p.Files = s.folder, s.files[0], s.files
 	for _, f := range p.Findings {
-		if f.Severity != project.Notice || !s.implied[f.Resource] {
+		implied := f.Severity == project.Notice && s.implied[f.Resource]
+		if !implied && !(s.noRoutes && strings.HasPrefix(f.Text, "There is no WebSocket API")) {
 			s.findings = append(s.findings, f)
 		}
 	}
