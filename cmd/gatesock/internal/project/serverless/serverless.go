@@ -215,8 +215,10 @@ func (s *service) project() (*project.Project, error) {
 func (s *service) finish(p *project.Project) {
 	p.Folder, p.Source, p.Files = s.folder, s.files[0], s.files
 	for _, f := range p.Findings {
-		implied := f.Severity == project.Notice && s.implied[f.Resource]
-		if !implied && !(s.noRoutes && strings.HasPrefix(f.Text, "There is no WebSocket API")) {
+		switch {
+		case f.Severity == project.Notice && s.implied[f.Resource]:
+		case s.noRoutes && strings.HasPrefix(f.Text, "There is no WebSocket API"):
+		default:
 			s.findings = append(s.findings, f)
 		}
 	}
