@@ -402,7 +402,8 @@ func (e *Evaluator) resolve(n *node, text string) (string, error) {
 			value, known = e.lenient.Resolve(reference)
 		}
 		if !known {
-			e.report(n.errorf("{{resolve:%s}} is known on AWS only; it is empty here", shorten(reference)))
+			e.report(n.errorf("{{resolve:%s}} is known on AWS only; it is empty here, unless the parameter %s is set",
+				shorten(reference), shorten(reference[strings.IndexByte(reference, ':')+1:])))
 		}
 		b.WriteString(value)
 		text = rest

@@ -61,7 +61,7 @@ Parameters: {N: {Type: Number, Default: 3}}`, Lenient{})
 	require.Equal(t, "json.Number json.Number string bool bool string string", types(v.([]any)))
 	v, err = e.Property(tmpl.Resource("A"), "P")
 	require.NoError(t, err)
-	require.Equal(t, "string string string string string string string", types(v.([]any)))
+	require.Equal(t, []any{"1", "1.50", "1", "true", "true", "0x10", "3"}, v)
 	require.Empty(t, *problems)
 }
 
@@ -73,6 +73,28 @@ func types(list []any) string {
 	return strings.Join(names, " ")
 }
 
+// Aliases and merge keys are written out. What an object has itself counts.
+func TestAliases(t *testing.T) {
+	t.Parallel()
+	e, tmpl, problems := lenient(t, `
+Base: &base {A: 1, B: 1}
+More: &more {B: 2, C: 2}
+Resources:
+  R: {Type: T, Properties: {<<: [*base, *more], A: 3}}
+  S: {Type: T, Properties: *base}
+`, Lenient{})
+	r, err := e.Properties(tmpl.Resource("R"))
+	require.NoError(t, err)
+	require.Equal(t, map[string]any{"A": "3", "B": "1", "C": "2"}, r)
+	s, err := e.Properties(tmpl.Resource("S"))
+	require.NoError(t, err)
+	require.Equal(t, map[string]any{"A": "1", "B": "1"}, s)
+	require.Equal(t, []string{"5 .: YAML aliases are written out here; CloudFormation itself accepts none"}, *problems)
+
+	_, err = ParseLenient([]byte("Resources: &r\n  A: {Type: T, Properties: {P: *r}}"))
+	require.ErrorContains(t, err, "values are nested more than 100 times")
+}
+
 // Globals are merged as SAM does, and lists are appended.
 func TestGlobals(t *testing.T) {
 	t.Parallel()
@@ -80,7 +102,9 @@ func TestGlobals(t *testing.T) {
 Transform: AWS::Serverless-2016-10-31
 Globals: {Function: {Layers: [a], Environment: {Variables: {A: 1, B: 1}}, Timeout: 5, Tags: [x]}}
 Resources:
-  F: {Type: AWS::Serverless::Function, Properties: {Layers: [b], Environment: {Variables: {B: 2}}, Timeout: 6, Tags: {y: z}}}
+  F:
+    Type: AWS::Serverless::Function
+    Properties: {Layers: [b], Environment: {Variables: {B: 2}}, Timeout: 6, Tags: {y: z}}
   G: {Type: AWS::Serverless::Function}
 `, Lenient{})
 	f, err := e.Properties(tmpl.Resource("F"))

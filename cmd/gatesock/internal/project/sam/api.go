@@ -586,7 +586,6 @@ func (a *api) checkDeployments(stages, deployments []item) {
 			deployment.warn("", "the deployment does not depend on %s: AWS may deploy the stage without what comes later; add it to DependsOn",
 				strings.Join(missing, ", "))
 		}
-		delete(byID, id) // once
 	}
 }
 

@@ -60,6 +60,12 @@ func TestFind(t *testing.T) {
 				" backend/deep/er/template.json.",
 		},
 		"another name": {files: map[string]string{"infra.yml": small}, want: []string{"infra.yml"}},
+		"one with a WebSocket API before others": {
+			files: map[string]string{"template.yaml": "Resources: {}", "api/infra.yaml": small, "api/template.json": small},
+			want:  []string{"api/template.json", "api/infra.yaml", "template.yaml"},
+			findings: "notice api/template.json: Other templates are here too; give the path of the one that is meant:" +
+				" api/infra.yaml, template.yaml.",
+		},
 		"a broken one": {files: map[string]string{"template.yml": "a: b: c"}, want: []string{"template.yml"}},
 		"cdk.out": {
 			files: map[string]string{
@@ -144,6 +150,9 @@ func TestParameters(t *testing.T) {
   Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref Name}}
   Other: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub "${Name}-${Kind}-${AWS::StackName}-${AWS::Region}"}}
   Imported: {Type: AWS::SQS::Queue, Properties: {QueueName: !ImportValue stack-name}}
+  Resolved:
+    Type: AWS::SSM::Parameter
+    Properties: {Name: n, Value: "{{resolve:ssm-secure:/app/key:2}} {{resolve:secretsmanager:prod:SecretString:user::}}"}
 Parameters:
   Name: {Type: String, Description: the name of it}
   Kind: {Type: String, AllowedValues: [a, b], AllowedPattern: "[a-z]"}
@@ -152,7 +161,10 @@ Parameters:
 	file := filepath.Join(write(t, map[string]string{"template.yaml": text}), "template.yaml")
 	var asked []string
 	p, err := sam.Read(file, sam.Options{
-		Parameters: map[string]string{"Kind": "C", "AWS::StackName": "mine", "stack-name": "exported"}, Region: "eu-west-3",
+		Parameters: map[string]string{
+			"Kind": "C", "AWS::StackName": "mine", "stack-name": "exported", "/app/key": "k", "prod": `{"user":"me"}`, "Kinds": "typo",
+		},
+		Region: "eu-west-3",
 		Ask: func(name, description string) (string, error) {
 			asked = append(asked, name+": "+description)
 			return "answer", nil
@@ -161,8 +173,10 @@ Parameters:
 	require.NoError(t, err)
 	require.Equal(t, []string{"Name: the name of it"}, asked, "once, and only what is needed")
 	require.Equal(t, []string{"exported", "answer-C-mine-eu-west-3", "answer"}, []string{p.Queues[0].Name, p.Queues[1].Name, p.Queues[2].Name})
+	require.Equal(t, "k me", p.Parameters[0].Value)
 	require.Equal(t, "https://sqs.eu-west-3.amazonaws.com/123456789012/answer", p.Queues[2].URL)
 	require.Equal(t, []string{
+		`The template has no parameter Kinds; it has Kind, Name, NotUsed.`,
 		`Parameter Kind: "C" is not one of the AllowedValues a, b.`,
 		`The value of the parameter Kind does not match its AllowedPattern "[a-z]".`,
 	}, texts(p))
@@ -331,6 +345,7 @@ func TestPermissions(t *testing.T) {
 		permission("${Api}/*/*"):           true,
 		permission("${Api}/dev/say"):       true,
 		permission("${Api}/*/*say"):        true,
+		permission("${Api}/*ev/say"):       true,
 		permission("${Api}/prod/*"):        false,
 		permission("${Api}/*/$connect"):    false,
 		permission("other/*"):              false,
