@@ -135,21 +135,6 @@ func TestRuleInputs(t *testing.T) {
 	}
 }
 
-// FuzzFillTemplate: nothing panics, and what comes out is JSON or lines of it.
-func FuzzFillTemplate(f *testing.F) {
-	f.Add(`{"a":<x>,"b":"<x> \" <y>"}`, `a"b\`, "$.x[0].y")
-	f.Add("\"<x>\"\n\"<y", "\xff", "$['x']")
-	f.Fuzz(func(t *testing.T, template, value, path string) {
-		text, err := fillTemplate(template, map[string]any{"x": value, "y": map[string]any{value: 1}})
-		if err == nil && !json.Valid(text) {
-			for line := range strings.Lines(string(text)) {
-				require.True(t, strings.TrimSpace(line) == "" || json.Valid([]byte(strings.TrimSpace(line))))
-			}
-		}
-		_, _, _ = pathValue(map[string]any{"x": []any{map[string]any{"y": 1}}}, path)
-	})
-}
-
 // TestDeadLettersOfRules: what a target does not take goes to the dead-letter queue at once.
 func TestDeadLettersOfRules(t *testing.T) {
 	t.Parallel()

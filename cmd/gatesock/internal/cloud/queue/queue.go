@@ -737,7 +737,11 @@ func (s *Service) bury(q *queue, m *message) bool {
 		return false
 	}
 	q.remove(m)
-	m.source, m.receipt, m.visible = s.ARN(q.name), 0, s.cfg.Clock.Now()
+	now := s.cfg.Clock.Now()
+	m.source, m.receipt, m.visible = s.ARN(q.name), 0, now
+	if q.fifo { // a standard queue keeps the time at which it was sent
+		m.sent = now
+	}
 	dead.push(m)
 	if s.cfg.Buried != nil {
 		s.cfg.Buried(q.name, dead.name, m.receives)

@@ -497,3 +497,15 @@ func TestReceiveEndsWithItsContext(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 	})
 }
+
+// TestDigestsOfAttributes has digests that SQS has returned, as tests of other libraries have them.
+func TestDigestsOfAttributes(t *testing.T) {
+	t.Parallel()
+	number := func(text string) queue.Attribute { return queue.Attribute{DataType: "Number", StringValue: text} }
+	require.Equal(t, "235c5c510d26fb653d073faed50ae77c", queue.AttributesMD5(map[string]queue.Attribute{"timestamp": number("1493147359900")}))
+	require.Equal(t, "994258b45346a2cc3f9cbb611aa7af30", queue.AttributesMD5(map[string]queue.Attribute{"timestamp": number("1493147359901")}))
+	require.Equal(t, "d21ae90c49061e927f57df5f5d72be1f", queue.AttributesMD5(map[string]queue.Attribute{
+		"ordinal": number("1"), "category": {DataType: "String", StringValue: "test"},
+	}))
+	require.Empty(t, queue.AttributesMD5(nil))
+}
