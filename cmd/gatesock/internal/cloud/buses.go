@@ -86,7 +86,7 @@ func (c *Cloud) startSchedules() {
 				if c.sleep(ctx, due.Sub(c.clock.Now())) != nil {
 					return
 				}
-				c.fire(ctx, r, due)
+				_ = c.fire(ctx, r, due) // it tells its errors
 			}
 		})
 	}

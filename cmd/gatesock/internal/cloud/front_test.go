@@ -37,7 +37,7 @@ func TestServiceOf(t *testing.T) {
 		{"localhost", "", "", "", ""},
 		{"amazonaws.com.example.org", "", "", "", ""},
 	} {
-		r := httptest.NewRequest("POST", "/"+test.query, nil)
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/"+test.query, nil)
 		r.Host = test.host
 		if test.authorization != "" {
 			r.Header.Set("Authorization", test.authorization)
@@ -60,7 +60,7 @@ func TestRefusals(t *testing.T) {
 			{"ses.eu-west-1.amazonaws.com", "", "text/xml", "<ErrorResponse "},
 			{"scheduler.eu-west-1.amazonaws.com", "", "application/json", `"Message":"gatesock dev does not serve scheduler`},
 		} {
-			r := httptest.NewRequest("POST", "/key", nil)
+			r := httptest.NewRequestWithContext(w.t.Context(), "POST", "/key", nil)
 			r.Host = test.host
 			if strings.HasPrefix(test.host, "ses") {
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
@@ -105,7 +105,7 @@ func TestStartNeedsFunctions(t *testing.T) {
 // post calls an operation of a service with a JSON protocol, whose client the module does not have.
 func (w *world) post(target, body string) (status int, answer string) {
 	w.t.Helper()
-	r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+	r := httptest.NewRequestWithContext(w.t.Context(), "POST", "/", strings.NewReader(body))
 	r.Header.Set("X-Amz-Target", target)
 	got := httptest.NewRecorder()
 	w.cloud.ServeHTTP(got, r)

@@ -74,7 +74,7 @@ func TestInvokeRefuses(t *testing.T) {
 func TestInvokeAsync(t *testing.T) {
 	t.Parallel()
 	inWorld(t, &project.Project{Functions: []project.Function{function("F")}}, func(w *world) {
-		r := httptest.NewRequest("POST", "/2014-11-13/functions/app-F/invoke-async/", strings.NewReader(`{"old":1}`))
+		r := httptest.NewRequestWithContext(w.t.Context(), "POST", "/2014-11-13/functions/app-F/invoke-async/", strings.NewReader(`{"old":1}`))
 		r.Host = "lambda.eu-west-1.amazonaws.com"
 		answer := httptest.NewRecorder()
 		w.cloud.ServeHTTP(answer, r)

@@ -221,8 +221,10 @@ func TestMappingsThatCannotRunAreNamed(t *testing.T) {
 	p := &project.Project{
 		Functions: []project.Function{function("F")}, Queues: []project.Queue{queueOf("q", nil), queueOf("bad name", nil)},
 		Mappings: []project.Mapping{
-			{Source: arn("sqs", "q"), Function: "None"}, {Source: arn("sqs", "none"), Function: "F"},
-			{Source: arn("kinesis", "stream/x"), Function: "F"}, {Source: arn("sqs", "q"), Function: "F", Disabled: true},
+			{Source: arn("sqs", "q"), Function: "None"},
+			{Source: arn("sqs", "none"), Function: "F"},
+			{Source: arn("kinesis", "stream/x"), Function: "F"},
+			{Source: arn("sqs", "q"), Function: "F", Disabled: true},
 			{Source: arn("sqs", "q"), Function: "F", Filters: []json.RawMessage{json.RawMessage(`{"a":1}`)}},
 		},
 	}

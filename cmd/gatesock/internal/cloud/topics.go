@@ -91,7 +91,7 @@ func (c *Cloud) serveTopics() {
 // publication is a message for a topic.
 type publication struct {
 	ID                string `query:"Id"`
-	Message, Subject  string //nolint:revive // the service's names
+	Message, Subject  string
 	MessageStructure  string
 	MessageAttributes map[string]queue.Attribute `query:"MessageAttributes.entry,Name,Value"`
 	GroupID           string                     `query:"MessageGroupId"`
@@ -101,7 +101,7 @@ type publication struct {
 }
 
 type publishIn struct {
-	TopicArn, TargetArn, PhoneNumber string //nolint:revive // the service's names
+	TopicArn, TargetArn, PhoneNumber string
 	publication
 }
 
@@ -133,7 +133,7 @@ func (c *Cloud) opPublish(ctx context.Context, in *publishIn) (*published, error
 }
 
 type publishBatchIn struct {
-	TopicArn string        //nolint:revive // the service's name
+	TopicArn string
 	Entries  []publication `query:"PublishBatchRequestEntries.member"`
 }
 
@@ -181,7 +181,7 @@ func (c *Cloud) opPublishBatch(ctx context.Context, in *publishBatchIn) (*publis
 	return out, nil
 }
 
-type topicOut struct{ TopicArn string } //nolint:revive // the service's name
+type topicOut struct{ TopicArn string }
 
 type listTopicsOut struct {
 	Topics []topicOut `query:"Topics.member"`

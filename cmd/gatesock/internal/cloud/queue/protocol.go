@@ -95,7 +95,7 @@ func (s *Service) opGetURL(_ context.Context, in *struct{ QueueName string }) (*
 }
 
 type urlsOut struct {
-	QueueUrls []string `json:",omitempty" query:"QueueUrl"` //nolint:revive // the service's name
+	QueueUrls []string `json:",omitempty" query:"QueueUrl"`
 }
 
 func (s *Service) opList(_ context.Context, in *struct{ QueueNamePrefix string }) (*urlsOut, error) {

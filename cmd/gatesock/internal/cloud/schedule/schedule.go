@@ -344,6 +344,7 @@ func (d dayOfMonth) is(day time.Time, last int) bool {
 		if want > last {
 			want -= 3
 		}
+	default:
 	}
 	return day.Day() == want
 }

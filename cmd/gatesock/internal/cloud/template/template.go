@@ -44,14 +44,14 @@ func pathSteps(path string) ([]string, error) {
 	}
 	var steps []string
 	for rest != "" {
-		switch {
-		case rest[0] == '.':
+		switch rest[0] {
+		case '.':
 			end := strings.IndexAny(rest[1:], ".[")
 			if end < 0 {
 				end = len(rest) - 1
 			}
 			steps, rest = append(steps, rest[1:1+end]), rest[1+end:]
-		case rest[0] == '[':
+		case '[':
 			inner, after, ok := strings.Cut(rest[1:], "]")
 			if !ok {
 				return nil, fmt.Errorf("the path %q has a [ without ]", path)
