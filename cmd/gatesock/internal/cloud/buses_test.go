@@ -17,7 +17,9 @@ import (
 
 func (w *world) put(entries ...types.PutEventsRequestEntry) *eventbridge.PutEventsOutput {
 	w.t.Helper()
-	api := eventbridge.New(eventbridge.Options{Region: region, Credentials: keys(), HTTPClient: w.http(), Retryer: aws.NopRetryer{}})
+	api := eventbridge.New(eventbridge.Options{
+		Region: region, Credentials: keys(), HTTPClient: w.http(), Retryer: aws.NopRetryer{},
+	})
 	out, err := api.PutEvents(w.t.Context(), &eventbridge.PutEventsInput{Entries: entries})
 	require.NoError(w.t, err)
 	return out

@@ -21,9 +21,9 @@ func (c *Cloud) Services() []string {
 	return services
 }
 
-// ServeHTTP serves a request to a service of AWS. It does not verify signatures. The service is that
-// of the signature's credential scope; a request without one is told apart by its host, and then by
-// its header X-Amz-Target.
+// ServeHTTP serves a request to a service of AWS. It does not verify signatures. The service is
+// that of the signature's credential scope; a request without one is told apart by its host, and
+// then by its header X-Amz-Target.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := ServiceOf(r)
 	switch name {

@@ -49,7 +49,8 @@ func TestServiceOf(t *testing.T) {
 	}
 }
 
-// TestRefusals: a service that is not there is named, in the form that the SDK of the request reads.
+// TestRefusals: a service that is not there is named, in the form that the SDK of the request
+// reads.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	inWorld(t, &project.Project{}, func(w *world) {
@@ -76,7 +77,9 @@ func TestRefusals(t *testing.T) {
 		}
 		require.Len(w.t, w.texts(KindRefused), 5)
 		require.Equal(w.t, "gatesock dev does not serve cognito-idp (POST AWSCognito.SignUp)", w.texts(KindRefused)[0])
-		api := dynamodb.New(dynamodb.Options{Region: region, Credentials: keys(), HTTPClient: w.http(), Retryer: aws.NopRetryer{}})
+		api := dynamodb.New(dynamodb.Options{
+			Region: region, Credentials: keys(), HTTPClient: w.http(), Retryer: aws.NopRetryer{},
+		})
 		_, err := api.ListTables(w.t.Context(), nil)
 		require.ErrorContains(w.t, err, "NotImplemented: gatesock dev runs no DynamoDB here")
 		require.NotContains(w.t, w.cloud.Services(), "dynamodb")

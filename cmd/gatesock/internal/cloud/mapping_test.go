@@ -24,7 +24,8 @@ func mapped(m project.Mapping, attributes map[string]string) *project.Project {
 	if attributes["FifoQueue"] != "" {
 		m.Source += ".fifo"
 		return &project.Project{
-			Functions: []project.Function{function("F")}, Mappings: []project.Mapping{m}, Queues: []project.Queue{queueOf("q.fifo", attributes)},
+			Functions: []project.Function{function("F")}, Mappings: []project.Mapping{m},
+			Queues: []project.Queue{queueOf("q.fifo", attributes)},
 		}
 	}
 	return &project.Project{
@@ -128,7 +129,9 @@ func TestQueueRetries(t *testing.T) {
 
 func TestBatchWindow(t *testing.T) {
 	t.Parallel()
-	inWorld(t, mapped(project.Mapping{BatchSize: 12, Window: 30 * time.Second}, map[string]string{"VisibilityTimeout": "180"}), func(w *world) {
+	inWorld(t, mapped(project.Mapping{
+		BatchSize: 12, Window: 30 * time.Second,
+	}, map[string]string{"VisibilityTimeout": "180"}), func(w *world) {
 		w.send("q", "a")
 		w.after(25 * time.Second)
 		w.send("q", "b")
@@ -207,7 +210,8 @@ func TestFIFOToFunction(t *testing.T) {
 		url := w.cloud.queues.URL("q.fifo")
 		for i, group := range []string{"a", "a", "b"} {
 			_, err := w.sqs().SendMessage(w.t.Context(), &sqs.SendMessageInput{
-				QueueUrl: &url, MessageBody: aws.String(fmt.Sprint(group, i)), MessageGroupId: &group, MessageDeduplicationId: aws.String(fmt.Sprint(i)),
+				QueueUrl: &url, MessageBody: aws.String(fmt.Sprint(group, i)), MessageGroupId: &group,
+				MessageDeduplicationId: aws.String(fmt.Sprint(i)),
 			})
 			require.NoError(w.t, err)
 			w.after(0)

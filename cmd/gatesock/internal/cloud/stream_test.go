@@ -132,8 +132,8 @@ func names(t *testing.T, calls []call) []string {
 
 const streamARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/t/stream/x"
 
-// onTape runs a test in a bubble, with a mapping of a tape to the function F and the queue "failed".
-// fill runs before the mapping begins.
+// onTape runs a test in a bubble, with a mapping of a tape to the function F and the queue
+// "failed". fill runs before the mapping begins.
 func onTape(t *testing.T, m project.Mapping, fill func(*tape), f func(w *world, s *tape)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -271,7 +271,8 @@ func TestStreamRetriesAndDestination(t *testing.T) {
 	})
 }
 
-// TestBisect: the bad record is found by halves, which is no retry, and the others are done.
+// TestBisect: the bad record is found by halves, which does not count as a retry, and the others are
+// done.
 func TestBisect(t *testing.T) {
 	t.Parallel()
 	onTape(t, project.Mapping{Bisect: true, OnFailure: arn("sqs", "failed")}, nil, func(w *world, s *tape) {

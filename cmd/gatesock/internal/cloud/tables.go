@@ -89,7 +89,7 @@ func (c *Cloud) createTable(ctx context.Context, t project.Table) error {
 	return err
 }
 
-// compareTable names what a table of an earlier run has in another way, and gives it a stream if it
+// compareTable names what a table of an earlier run has in another way, and adds a stream if it
 // has none.
 func (c *Cloud) compareTable(ctx context.Context, t project.Table) error {
 	out, err := c.tables.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &t.Name})

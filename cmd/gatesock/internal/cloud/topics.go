@@ -195,7 +195,8 @@ func (c *Cloud) opListTopics(context.Context, *struct{}) (*listTopicsOut, error)
 	return out, nil
 }
 
-// opCreateTopic finds a topic of the project by its name, as programs do that create what they need.
+// opCreateTopic finds a topic of the project by its name, as programs do that create what they
+// need.
 func (c *Cloud) opCreateTopic(_ context.Context, in *struct{ Name string }) (*topicOut, error) {
 	for _, t := range c.topics {
 		if t.Name == in.Name {
@@ -219,8 +220,8 @@ func (c *Cloud) publishParcel(ctx context.Context, arn string, p parcel) error {
 	return err
 }
 
-// publish gives a message to the subscriptions whose filters let it pass. It returns when the queues
-// have it; functions get it asynchronously.
+// publish sends a message to the subscriptions whose filters let it pass. It returns when the
+// queues have it; functions get it asynchronously.
 func (c *Cloud) publish(ctx context.Context, t *topic, p *publication) (*published, error) {
 	texts, err := p.check(t)
 	if err != nil {

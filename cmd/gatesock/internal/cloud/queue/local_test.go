@@ -37,10 +37,15 @@ func whatHappens(t *testing.T, c *sqs.Client) string {
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	ctx := context.Background()
 	dead := create(t, c, "dead", nil)
-	url := create(t, c, "q", map[string]string{"VisibilityTimeout": "1000", "RedrivePolicy": `{"deadLetterTargetArn":"` + attributes(t, c, dead)["QueueArn"] + `","maxReceiveCount":"2"}`})
-	in := &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("<é>"), MessageAttributes: map[string]types.MessageAttributeValue{
-		"text": {DataType: aws.String("String"), StringValue: aws.String("x")}, "n": {DataType: aws.String("Number"), StringValue: aws.String("1.5")},
-	}}
+	url := create(t, c, "q", map[string]string{
+		"VisibilityTimeout": "1000",
+		"RedrivePolicy":     `{"deadLetterTargetArn":"` + attributes(t, c, dead)["QueueArn"] + `","maxReceiveCount":"2"}`,
+	})
+	in := &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("<é>")}
+	in.MessageAttributes = map[string]types.MessageAttributeValue{
+		"text": {DataType: aws.String("String"), StringValue: aws.String("x")},
+		"n":    {DataType: aws.String("Number"), StringValue: aws.String("1.5")},
+	}
 	sent, err := c.SendMessage(ctx, in)
 	require.NoError(t, err)
 	say("sent %s %s", *sent.MD5OfMessageBody, *sent.MD5OfMessageAttributes)
@@ -62,14 +67,18 @@ func whatHappens(t *testing.T, c *sqs.Client) string {
 	for range 2 {
 		m := take(url)
 		require.Len(t, m, 1)
-		_, err := c.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: m[0].ReceiptHandle})
+		_, err := c.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+			QueueUrl: &url, ReceiptHandle: m[0].ReceiptHandle,
+		})
 		require.NoError(t, err)
 	}
 	take(url)
 	require.Len(t, take(dead), 1)
-	batch, err := c.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &url, Entries: []types.SendMessageBatchRequestEntry{
-		{Id: aws.String("1"), MessageBody: aws.String("a")}, {Id: aws.String("2"), MessageBody: aws.String("b"), DelaySeconds: 900},
-	}})
+	entries := []types.SendMessageBatchRequestEntry{
+		{Id: aws.String("1"), MessageBody: aws.String("a")},
+		{Id: aws.String("2"), MessageBody: aws.String("b"), DelaySeconds: 900},
+	}
+	batch, err := c.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &url, Entries: entries})
 	require.NoError(t, err)
 	for _, e := range batch.Successful {
 		say("batch %s %s", *e.Id, *e.MD5OfMessageBody)
@@ -92,7 +101,9 @@ func whatHappens(t *testing.T, c *sqs.Client) string {
 			say("queue %s", u[strings.LastIndexByte(u, '/'):])
 		}
 	}
-	_, err = c.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(strings.Replace(url, "/q", "/none", 1)), MessageBody: aws.String("x")})
+	_, err = c.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl: aws.String(strings.Replace(url, "/q", "/none", 1)), MessageBody: aws.String("x"),
+	})
 	require.ErrorAs(t, err, new(*types.QueueDoesNotExist))
 	say("%v", err != nil)
 	return b.String()

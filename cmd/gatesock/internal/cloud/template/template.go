@@ -1,5 +1,5 @@
-// Package template makes the inputs of the targets of EventBridge rules: values at paths of an event,
-// and templates that are filled in with them.
+// Package template makes the inputs of the targets of EventBridge rules: values at paths of an
+// event, and templates that are filled in with them.
 package template
 
 import (
