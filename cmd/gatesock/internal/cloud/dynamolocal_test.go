@@ -5,8 +5,10 @@ package cloud
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -74,6 +76,12 @@ func TestDynamo(t *testing.T) {
 	}
 	w := start(table("chat", "id"))
 	require.Contains(t, w.cloud.Services(), "dynamodb")
+	list := httptest.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader("{}"))
+	list.Header.Set("X-Amz-Target", "DynamoDB_20120810.ListTables")
+	answer := httptest.NewRecorder()
+	w.cloud.ServeHTTP(answer, list)
+	require.JSONEq(t, `{"TableNames":["chat"]}`, answer.Body.String())
+	require.Empty(t, answer.Header().Get("X-Amz-Crc32"))
 	api := dynamodb.New(dynamodb.Options{Region: "ap-south-1", Credentials: keys(), HTTPClient: w.http()})
 	put := func(id string) {
 		_, err := api.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &chat, Item: map[string]types.AttributeValue{

@@ -209,7 +209,7 @@ func TestStreamKeepsTheOrder(t *testing.T) {
 			return nil, nil
 		})
 		s.put("s1", "a", "b")
-		require.Equal(w.t, []string{"250ms: a", "1.25s: a", "3.25s: a", "7.25s: a", "7.25s: b"}, names(w.t, w.after(time.Hour)))
+		require.Equal(w.t, []string{"250ms: a", "1.25s: a", "3.25s: a", "7.25s: a", "7.25s: b"}, names(w.t, w.after(2*time.Minute)))
 		require.Equal(w.t, "t -> F #3: no", w.outcomes(KindStream)[2])
 	})
 }
@@ -283,7 +283,7 @@ func TestBisect(t *testing.T) {
 			return nil, nil
 		})
 		s.put("s1", "a", "bad", "c", "d")
-		require.Equal(w.t, []string{"250ms: a bad c d", "1.25s: a bad", "3.25s: a", "3.25s: bad", "3.25s: c d"}, names(w.t, w.after(time.Hour)))
+		require.Equal(w.t, []string{"250ms: a bad c d", "1.25s: a bad", "3.25s: a", "3.25s: bad", "3.25s: c d"}, names(w.t, w.after(2*time.Minute)))
 		document := decode(w.t, *w.receive("failed")[0].Body)
 		require.Equal(w.t, 1.0, document["DDBStreamBatchInfo"].(map[string]any)["batchSize"])
 		require.Equal(w.t, "1", document["DDBStreamBatchInfo"].(map[string]any)["startSequenceNumber"])
@@ -313,7 +313,7 @@ func TestStreamRecordsGrowOld(t *testing.T) {
 	onTape(t, m, nil, func(w *world, s *tape) {
 		w.answers(func(int, string, []byte) ([]byte, error) { return nil, failure{"E", "no"} })
 		s.put("s1", "a")
-		require.Equal(w.t, []string{"250ms: a", "1.25s: a", "3.25s: a", "7.25s: a", "15.25s: a", "31.25s: a"}, names(w.t, w.after(time.Hour)))
+		require.Equal(w.t, []string{"250ms: a", "1.25s: a", "3.25s: a", "7.25s: a", "15.25s: a", "31.25s: a"}, names(w.t, w.after(2*time.Minute)))
 		document := decode(w.t, *w.receive("failed")[0].Body)
 		require.Equal(w.t, "RecordAgeExceeded", document["requestContext"].(map[string]any)["condition"])
 		require.Equal(w.t, 6.0, document["requestContext"].(map[string]any)["approximateInvokeCount"])
