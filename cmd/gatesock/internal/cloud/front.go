@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -25,6 +26,10 @@ func (c *Cloud) Services() []string {
 // that of the signature's credential scope; a request without one is told apart by its host, and
 // then by its header X-Amz-Target.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(c.ctx, cancel)() // who waits for messages does not hold up the end
+	r = r.WithContext(ctx)
 	name := ServiceOf(r)
 	switch name {
 	case "dynamodb":

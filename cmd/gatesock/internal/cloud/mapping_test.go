@@ -263,3 +263,20 @@ func TestLargeMessagesDoNotExceedAnEvent(t *testing.T) {
 	require.Equal(t, 2, fitting(batch[6:]))
 	require.Equal(t, 1, fitting([]queue.Message{{Body: strings.Repeat("x", 7<<20)}}), "one at least")
 }
+
+// TestCloseEndsLongPolling: a program that waits for messages does not hold up the end.
+func TestCloseEndsLongPolling(t *testing.T) {
+	t.Parallel()
+	inWorld(t, &project.Project{Queues: []project.Queue{queueOf("q", nil)}}, func(w *world) {
+		failed := make(chan error, 1)
+		go func() {
+			url := w.cloud.queues.URL("q")
+			_, err := w.sqs().ReceiveMessage(w.t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, WaitTimeSeconds: 20})
+			failed <- err
+		}()
+		w.after(time.Second)
+		require.NoError(w.t, w.cloud.Close(w.t.Context()))
+		require.Error(w.t, <-failed)
+		require.Equal(w.t, time.Second, time.Since(w.begin))
+	})
+}

@@ -275,7 +275,7 @@ func TestStreamRetriesAndDestination(t *testing.T) {
 // done.
 func TestBisect(t *testing.T) {
 	t.Parallel()
-	onTape(t, project.Mapping{Bisect: true, OnFailure: arn("sqs", "failed")}, nil, func(w *world, s *tape) {
+	onTape(t, project.Mapping{Bisect: true, Retries: 1, OnFailure: arn("sqs", "failed")}, nil, func(w *world, s *tape) {
 		w.answers(func(_ int, _ string, payload []byte) ([]byte, error) {
 			if strings.Contains(string(payload), `"eventID":"bad"`) {
 				return nil, failure{"E", "no"}
@@ -283,7 +283,9 @@ func TestBisect(t *testing.T) {
 			return nil, nil
 		})
 		s.put("s1", "a", "bad", "c", "d")
-		require.Equal(w.t, []string{"250ms: a bad c d", "1.25s: a bad", "3.25s: a", "3.25s: bad", "3.25s: c d"}, names(w.t, w.after(2*time.Minute)))
+		require.Equal(w.t, []string{
+			"250ms: a bad c d", "1.25s: a bad", "3.25s: a", "3.25s: bad", "4.25s: bad", "4.25s: c d",
+		}, names(w.t, w.after(2*time.Minute)))
 		document := decode(w.t, *w.receive("failed")[0].Body)
 		require.Equal(w.t, 1.0, document["DDBStreamBatchInfo"].(map[string]any)["batchSize"])
 		require.Equal(w.t, "1", document["DDBStreamBatchInfo"].(map[string]any)["startSequenceNumber"])
