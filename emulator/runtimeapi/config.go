@@ -28,6 +28,9 @@ type Config struct {
 	// With it a proxy can tell from which instance a request comes; see [Function.Activity].
 	// Default: none.
 	InstanceEnv func(instance string) []string
+	// InstanceEnd is called when an instance has ended, so that what InstanceEnv has made for it
+	// can end too. Default: nil.
+	InstanceEnd func(instance string)
 
 	// FunctionName is the function's name: 1 to 64 letters, digits, "-" and "_". Default:
 	// "function".

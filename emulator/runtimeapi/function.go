@@ -157,7 +157,8 @@ func (f *Function) anyReady() bool {
 
 // Replace changes the program and the configuration. Running invocations end on the old instances,
 // which are then killed; all others, including those that wait, have new ones. It ends what Hold
-// began. FunctionName, Log, Report and Clock stay as they were if the new ones are zero.
+// began. FunctionName, Clock and what is called (Log, Report, InstanceEnv, InstanceEnd) stay as
+// they were if the new ones are zero.
 func (f *Function) Replace(cfg Config) error {
 	f.mu.Lock()
 	before := f.cfg
@@ -169,6 +170,12 @@ func (f *Function) Replace(cfg Config) error {
 	}
 	if cfg.Report == nil {
 		cfg.Report = before.Report
+	}
+	if cfg.InstanceEnv == nil {
+		cfg.InstanceEnv = before.InstanceEnv
+	}
+	if cfg.InstanceEnd == nil {
+		cfg.InstanceEnd = before.InstanceEnd
 	}
 	checked, err := cfg.check()
 	if err != nil {
@@ -396,6 +403,13 @@ func (f *Function) asks(i *instance, c *conn) bool {
 	return true
 }
 
+// waits reports whether a program waits for an invocation on a connection.
+func (f *Function) waits(i *instance, c *conn) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return i.next == c
+}
+
 // withdraws ends the wait of a connection that is closed, and reports whether it waited.
 func (f *Function) withdraws(i *instance, c *conn) bool {
 	f.mu.Lock()
@@ -466,6 +480,9 @@ func (f *Function) ended(i *instance, how string, startError error) {
 	}
 	for _, r := range reports {
 		f.report(i.cfg, r)
+	}
+	if i.cfg.InstanceEnd != nil {
+		i.cfg.InstanceEnd(i.name)
 	}
 }
 

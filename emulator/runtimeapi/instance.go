@@ -251,12 +251,13 @@ type hand struct {
 	call   *call
 	used   bool
 	frozen bool
+	last   bool // on its connection
 }
 
 // take lets the instance, which must wait for one, have an invocation. Function.mu must be held.
 // The caller must call hand.over without the lock.
 func (i *instance) take(c *call) hand {
-	h := hand{i, i.next, c, i.used, i.frozen}
+	h := hand{i, i.next, c, i.used, i.frozen, i.next.last}
 	now := i.cfg.Clock.Now()
 	c.started, c.deadline = now, now.Add(i.cfg.Timeout)
 	if i.retry && !i.used && i.limit.Before(c.deadline) {
@@ -278,6 +279,9 @@ func (h hand) over() {
 	}
 	// If this fails, the program asks again or ends.
 	h.c.write(h.call.head(h.i.arn), h.call.payload)
+	if h.last {
+		h.c.closeWrite()
+	}
 }
 
 // timeout ends an invocation that takes too long.

@@ -390,6 +390,7 @@ func TestLinesOfOutput(t *testing.T) {
 	p.do("out-part the last")
 	p.do("exit 0")
 	<-done
+	report := <-x.reports // after the lines
 	var got []string
 	for len(x.lines) > 0 {
 		l := <-x.lines
@@ -398,14 +399,17 @@ func TestLinesOfOutput(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		strings.Repeat("x", 256<<10), strings.Repeat("x", 44<<10), "a", "\ufffd{", "{x}", "the last",
-		"RequestId: " + (<-x.reports).RequestID + " Error: Runtime exited without providing a reason",
+		"RequestId: " + report.RequestID + " Error: Runtime exited without providing a reason",
 	}, got)
 }
 
 // TestReplace brings a new program while the old one works.
 func TestReplace(t *testing.T) {
 	t.Parallel()
-	x := newTheatre(t, func(cfg *runtimeapi.Config) { cfg.Concurrency = 2 })
+	gone := make(chan string, 10)
+	x := newTheatre(t, func(cfg *runtimeapi.Config) {
+		cfg.Concurrency, cfg.InstanceEnd = 2, func(name string) { gone <- name }
+	})
 	busy, next := x.warm(t)
 	running := x.invoke(context.Background(), "1")
 	n := <-next
@@ -424,7 +428,8 @@ func TestReplace(t *testing.T) {
 	cfg.Env = append(cfg.Env, "VERSION=2")
 	cfg.FunctionName, cfg.Log, cfg.Report, cfg.Clock = "", nil, nil, nil
 	require.NoError(t, x.Replace(cfg))
-	awaitEnd(idle.hello.PID)
+	require.Equal(t, "function.2", <-gone)
+	require.Empty(t, stateOf(idle.hello.PID))
 	for range 2 {
 		p := x.puppet(t)
 		require.Equal(t, "2", p.env("VERSION"))

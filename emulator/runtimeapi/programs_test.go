@@ -85,8 +85,8 @@ var programs = map[string]func(){
 	"probe":  probe,
 	"puppet": dance,
 	"sleep":  func() { select {} },
-	// Replies once with its number, and does not ask for more, so that it does not see that nobody is
-	// left to ask.
+	// Replies once with its number, and does not ask for more, so that it does not see that nobody
+	// is left to ask.
 	"stubborn": func() {
 		api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
 		next, err := http.Get(api + "next")

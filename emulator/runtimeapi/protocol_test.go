@@ -236,6 +236,35 @@ func TestRefusals(t *testing.T) {
 	p.next()
 }
 
+// TestConnectionsForOneRequest has a program that makes each request on a connection of its own,
+// and says so, as urllib of Python does.
+func TestConnectionsForOneRequest(t *testing.T) {
+	t.Parallel()
+	x := newTheatre(t, nil)
+	p, _ := x.warm(t)
+	p.client.Transport = &http.Transport{DisableKeepAlives: true}
+	for range 3 {
+		next := p.next()
+		done := x.invoke(context.Background(), `1`)
+		n := <-next
+		require.NoError(t, n.err)
+		require.Equal(t, http.StatusAccepted, p.reply(n.id(), "2").status)
+		require.Equal(t, outcome{"2", nil}, <-done)
+		require.Equal(t, http.StatusNotFound, p.call(http.MethodPost, "/", strings.Repeat("x", 1<<20)).status)
+	}
+	done := x.invoke(context.Background(), `1`) // waits for the one that asks
+	n := <-p.next()
+	p.reply(n.id(), "2")
+	require.Equal(t, outcome{"2", nil}, <-done)
+	raw := p.dial(t)
+	_, err := io.WriteString(raw, "GET /2018-06-01/runtime/invocation/next HTTP/1.0\r\nHost: "+p.env("AWS_LAMBDA_RUNTIME_API")+"\r\n\r\n")
+	require.NoError(t, err)
+	x.invoke(context.Background(), `"3"`)
+	text, err := io.ReadAll(raw) // to its end
+	require.NoError(t, err)
+	require.True(t, strings.HasSuffix(string(text), "\r\n\r\n\"3\""), string(text))
+}
+
 // TestNextAgain has a program that asks again, since its connection broke.
 func TestNextAgain(t *testing.T) {
 	t.Parallel()

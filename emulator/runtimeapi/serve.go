@@ -41,6 +41,7 @@ type conn struct {
 	i    *instance
 	net  net.Conn
 	r    *bufio.Reader
+	last bool  // the request is the last one on this connection
 	left int64 // how many bytes may still be read, or -1 for any number
 }
 
@@ -89,14 +90,17 @@ func (c *conn) serve() {
 			c.linger()
 			return
 		}
-		c.left = -1
-		if !c.handle(r) || r.Close {
+		c.left, c.last = -1, r.Close
+		if !c.handle(r) {
 			return
 		}
-		if r.Body == http.NoBody {
-			continue
+		if r.Body != http.NoBody {
+			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+				return
+			}
 		}
-		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		if c.last && !c.i.f.waits(c.i, c) {
+			c.linger()
 			return
 		}
 	}
@@ -105,9 +109,13 @@ func (c *conn) serve() {
 // linger reads what is left, since an answer is lost when its connection is closed with more to
 // read.
 func (c *conn) linger() {
+	c.closeWrite()
+	_, _ = io.Copy(io.Discard, c.net)
+}
+
+func (c *conn) closeWrite() {
 	if tcp, ok := c.net.(*net.TCPConn); ok {
 		_ = tcp.CloseWrite()
-		_, _ = io.Copy(io.Discard, tcp)
 	}
 }
 
@@ -171,7 +179,7 @@ func (c *conn) handle(r *http.Request) bool {
 		}
 	case path == pathPing:
 		c.answerText(http.StatusOK, "text/plain", "pong")
-		return !r.Close
+		return true
 	case strings.HasPrefix(path, pathExtension):
 		return c.refuse(http.StatusNotImplemented, "Extension.NotSupported", "extensions are not supported: they run only on Lambda")
 	case strings.HasPrefix(path, pathRestore):
