@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambda"
+
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/partition"
 )
@@ -35,7 +37,7 @@ type Config struct {
 	DomainName string
 	// CustomDomain means that clients reach the API through a custom domain name. Then paths begin
 	// with BasePath, the key of the API mapping, which may be empty, instead of the stage (observed:
-	// simple-websockets-chat-app#40).
+	// simple-websockets-chat-app#40). Requests for the API's name on AWS have the stage all the same.
 	CustomDomain bool
 	BasePath     string
 	// Hosts are further host names that HTTP requests may use, such as "host.docker.internal"; "*"
@@ -60,6 +62,9 @@ type Config struct {
 	// whose Mock is not nil itself, with that frame, as a MOCK integration does; see
 	// [gatesock.WithKeepAlive].
 	Routes []gatesock.Route
+	// Handlers are the handlers of routes that are functions of their own, by route key, such as those
+	// of a template with a function for each route. A route without one calls the gateway's handler.
+	Handlers map[string]lambda.Handler
 	// RouteSelectionExpression selects the route key of a message. [New] describes its syntax.
 	// Default: the Action of the Envelope that the handler describes, usually "$request.body.action".
 	RouteSelectionExpression string
@@ -117,6 +122,12 @@ type Config struct {
 	// Default: no limit.
 	RouteThrottles  map[string]Throttle
 	DefaultThrottle Throttle
+	// Compression accepts the extension permessage-deflate (RFC 7692) over sockets, if a client offers
+	// it, as AWS does. Messages to the client are compressed if that makes them shorter, each by
+	// itself. The limits for messages and frames of clients hold for what arrives, and that of
+	// messages also for what it becomes; which of them AWS means is not known. Default: false, so
+	// that frames can be read on the wire, and cost no time.
+	Compression bool
 	// OutboundBuffer is how many bytes may wait for a client that reads slowly, over sockets. If a
 	// message does not fit, a post fails with 429 (AWS, API reference), and a route response is
 	// dropped and logged. Any message fits into an empty buffer. The size on AWS is not known.
@@ -133,6 +144,10 @@ type Config struct {
 	Undocumented Undocumented
 	// Faults make things go wrong. Default: none; [Gateway.Faults] returns where to add some.
 	Faults *Faults
+	// Observe gets what happens at the gateway, for a log or a page that shows the traffic. It is
+	// called in the goroutines that do the work, which wait for it, and concurrently. So it must not
+	// block, and must not call the gateway. Default: nil, which costs nothing.
+	Observe func(Event)
 	// Clock provides the time. Default: the machine's clock.
 	Clock Clock
 	// Logger gets what access and execution logs have on AWS: failed invocations, dropped messages,
@@ -375,15 +390,24 @@ func (t Timeouts) validate() error {
 }
 
 // checkRoutes returns an error for a setting of a route that the API does not have.
-func (c *Config) checkRoutes(routes map[string]gatesock.Route) error {
+func (c *Config) checkRoutes(routes map[string]*apiRoute) error {
 	for setting, keys := range map[string][]string{
 		"RouteTimeouts": sortedKeys(c.RouteTimeouts), "Models": sortedKeys(c.Models),
-		"RouteThrottles": sortedKeys(c.RouteThrottles),
+		"RouteThrottles": sortedKeys(c.RouteThrottles), "Handlers": sortedKeys(c.Handlers),
 	} {
 		for _, key := range keys {
 			if _, ok := routes[key]; !ok {
 				return fmt.Errorf("%s: the API has no route %q", setting, key)
 			}
+		}
+	}
+	for _, key := range sortedKeys(c.Handlers) {
+		switch {
+		case c.Handlers[key] == nil:
+			return fmt.Errorf("Handlers: the handler of route %q is nil", key) //nolint:staticcheck // a setting's name
+		case routes[key].Mock != nil:
+			//nolint:staticcheck // a setting's name
+			return fmt.Errorf("Handlers: route %q has a Mock, which answers without a handler", key)
 		}
 	}
 	return nil

@@ -16,25 +16,42 @@ import (
 // clfTime is the layout of requestTime: that of the Common Log Format, in UTC.
 const clfTime = "02/Jan/2006:15:04:05 +0000"
 
+// requestTimes keeps the text of the last second, which most events of a busy gateway share.
+type requestTimes struct{ last atomic.Pointer[requestTime] }
+
+type requestTime struct {
+	unix int64
+	text string
+}
+
+// of returns the requestTime of an event.
+func (r *requestTimes) of(t time.Time) string {
+	last := r.last.Load()
+	if last == nil || last.unix != t.Unix() {
+		last = &requestTime{t.Unix(), t.UTC().Format(clfTime)}
+		r.last.Store(last)
+	}
+	return last.text
+}
+
 // eventParts is what the events of one connection have in common, encoded once. The keys are in the
 // order of captured events (docs/gateway-facts.md, §1).
 type eventParts struct {
-	stageVariables string // `,"stageVariables":{…}` or empty
-	authorizer     string // `,"authorizer":{…}` or empty
-	middle         string // from "stage" up to the value of requestTimeEpoch
-	identity       string // from "identity" up to the value of requestId
-	end            string // from "domainName" to the end of requestContext
+	authorizer string // `,"authorizer":{…}` or empty
+	middle     string // from "stage" up to the value of requestTimeEpoch
+	identity   string // from "identity" up to the value of requestId
+	end        string // from "domainName" to the end of requestContext
 }
 
-func newEventParts(g *Gateway, h *Handshake, domain, id string, connectedAt time.Time) (eventParts, error) {
+func newEventParts(cfg *Config, h *Handshake, domain, id string, connectedAt time.Time) (eventParts, error) {
 	authorizer, err := encodeAuthorizer(h.Authorizer)
 	if err != nil {
 		return eventParts{}, err
 	}
-	p := eventParts{stageVariables: g.stageVariables, authorizer: authorizer}
+	p := eventParts{authorizer: authorizer}
 
 	b := make([]byte, 0, 192)
-	b = jsonscan.AppendString(append(b, `,"stage":`...), g.cfg.Stage)
+	b = jsonscan.AppendString(append(b, `,"stage":`...), cfg.Stage)
 	b = strconv.AppendInt(append(b, `,"connectedAt":`...), connectedAt.UnixMilli(), 10)
 	p.middle = string(append(b, `,"requestTimeEpoch":`...))
 
@@ -48,7 +65,7 @@ func newEventParts(g *Gateway, h *Handshake, domain, id string, connectedAt time
 		b = jsonscan.AppendString(append(b, `,"apiKeyId":`...), h.apiKey.ID)
 	}
 	if h.user.ARN != "" {
-		b = jsonscan.AppendString(append(b, `,"accountId":`...), g.cfg.AccountID)
+		b = jsonscan.AppendString(append(b, `,"accountId":`...), cfg.AccountID)
 		b = jsonscan.AppendString(append(b, `,"caller":`...), h.user.AccessKeyID)
 		b = jsonscan.AppendString(append(b, `,"user":`...), h.user.AccessKeyID)
 		b = jsonscan.AppendString(append(b, `,"userArn":`...), h.user.ARN)
@@ -57,13 +74,14 @@ func newEventParts(g *Gateway, h *Handshake, domain, id string, connectedAt time
 
 	b = jsonscan.AppendString(append(b[:0], `","domainName":`...), domain)
 	b = append(append(b, `,"connectionId":"`...), id...)
-	b = jsonscan.AppendString(append(b, `","apiId":`...), g.cfg.APIID)
+	b = jsonscan.AppendString(append(b, `","apiId":`...), cfg.APIID)
 	p.end = string(append(b, '}'))
 	return p, nil
 }
 
 // stamp is what distinguishes an event from others of its connection.
 type stamp struct {
+	on        *deployment // that the event belongs to
 	requestID string
 	messageID string
 	time      time.Time
@@ -79,7 +97,7 @@ func (p *eventParts) open(b []byte, routeKey string) []byte {
 func (p *eventParts) stamped(b []byte, st stamp) []byte {
 	b = append(append(b, `,"extendedRequestId":"`...), st.requestID...)
 	b = append(b, `","requestTime":"`...)
-	b = st.time.UTC().AppendFormat(b, clfTime)
+	b = append(b, st.on.requestTime.of(st.time)...)
 	return append(b, `","messageDirection":"IN"`...)
 }
 
@@ -98,7 +116,7 @@ func (p *eventParts) connectEvent(st stamp, headers, query []field) []byte {
 	if len(query) > 0 {
 		b = appendFields(b, "queryStringParameters", "multiValueQueryStringParameters", query)
 	}
-	b = append(append(b, p.stageVariables...), ',')
+	b = append(append(b, st.on.stageVariables...), ',')
 	b = p.open(b, "$connect")
 	b = append(b, `,"eventType":"CONNECT"`...)
 	b = p.close(p.stamped(b, st), st)
@@ -107,11 +125,11 @@ func (p *eventParts) connectEvent(st stamp, headers, query []field) []byte {
 
 // messageEvent encodes the event of a message. A nil body is omitted.
 func (p *eventParts) messageEvent(st stamp, routeKey string, body []byte) []byte {
-	size := len(p.stageVariables) + len(p.authorizer) + len(p.middle) + len(p.identity) + len(p.end)
+	size := len(st.on.stageVariables) + len(p.authorizer) + len(p.middle) + len(p.identity) + len(p.end)
 	b := make([]byte, 0, size+len(routeKey)+len(body)+len(body)/8+320)
 	b = append(b, '{')
-	if p.stageVariables != "" {
-		b = append(append(b, p.stageVariables[1:]...), ',')
+	if st.on.stageVariables != "" {
+		b = append(append(b, st.on.stageVariables[1:]...), ',')
 	}
 	b = p.open(b, routeKey)
 	b = append(append(b, `,"messageId":"`...), st.messageID...)
@@ -130,7 +148,7 @@ func (p *eventParts) disconnectEvent(st stamp, host string, status CloseStatus) 
 		{"Host", []string{host}}, {"x-api-key", empty}, {"X-Forwarded-For", empty}, {"x-restapi", empty},
 	})
 	b[0] = '{'
-	b = append(append(b, p.stageVariables...), ',')
+	b = append(append(b, st.on.stageVariables...), ',')
 	b = p.open(b, "$disconnect")
 	b = strconv.AppendInt(append(b, `,"disconnectStatusCode":`...), int64(status.Code), 10)
 	b = p.stamped(append(b, `,"eventType":"DISCONNECT"`...), st)
@@ -248,14 +266,28 @@ func randomSeed() (seed [4]byte) {
 // next returns a new id. If more than 65,536 ids are needed in one tick, the counter runs ahead of
 // the clock.
 func (s *idSource) next(now time.Time, kind byte) string {
+	var text [idLength]byte
+	s.encode(text[:], now, kind)
+	return string(text[:])
+}
+
+// pair returns the ids of a request and of its message, which share a string.
+func (s *idSource) pair(now time.Time) (request, message string) {
+	var text [2 * idLength]byte
+	s.encode(text[:idLength], now, kindRequest)
+	s.encode(text[idLength:], now, kindMessage)
+	both := string(text[:])
+	return both[:idLength], both[idLength:]
+}
+
+// encode writes a new id.
+func (s *idSource) encode(text []byte, now time.Time, kind byte) {
 	n := s.reserve(now)
 	b := [idSize]byte{
 		byte(n >> 40), byte(n >> 32), byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n),
 		s.seed[0], s.seed[1], kind, s.seed[2], s.seed[3],
 	}
-	var text [idLength]byte
-	base64.URLEncoding.Encode(text[:], b[:])
-	return string(text[:])
+	base64.URLEncoding.Encode(text, b[:])
 }
 
 func (s *idSource) reserve(now time.Time) uint64 {

@@ -2,10 +2,12 @@ package emulator
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha1" //nolint:gosec // RFC 6455 asks for it
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,12 +26,14 @@ import (
 const maxURLLength = 4096
 
 // ServeHTTP accepts WebSocket handshakes at the address of the stage and serves the @connections
-// API below it. The call for a handshake returns when its connection has ended.
+// API below it. The call for a handshake returns when it is answered; the connection goes on, and
+// [Gateway.Shutdown] waits for it.
 //
 //	ws://host/{stage}                          clients
 //	http://host/{stage}/@connections/{id}      POST, GET, DELETE
 //
-// With Config.CustomDomain, Config.BasePath takes the place of the stage.
+// With Config.CustomDomain, Config.BasePath takes the place of the stage, except in requests for
+// the API's name on AWS.
 //
 // Without Config.IAM no request is authenticated. So that web pages can't use that, requests for
 // hosts that [Config.Hosts] does not allow get 403, and so do @connections calls by pages of
@@ -42,7 +46,8 @@ const maxURLLength = 4096
 // Undocumented.PlainRequestStatus for a plain request to the stage or a plain GET below it, 403 for
 // a handshake at another path, and the bodies of refused handshakes.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p := g.parsePath(r.URL.EscapedPath())
+	cfg := g.config()
+	p := cfg.parsePath(r.Host, r.URL.EscapedPath())
 	upgrade := isUpgrade(r)
 	if !upgrade {
 		w.Header().Set("x-amzn-RequestId", newUUID())
@@ -51,13 +56,13 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case len("wss://")+len(r.Host)+len(r.RequestURI) > maxURLLength:
 		writeMessage(w, http.StatusRequestURITooLong, "", "URI Too Long")
 	case !g.serves(r.Host):
-		g.cfg.logger().Warn("request refused", logged("host", r.Host))
+		g.logger().Warn("request refused", logged("host", r.Host))
 		writeMessage(w, http.StatusForbidden, "ForbiddenException", "The emulator does not serve the host "+
 			strconv.Quote(r.Host)+", which may be a web page's name for this machine."+
 			" If the name is yours, add it to Config.Hosts of the emulator.")
-	case p.kind == pathForbidden && !upgrade && g.cfg.Pages != nil:
+	case p.kind == pathForbidden && !upgrade && cfg.Pages != nil:
 		w.Header().Del("x-amzn-RequestId")
-		g.cfg.Pages.ServeHTTP(w, r)
+		cfg.Pages.ServeHTTP(w, r)
 	case p.kind == pathForbidden, upgrade && p.kind != pathStage:
 		writeMessage(w, http.StatusForbidden, "ForbiddenException", messageForbidden)
 	case upgrade:
@@ -68,7 +73,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor == 1 {
 			w.Header().Set("Upgrade", "websocket")
 		}
-		writeMessage(w, g.cfg.Undocumented.PlainRequestStatus, "", http.StatusText(g.cfg.Undocumented.PlainRequestStatus))
+		writeMessage(w, cfg.Undocumented.PlainRequestStatus, "", http.StatusText(cfg.Undocumented.PlainRequestStatus))
 	default:
 		writeNoRoute(w, p.route, r.Method)
 	}
@@ -85,7 +90,8 @@ func (g *Gateway) serves(host string) bool {
 		return true
 	}
 	isName := func(h string) bool { return h == "*" || hostname(h) == name }
-	return isName(g.cfg.DomainName) || isName(g.cfg.executeAPI()) || slices.ContainsFunc(g.cfg.Hosts, isName)
+	cfg := g.config()
+	return isName(cfg.DomainName) || isName(cfg.executeAPI()) || slices.ContainsFunc(cfg.Hosts, isName)
 }
 
 // hostname returns a host without its port, in lower case.
@@ -147,32 +153,33 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.fronts.begin()
-	open := make(chan struct{})
-	ended := func() {
-		g.fronts.end()
-		close(open)
+	cfg := g.config()
+	out := newOutbound(&g.fronts, cfg.OutboundBuffer)
+	if cfg.Compression {
+		out.deflate = negotiateDeflate(r.Header)
 	}
-	out := newOutbound(&g.fronts, g.cfg.OutboundBuffer)
 	s, err := g.Connect(r.Context(), g.handshakeOf(r), out)
 	if err != nil {
 		writeRefusal(w, err)
-		ended()
+		g.fronts.end()
 		return
 	}
-	conn, in, err := switchProtocols(w, key, s.subprotocols)
+	conn, in, err := switchProtocols(w, key, s.subprotocols, out.deflate)
 	if err != nil {
-		g.cfg.logger().Error("answering a handshake failed", slog.Any("error", err))
-		s.end(g.cfg.Undocumented.AbnormalClose, byClient).start()
-		ended()
+		g.logger().Error("answering a handshake failed", slog.Any("error", err))
+		s.end(g.config().Undocumented.AbnormalClose, byClient).start()
+		g.fronts.end()
 		return
 	}
 	if head := headOf(r); head != nil {
 		head.forget()
 	}
 	out.attach(conn)
-	c := socket{session: s, conn: conn, in: in, frames: frameReader{r: in}, out: out, ended: ended}
-	c.read(r.Context())
-	<-open
+	c := &socket{session: s, conn: conn, in: in, frames: frameReader{r: in}, out: out}
+	if out.deflate != nil {
+		c.frames.inflater = new(inflater)
+	}
+	go c.read(r.Context()) // in a goroutine of its own: that of net/http keeps more memory
 }
 
 // handshakeOf returns the handshake of a request. The address of the client is that of the
@@ -186,7 +193,7 @@ func (g *Gateway) handshakeOf(r *http.Request) Handshake {
 	header, spelled := clientHeader(r)
 	if !spelled {
 		g.noteSpelling.Do(func() {
-			g.cfg.logger().Info("header names in events are spelled as net/http spells them, not as clients do:" +
+			g.logger().Info("header names in events are spelled as net/http spells them, not as clients do:" +
 				" use emulator.Serve or emulator.NewListener")
 		})
 	}
@@ -215,7 +222,9 @@ func writeRefusal(w http.ResponseWriter, err error) {
 
 // switchProtocols takes over the connection and answers 101. Only the subprotocols of the handler's
 // response reach the client. The header names are spelled as observed (websockets#1065).
-func switchProtocols(w http.ResponseWriter, key string, subprotocols []string) (net.Conn, *bufio.Reader, error) {
+func switchProtocols(
+	w http.ResponseWriter, key string, subprotocols []string, deflate *deflation,
+) (net.Conn, *bufio.Reader, error) {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, nil, fmt.Errorf("taking over the connection: %w", err)
@@ -224,6 +233,9 @@ func switchProtocols(w http.ResponseWriter, key string, subprotocols []string) (
 	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
 	b = append(b, "\r\nConnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: "...)
 	b = append(b, acceptKey(key)...)
+	if deflate != nil {
+		b = append(append(b, "\r\nsec-websocket-extensions: "...), deflate.String()...)
+	}
 	for _, p := range subprotocols {
 		b = append(append(b, "\r\nsec-websocket-protocol: "...), p...)
 	}
@@ -234,7 +246,21 @@ func switchProtocols(w http.ResponseWriter, key string, subprotocols []string) (
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("writing the response: %w", err), conn.Close())
 	}
-	return conn, rw.Reader, nil
+	return conn, readerFor(conn, rw.Reader), nil
+}
+
+// readBuffer is the size of the buffer of an open connection: small, since most connections are
+// idle most of the time. Larger messages bypass it.
+const readBuffer = 1 << 10
+
+// readerFor returns a reader of a connection that net/http has read from. It begins with what is
+// left in the old buffer, and does not keep it, since that keeps the whole request.
+func readerFor(conn net.Conn, old *bufio.Reader) *bufio.Reader {
+	if old.Buffered() == 0 {
+		return bufio.NewReaderSize(conn, readBuffer)
+	}
+	rest, _ := old.Peek(old.Buffered()) // what is buffered can be read
+	return bufio.NewReaderSize(io.MultiReader(bytes.NewReader(bytes.Clone(rest)), conn), readBuffer)
 }
 
 // acceptKey returns the Sec-WebSocket-Accept for a key (RFC 6455, section 1.3).
@@ -261,9 +287,9 @@ type path struct {
 
 // parsePath returns what an escaped path stands for. It may be escaped once or twice: SDKs escape
 // "@" and "=", and sign a path that they have escaped twice (docs/gateway-facts.md, §7).
-func (g *Gateway) parsePath(escaped string) path {
+func (c *Config) parsePath(host, escaped string) path {
 	text := unescape(unescape(escaped))
-	rest, ok := strings.CutPrefix(text, g.BasePath())
+	rest, ok := strings.CutPrefix(text, c.basePathAt(host))
 	if !ok || rest != "" && rest[0] != '/' {
 		return path{kind: pathForbidden}
 	}
@@ -279,11 +305,22 @@ func (g *Gateway) parsePath(escaped string) path {
 
 // BasePath returns the beginning of every path of the gateway: "/" and the stage. With
 // Config.CustomDomain it is "/" and Config.BasePath, or "" if that is empty.
-func (g *Gateway) BasePath() string {
-	if g.cfg.CustomDomain {
-		return strings.TrimSuffix("/"+g.cfg.BasePath, "/")
+func (g *Gateway) BasePath() string { return g.config().basePath() }
+
+func (c *Config) basePath() string {
+	if c.CustomDomain {
+		return strings.TrimSuffix("/"+c.BasePath, "/")
 	}
-	return "/" + g.cfg.Stage
+	return "/" + c.Stage
+}
+
+// basePathAt returns the beginning of every path of requests for a host. The API keeps its name on
+// AWS, with the stage, besides its custom domain.
+func (c *Config) basePathAt(host string) string {
+	if c.CustomDomain && hostname(host) == hostname(c.executeAPI()) {
+		return "/" + c.Stage
+	}
+	return c.basePath()
 }
 
 // unescape removes one layer of escapes if it is well-formed.

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/gatesock/gatesock/internal/panics"
@@ -33,64 +32,68 @@ type response struct {
 // timeout. After a timeout the handler may continue, and its response is dropped, as on AWS.
 type invocation struct {
 	g       *Gateway
+	on      *deployment
 	ctx     functionContext
-	from    string // the connection id
+	by      *Session  // that it is about
+	began   time.Time // if somebody observes
 	event   []byte
 	id      string // the request id
-	route   string
+	route   *apiRoute
 	answer  func(replier, response, error) // called once; must not block
 	session *Session                       // whose client run may wait for, or nil
-	handler lambda.Handler
-	raw     bool // the handler does not return a proxy response
-	limits  Timeouts
+	raw     bool                           // the handler does not return a proxy response
 	settled atomic.Bool
 	twin    *invocation // runs at the same time, or nil
 
 	mu       sync.Mutex
-	timer    Timer         // of the next timeout
+	timer    Timer         // of the next timeout; nil before arm
 	returned bool          // the handler has returned
 	answered bool          // answer has returned
 	done     chan struct{} // closed when answered becomes true; nil until wait is called
 }
 
-// invocation prepares an invocation and starts its timeouts. The caller must call run or start.
+// invocation prepares an invocation. The caller must call start, or run and, if that takes long,
+// arm.
 func (s *Session) invocation(
-	ctx context.Context, route, id string, event []byte, answer func(replier, response, error),
-) *invocation {
-	return s.invocationWithin(ctx, s.g.cfg.timeouts(route), route, id, event, answer)
-}
-
-// invocationWithin is invocation with other timeouts than those of the route.
-func (s *Session) invocationWithin(
-	ctx context.Context, limits Timeouts, route, id string, event []byte, answer func(replier, response, error),
+	ctx context.Context, route *apiRoute, st stamp, event []byte, answer func(replier, response, error),
 ) *invocation {
 	g := s.g
 	inv := &invocation{
 		g:      g,
-		from:   s.id,
+		on:     st.on,
+		by:     s,
+		began:  g.observedNow(),
 		event:  event,
-		id:     id,
+		id:     st.requestID,
 		route:  route,
-		answer: answer, handler: g.handler, limits: limits,
+		answer: answer,
 		ctx: functionContext{
-			parent: ctx, deadline: time.Now().Add(limits.Function), requestID: id, arn: g.functionARN,
+			parent: ctx, deadline: time.Now().Add(route.timeouts.Function), requestID: st.requestID, arn: st.on.functionARN,
 		},
 	}
 	g.running.begin()
 	g.invocations.add(inv)
+	return inv
+}
+
+// arm starts the timeouts of an invocation that began some time ago, unless they have started or
+// the handler has returned.
+func (inv *invocation) arm(ago time.Duration) {
 	inv.mu.Lock() // the timer may be due at once
 	defer inv.mu.Unlock()
-	if limits.Function < limits.Integration {
-		inv.timer = g.cfg.Clock.AfterFunc(limits.Function, inv.functionTimeout)
-	} else {
-		inv.timer = g.cfg.Clock.AfterFunc(limits.Integration, inv.integrationTimeout)
+	if inv.timer != nil || inv.returned {
+		return
 	}
-	return inv
+	if limits := inv.route.timeouts; limits.Function < limits.Integration {
+		inv.timer = inv.g.clock.AfterFunc(limits.Function-ago, inv.functionTimeout)
+	} else {
+		inv.timer = inv.g.clock.AfterFunc(limits.Integration-ago, inv.integrationTimeout)
+	}
 }
 
 // String returns the name of the invocation for an error.
 func (inv *invocation) String() string {
-	return fmt.Sprintf("the handler of route %q for connection %s", inv.route, inv.from)
+	return fmt.Sprintf("the handler of route %q for connection %s", inv.route.Key, inv.by.id)
 }
 
 // run calls the handler in the calling goroutine and sends the response. It may wait for the client
@@ -108,7 +111,7 @@ func (inv *invocation) run() {
 	}
 	r := response{raw: out}
 	if !inv.raw {
-		r.Response, err = proxyresponse.Decode(out, inv.g.cfg.Undocumented.AcceptStringStatus)
+		r.Response, err = proxyresponse.Decode(out, inv.on.cfg.Undocumented.AcceptStringStatus)
 	}
 	if !inv.settle((*Session).replyAndFlush, r, err) {
 		inv.log(slog.LevelWarn, "the function returned too late")
@@ -118,6 +121,7 @@ func (inv *invocation) run() {
 // start runs the invocation in another goroutine. It does nothing for nil.
 func (inv *invocation) start() {
 	if inv != nil {
+		inv.arm(0)
 		inv.g.workers.run(inv)
 		inv.twin.start()
 	}
@@ -151,7 +155,7 @@ func (inv *invocation) answeredChan() <-chan struct{} {
 // process on AWS, or ends its goroutine, for example by a test's FailNow.
 func (inv *invocation) call() (out []byte, err error) {
 	panics.Watch("emulator: panic in the handler", func() {
-		if out, err = inv.handler.Invoke(&inv.ctx, inv.event); err != nil {
+		if out, err = inv.route.handler.Invoke(&inv.ctx, inv.event); err != nil {
 			err = fmt.Errorf("%w: %w", errFunction, err)
 		}
 	}, func(cause error) {
@@ -185,6 +189,7 @@ func (inv *invocation) settle(reply replier, r response, err error) bool {
 	if err != nil {
 		inv.log(slog.LevelError, "the invocation failed", loggedError(err))
 	}
+	inv.observe(r, err)
 	inv.answer(reply, r, err)
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
@@ -198,13 +203,13 @@ func (inv *invocation) settle(reply replier, r response, err error) bool {
 // integrationTimeout settles the invocation when the gateway stops waiting. The function continues
 // until its own timeout.
 func (inv *invocation) integrationTimeout() {
-	rest := inv.limits.Function - inv.limits.Integration
+	rest := inv.route.timeouts.Function - inv.route.timeouts.Integration
 	inv.mu.Lock()
 	if inv.returned {
 		inv.mu.Unlock()
 		return
 	}
-	inv.timer = inv.g.cfg.Clock.AfterFunc(rest, func() { inv.ctx.end(context.DeadlineExceeded) })
+	inv.timer = inv.g.clock.AfterFunc(rest, func() { inv.ctx.end(context.DeadlineExceeded) })
 	inv.mu.Unlock()
 	inv.settle((*Session).reply, response{}, errTimeout)
 }
@@ -216,7 +221,7 @@ func (inv *invocation) functionTimeout() {
 	if returned {
 		return
 	}
-	inv.settle((*Session).reply, response{}, fmt.Errorf("%w: it ran longer than %v", errFunction, inv.limits.Function))
+	inv.settle((*Session).reply, response{}, fmt.Errorf("%w: it ran longer than %v", errFunction, inv.route.timeouts.Function))
 	inv.ctx.end(context.DeadlineExceeded)
 }
 
@@ -225,14 +230,16 @@ func (inv *invocation) finish() {
 	inv.g.invocations.remove(inv)
 	inv.mu.Lock()
 	inv.returned = true
-	inv.timer.Stop()
+	if inv.timer != nil {
+		inv.timer.Stop()
+	}
 	inv.mu.Unlock()
 	inv.ctx.end(context.Canceled)
 }
 
 func (inv *invocation) log(level slog.Level, message string, attrs ...slog.Attr) {
-	attrs = append(attrs, slog.String("routeKey", inv.route), slog.String("requestId", inv.id))
-	inv.g.cfg.logger().LogAttrs(&inv.ctx, level, message, attrs...)
+	attrs = append(attrs, slog.String("routeKey", inv.route.Key), slog.String("requestId", inv.id))
+	inv.g.logger().LogAttrs(&inv.ctx, level, message, attrs...)
 }
 
 // functionContext is the context of one invocation. It has the values of the caller's context, but
@@ -246,8 +253,9 @@ type functionContext struct {
 	arn       string // of the function
 
 	mu     sync.Mutex
-	values context.Context //nolint:containedctx // the parent's values and those of Lambda; nil until needed
-	done   chan struct{}   // nil until needed
+	values context.Context              //nolint:containedctx // the parent's values; nil until needed
+	lambda *lambdacontext.LambdaContext // nil until needed
+	done   chan struct{}                // nil until needed
 	err    error
 }
 
@@ -273,15 +281,40 @@ func (c *functionContext) Err() error {
 
 func (c *functionContext) Value(key any) any {
 	c.mu.Lock()
+	if key == lambdaKey {
+		defer c.mu.Unlock()
+		if c.lambda == nil {
+			c.lambda = &lambdacontext.LambdaContext{AwsRequestID: c.requestID, InvokedFunctionArn: c.arn}
+		}
+		return c.lambda
+	}
 	if c.values == nil {
-		c.values = lambdacontext.NewContext(context.WithoutCancel(c.parent), &lambdacontext.LambdaContext{
-			AwsRequestID:       c.requestID,
-			InvokedFunctionArn: c.arn,
-		})
+		c.values = context.WithoutCancel(c.parent)
 	}
 	values := c.values
 	c.mu.Unlock()
 	return values.Value(key)
+}
+
+// lambdaKey is the key of package lambdacontext. Handlers ask for other values in every invocation,
+// which should not make a LambdaContext.
+//
+//nolint:gochecknoglobals // a constant
+var lambdaKey = func() any {
+	var asked askedFor
+	_, _ = lambdacontext.FromContext(&asked)
+	return asked.key
+}()
+
+// askedFor remembers the key that a context was asked for.
+type askedFor struct {
+	context.Context //nolint:containedctx // nil
+	key             any
+}
+
+func (a *askedFor) Value(key any) any {
+	a.key = key
+	return nil
 }
 
 // end ends the context with err, unless it has ended.

@@ -25,7 +25,6 @@ type socket struct {
 	in      *bufio.Reader
 	frames  frameReader
 	out     *outbound
-	ended   func() // called after the connection is closed
 }
 
 // errRelieved ends a reader after another goroutine has taken over.
@@ -33,10 +32,30 @@ var errRelieved = errors.New("emulator: another goroutine reads")
 
 // read reads until the connection ends and closes it, unless another goroutine takes over.
 func (c *socket) read(ctx context.Context) {
-	// The timer belongs to this goroutine. If it can't be stopped, another goroutine reads.
-	relief := time.AfterFunc(time.Hour, func() { c.read(ctx) })
-	relief.Stop()
-	err := c.readAll(ctx, relief)
+	c.end(c.readAll(ctx, c.newRelief(ctx)))
+}
+
+// relief is the end of the turn of the goroutine that reads. It belongs to this goroutine: if the
+// timer can't be stopped, another goroutine reads, and knows which invocation goes on.
+type relief struct {
+	*time.Timer
+	inv *invocation
+}
+
+func (c *socket) newRelief(ctx context.Context) *relief {
+	r := new(relief)
+	r.Timer = time.AfterFunc(time.Hour, func() {
+		r.inv.arm(turn)
+		c.read(ctx)
+	})
+	r.Stop()
+	return r
+}
+
+// end closes the connection after a reader has ended with err, unless another goroutine reads now.
+// It is not part of read, so that a goroutine that waits for a message has small frames: then the
+// garbage collector can halve its stack, which is most of the memory of an open connection.
+func (c *socket) end(err error) {
 	var v *violation
 	switch {
 	case err == errRelieved: //nolint:errorlint // never wrapped
@@ -46,16 +65,16 @@ func (c *socket) read(ctx context.Context) {
 		c.fail(v)
 	default:
 		// The link is lost, or the client did not answer the gateway's close frame in time.
-		c.session.end(c.session.g.cfg.Undocumented.AbnormalClose, byClient).start()
+		c.session.end(c.session.g.config().Undocumented.AbnormalClose, byClient).start()
 	}
 	if err := c.out.finish(); err != nil {
-		c.session.g.cfg.logger().Debug("closing a connection", slog.Any("error", err))
+		c.session.g.logger().Debug("closing a connection", slog.Any("error", err))
 	}
-	c.ended()
+	c.session.g.fronts.end()
 }
 
 // readAll handles what the client sends. It returns nil after the client's close frame.
-func (c *socket) readAll(ctx context.Context, relief *time.Timer) error {
+func (c *socket) readAll(ctx context.Context, relief *relief) error {
 	for {
 		op, payload, err := c.frames.next()
 		if err != nil {
@@ -79,8 +98,9 @@ func (c *socket) readAll(ctx context.Context, relief *time.Timer) error {
 }
 
 // handle handles a message. It returns false if it took longer than a turn and another goroutine
-// reads now.
-func (c *socket) handle(ctx context.Context, payload []byte, relief *time.Timer) bool {
+// reads now. By the machine's clock the timeouts of an invocation start with the end of the turn,
+// which most never reach.
+func (c *socket) handle(ctx context.Context, payload []byte, relief *relief) bool {
 	inv, err := c.session.accept(ctx, payload)
 	if inv == nil || err != nil { // messages after the end are dropped
 		return true
@@ -95,7 +115,11 @@ func (c *socket) handle(ctx context.Context, payload []byte, relief *time.Timer)
 			go c.read(ctx)
 		}
 	}()
+	relief.inv = inv
 	relief.Reset(turn)
+	if _, machine := c.session.g.clock.(systemClock); !machine {
+		inv.arm(0)
+	}
 	inv.run()
 	returned = true
 	return relief.Stop()
@@ -127,13 +151,13 @@ func (c *socket) fail(v *violation) {
 		return
 	}
 	status := CloseStatus{Code: v.code}
-	switch u := &c.session.g.cfg.Undocumented; v.code {
+	switch u := &c.session.g.config().Undocumented; v.code {
 	case 1003:
 		status.Reason = u.BinaryReason
 	case 1009:
 		status.Reason = u.TooBigReason
 	}
-	c.session.g.cfg.logger().Info("the client violated the protocol",
+	c.session.g.logger().Info("the client violated the protocol",
 		slog.String("connectionId", c.session.id), slog.Any("error", v))
 	c.session.end(status, byGateway).start()
 	// It ends with the client's close frame or with the deadline that our close frame has set.
@@ -152,6 +176,7 @@ const closeGrace = time.Second
 type outbound struct {
 	tracker *tracker
 	limit   int
+	deflate *deflation // nil: messages are not compressed
 
 	mu      sync.Mutex
 	idle    sync.Cond // signaled when writing becomes false
@@ -182,18 +207,30 @@ func (o *outbound) attach(conn net.Conn) {
 // Send queues a text message, in frames of at most 32 KB (AWS, quotas: larger payloads are split,
 // also those of @connections).
 func (o *outbound) Send(data []byte) error {
+	op, data := o.encode(data)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	err := o.add(data)
+	err := o.add(op, data)
 	o.wake()
 	return err
 }
 
 // queue is Send without starting a writer. A call of flush must follow.
 func (o *outbound) queue(data []byte) error {
+	op, data := o.encode(data)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.add(data)
+	return o.add(op, data)
+}
+
+// encode returns the payload of a message, with the opcode of its first frame.
+func (o *outbound) encode(data []byte) (opcode, []byte) {
+	if o.deflate != nil {
+		if compressed, shorter := o.deflate.compress(data); shorter {
+			return opCompressed, compressed
+		}
+	}
+	return opText, data
 }
 
 // flush writes what is pending in the calling goroutine, unless another goroutine is writing. It
@@ -206,14 +243,14 @@ func (o *outbound) flush() {
 	}
 }
 
-func (o *outbound) add(data []byte) error {
+func (o *outbound) add(op opcode, data []byte) error {
 	switch {
 	case o.closed:
 		return nil
 	case o.full(len(data)):
 		return errBufferFull
 	}
-	o.pending = appendMessage(o.pending, data)
+	o.pending = appendMessage(o.pending, op, data)
 	return nil
 }
 

@@ -24,6 +24,7 @@ type Evaluator struct {
 	lenient   *Lenient
 	typed     bool            // numbers and booleans are not texts
 	resource  string          // being evaluated
+	property  string          // being evaluated
 	reports   int             // how many problems were reported
 	exhausted bool            // which was reported
 	naming    map[string]bool // resources and conditions whose names are being evaluated
@@ -37,7 +38,7 @@ type Lenient struct {
 	// Parameter returns the value of a parameter that was not set and has no default here. It is
 	// called once for each.
 	Parameter func(Parameter) string
-	// Name returns the physical name of a resource to which the template gives none, or the id of an
+	// Name returns the physical name of a resource for which the template has none, or the id of an
 	// API. If it is nil, that is the logical id.
 	Name func(*Resource) string
 	// Import returns an export of another stack, and reports whether there is one.
@@ -84,8 +85,8 @@ func NewEvaluator(t *Template, parameters map[string]string) (*Evaluator, error)
 	return e, nil
 }
 
-// NewLenient returns an Evaluator that goes on after mistakes. Parameters that the template does not
-// have, and values that it does not allow, are reported.
+// NewLenient returns an Evaluator that goes on after mistakes. Parameters that the template does
+// not have, and values that it does not allow, are reported.
 func NewLenient(t *Template, parameters map[string]string, l Lenient) *Evaluator {
 	e := &Evaluator{
 		t: t, parameters: maps.Clone(parameters), conditions: map[string]bool{}, steps: maxSteps, size: maxText,
@@ -115,7 +116,9 @@ func (e *Evaluator) report(err error) {
 		}
 		e.exhausted = true
 	}
-	e.lenient.Report(problemOf(e.resource, err))
+	p := problemOf(e.resource, err)
+	p.Property = e.property
+	e.lenient.Report(p)
 }
 
 // setDefaults sets the pseudo parameters that have no value.
@@ -160,7 +163,14 @@ func (e *Evaluator) Exists(r *Resource) (bool, error) {
 	if r.condition == "" {
 		return true, nil
 	}
-	ok, err := e.condition(&node{}, r.condition, 0)
+	if e.lenient != nil {
+		defer e.inProperty(r.ID, "")()
+	}
+	at := &node{}
+	if e.lenient != nil {
+		at.line = r.line
+	}
+	ok, err := e.condition(at, r.condition, 0)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", r, err)
 	}
@@ -188,7 +198,9 @@ func (e *Evaluator) Property(r *Resource, name string) (any, error) {
 	if r.properties == nil {
 		return nil, nil
 	}
-	e.resource = r.ID
+	if e.lenient != nil {
+		defer e.inProperty(r.ID, name)()
+	}
 	v, err := e.member(r.properties, name, 0)
 	if err != nil && e.lenient != nil {
 		e.report(err)
@@ -200,26 +212,41 @@ func (e *Evaluator) Property(r *Resource, name string) (any, error) {
 	return v, nil
 }
 
+// inProperty notes what is evaluated, and returns a function that notes what was before.
+func (e *Evaluator) inProperty(resource, property string) func() {
+	beforeResource, beforeProperty := e.resource, e.property
+	e.resource, e.property = resource, property
+	return func() { e.resource, e.property = beforeResource, beforeProperty }
+}
+
 // Typed is [Evaluator.Property] with numbers as json.Number and booleans as bool, as the template
 // has them.
 func (e *Evaluator) Typed(r *Resource, name string) (any, error) {
+	before := e.typed
 	e.typed = true
-	defer func() { e.typed = false }()
+	defer func() { e.typed = before }()
 	return e.Property(r, name)
 }
 
-// Ref returns what Ref returns for a resource, and Arn what Fn::GetAtt returns for its Arn.
-func (e *Evaluator) Ref(r *Resource) string { return e.known(e.name(r, 0)) }
+// Ref returns what Ref returns for a resource.
+func (e *Evaluator) Ref(r *Resource) string {
+	defer e.inProperty(r.ID, "")()
+	return e.known(e.name(r, 0))
+}
 
 // Attribute returns an attribute of a resource, as Fn::GetAtt does.
 func (e *Evaluator) Attribute(r *Resource, name string) string {
+	defer e.inProperty(r.ID, "")()
 	v, err := e.attribute(&node{}, r.ID, name, 0)
 	s, _ := v.(string)
 	return e.known(s, err)
 }
 
 // PhysicalName returns the name of a resource on AWS.
-func (e *Evaluator) PhysicalName(r *Resource) string { return e.known(e.physical(r, 0)) }
+func (e *Evaluator) PhysicalName(r *Resource) string {
+	defer e.inProperty(r.ID, "")()
+	return e.known(e.physical(r, 0))
+}
 
 func (e *Evaluator) known(s string, err error) string {
 	if err != nil && e.lenient != nil {
@@ -375,7 +402,8 @@ func (e *Evaluator) resolve(n *node, text string) (string, error) {
 			value, known = e.lenient.Resolve(reference)
 		}
 		if !known {
-			e.report(n.errorf("{{resolve:%s}} is known on AWS only; it is empty here", shorten(reference)))
+			e.report(n.errorf("{{resolve:%s}} is known on AWS only; it is empty here, unless the parameter %s is set",
+				shorten(reference), shorten(reference[strings.IndexByte(reference, ':')+1:])))
 		}
 		b.WriteString(value)
 		text = rest

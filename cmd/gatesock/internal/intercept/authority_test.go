@@ -38,6 +38,7 @@ func TestAuthorityIsForAWSAndThisMachineAlone(t *testing.T) {
 	require.NoError(t, err)
 	run, err := newAuthority("run", []string{"chat.example.com"}, nil, now)
 	require.NoError(t, err)
+	require.True(t, user.cert.PermittedDNSDomainsCritical, "clients that do not know constraints refuse it")
 	for _, c := range []struct {
 		a    *authority
 		name string

@@ -152,8 +152,8 @@ func (i *Interceptor) serve(l net.Listener) {
 	i.transport.Proxy, i.transport.DisableCompression, i.transport.IdleConnTimeout = i.cfg.Proxy, true, time.Minute
 	i.forward = i.forwarding()
 	i.running.Go(func() { _ = i.proxy.Serve(l) })
-	// Functions get the headers of WebSocket handshakes as clients spell them. That costs a copy of all
-	// that arrives.
+	// Functions get the headers of WebSocket handshakes as clients spell them. That costs a copy of
+	// all that arrives.
 	i.running.Go(func() { _ = i.inner.Serve(emulator.NewListener(i.spelled)) })
 	i.running.Go(func() { _ = i.inner.Serve(i.others) })
 }
@@ -180,8 +180,7 @@ func (i *Interceptor) admit(l *link) {
 	case first[0] == tlsHandshake:
 		i.secure(l)
 	case 'A' <= first[0] && first[0] <= 'Z': // a method of HTTP
-		_ = l.SetReadDeadline(time.Time{})
-		i.spelled.push(l)
+		i.spelled.push(l) // http.Server has deadlines of its own
 	default:
 		_ = l.Close()
 		if l.from.host != "" {
@@ -205,7 +204,6 @@ func (i *Interceptor) secure(l *link) {
 		}
 		return
 	}
-	_ = conn.SetReadDeadline(time.Time{})
 	if state := conn.ConnectionState(); state.NegotiatedProtocol == "h2" || !i.cfg.hasAPI(state.ServerName) {
 		i.others.push(conn)
 		return

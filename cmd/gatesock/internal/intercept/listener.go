@@ -71,10 +71,11 @@ func (c *eitherConn) decide() (net.Conn, error) {
 			return nil, cmp.Or(err, io.ErrNoProgress)
 		}
 		c.mu.Lock()
-		c.decided, c.first = true, first[:]
+		c.decided = true
 		if first[0] == tlsHandshake {
 			c.secure = tls.Server(&rest{c.Conn, first[:]}, c.config)
-			c.first = nil
+		} else {
+			c.first = first[:]
 		}
 		secure = c.secure
 		c.mu.Unlock()

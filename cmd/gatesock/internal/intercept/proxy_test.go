@@ -196,6 +196,17 @@ func TestWithoutAHandlerEverythingIsRefused(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, w.Code)
 	require.NoError(t, i.Close(t.Context()))
 	require.NoError(t, i.Close(t.Context()), "it may be called again")
+
+	// A connection that arrives at the last moment is closed, and a request is not served.
+	near, far := net.Pipe()
+	_, err = i.conns.link(near, bufio.NewReader(near), origin{}).Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.ErrClosedPipe)
+	require.NoError(t, far.Close())
+	for _, serve := range []http.HandlerFunc{i.serveProxy, i.serveAWS} {
+		require.PanicsWithValue(t, http.ErrAbortHandler, func() {
+			serve(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+tableHost, nil))
+		})
+	}
 	_, err = i.Environ(Child{Name: "late"})
 	require.ErrorContains(t, err, "intercept: the interceptor is closed")
 }
@@ -430,7 +441,9 @@ func TestChildThatDoesNotTrust(t *testing.T) {
 	i := intercept(t, Config{})
 	for range 2 {
 		conn, _ := i.connect(t, "java", tableHost+":443")
-		err := tls.Client(conn, &tls.Config{ServerName: tableHost, RootCAs: trusting(nil).RootCAs}).HandshakeContext(t.Context())
+		none := trusting(nil)
+		none.ServerName = tableHost
+		err := tls.Client(conn, none).HandshakeContext(t.Context())
 		require.ErrorContains(t, err, "certificate")
 		_, _ = io.Copy(io.Discard, conn) // until the interceptor has heard it
 		require.NoError(t, conn.Close())

@@ -2,11 +2,11 @@
 // as a [project.Project].
 //
 // Nothing in a template stops the rest of it: what is wrong or not supported becomes a finding with
-// a line. Only a file that is no template at all is an error.
+// a line. Only a file that is not a template at all is an error.
 package sam
 
 import (
-	"errors"
+	"path/filepath"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
 )
@@ -28,7 +28,8 @@ type Options struct {
 
 // Source is a CloudFormation template that was made from another file.
 type Source struct {
-	// File is the absolute path of the file that is named in findings, and Files are all that were read.
+	// File is the absolute path of the file that is named in findings, and Files are all that were
+	// read.
 	File  string
 	Files []string
 	// Folder is what relative paths in the template start from. Default: the folder of File.
@@ -56,19 +57,13 @@ type Code struct {
 	Code, Inline, Package, Build string
 }
 
-// Find returns the templates in a folder that may be meant, the best first, and what there is to say
-// about the choice. It returns the source of a template, not what was built of it.
-func Find(folder string) (files []string, findings []project.Finding) {
-	return nil, nil
-}
-
-// Read reads a template: a file of SAM or CloudFormation, a template of a cloud assembly, or the
-// folder of a cloud assembly (cdk.out), with all its stacks.
-func Read(file string, o Options) (*project.Project, error) {
-	return nil, errors.New("not done yet")
-}
-
 // FromTemplate reads a template that was made from another file.
 func FromTemplate(s Source, o Options) (*project.Project, error) {
-	return nil, errors.New("not done yet")
+	if s.Template == nil {
+		s.Template = []byte{}
+	}
+	if s.Folder == "" {
+		s.Folder = filepath.Dir(s.File)
+	}
+	return read([]stackSource{{Source: s}}, o)
 }
