@@ -76,7 +76,7 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if n := len(f.waiting); n > 0 && !f.held {
 		i := f.waiting[n-1]
 		f.waiting = f.waiting[:n-1]
-		h := i.take(c)
+		h := i.take(c).apart()
 		f.mu.Unlock()
 		h.over()
 	} else {
@@ -212,7 +212,7 @@ func (f *Function) Resume() {
 	for len(f.waiting) > 0 && len(f.queue) > 0 {
 		i := f.waiting[len(f.waiting)-1]
 		f.waiting = f.waiting[:len(f.waiting)-1]
-		hands = append(hands, i.take(f.dequeue()))
+		hands = append(hands, i.take(f.dequeue()).apart())
 	}
 	if f.anyReady() {
 		f.warmed(nil)
@@ -358,6 +358,7 @@ func (f *Function) asks(i *instance, c *conn) bool {
 	}
 	now := i.cfg.Clock.Now()
 	var over *Report
+	first := i.init == 0
 	switch last := i.call; {
 	case last != nil && !last.replied && !i.truncated:
 		// It gets the same invocation again, as from Lambda (aws-lambda-runtime-interface-emulator,
@@ -373,10 +374,9 @@ func (f *Function) asks(i *instance, c *conn) bool {
 		report := i.report(last, now)
 		over, i.call, i.used = &report, nil, true
 		i.activity.Store(&last.over)
-	case i.init == 0:
+	case first:
 		i.init = max(now.Sub(i.began), 1)
 		i.timer.Stop()
-		f.warmed(nil)
 	}
 	if i.old {
 		i.kill(nil)
@@ -391,6 +391,9 @@ func (f *Function) asks(i *instance, c *conn) bool {
 	i.next = c
 	if len(f.queue) > 0 && !f.held {
 		h := i.take(f.dequeue())
+		if first {
+			f.warmed(nil)
+		}
 		f.mu.Unlock()
 		f.reportIf(i.cfg, over)
 		h.over()
@@ -398,6 +401,9 @@ func (f *Function) asks(i *instance, c *conn) bool {
 	}
 	f.waiting = append(f.waiting, i)
 	i.free()
+	if first && !f.held {
+		f.warmed(nil) // now that it is ready, whatever Warm's callers do next
+	}
 	f.mu.Unlock()
 	f.reportIf(i.cfg, over)
 	return true
@@ -456,9 +462,11 @@ func (f *Function) ended(i *instance, how string, startError error) {
 		c.settle(result{err: c.err}) // unless it has replied
 		reports = append(reports, i.report(c, i.cfg.Clock.Now()))
 		i.call = nil
-	case killed:
+	case killed || i.old: // what waits is for the new program
 	case i.init != 0:
 		lines = append(lines, err.Message)
+	case f.held: // what waits is for Replace, or for the start after Resume
+		lines = append(lines, "the program did not start: "+err.Error())
 	case startError == nil && !i.retry && !i.old && !f.closed:
 		lines = append(lines, "the program did not start: "+err.Error()+"; starting it once more, as Lambda does")
 		f.start(true)
