@@ -95,7 +95,7 @@ func parseIdentitySource(text string) (identitySource, error) {
 	case identitysource.Query:
 		return func(_ *Session, h *Handshake, _ stamp) string { return h.Query.Get(name) }, nil
 	case identitysource.StageVariable:
-		return func(s *Session, _ *Handshake, _ stamp) string { return s.g.cfg.StageVariables[name] }, nil
+		return func(_ *Session, _ *Handshake, st stamp) string { return st.on.cfg.StageVariables[name] }, nil
 	case identitysource.Context:
 	}
 	value := contextValue(name)
@@ -110,9 +110,9 @@ func contextValue(name string) func(s *Session, st stamp) string {
 	case "identity.userAgent":
 		return func(s *Session, _ stamp) string { return s.userAgent }
 	case "apiId":
-		return func(s *Session, _ stamp) string { return s.g.cfg.APIID }
+		return func(_ *Session, st stamp) string { return st.on.cfg.APIID }
 	case "stage":
-		return func(s *Session, _ stamp) string { return s.g.cfg.Stage }
+		return func(_ *Session, st stamp) string { return st.on.cfg.Stage }
 	case "domainName":
 		return func(s *Session, _ stamp) string { return s.domain }
 	case "connectionId":
@@ -135,7 +135,7 @@ var (
 // authorize calls the authorizer, unless the handshake has its result already. The error refuses
 // the handshake.
 func (s *Session) authorize(ctx context.Context, h *Handshake, st stamp) error {
-	a := s.g.authorizer
+	a := st.on.authorizer
 	if a == nil || len(h.Authorizer) > 0 {
 		return nil
 	}
@@ -144,7 +144,7 @@ func (s *Session) authorize(ctx context.Context, h *Handshake, st stamp) error {
 			return s.refuse(http.StatusUnauthorized, messageUnauthorized, st)
 		}
 	}
-	began := s.g.cfg.Clock.Now()
+	began := s.g.clock.Now()
 	result, err := s.ask(ctx, a, h, st)
 	switch {
 	case errors.Is(err, errUnauthorized):
@@ -152,11 +152,11 @@ func (s *Session) authorize(ctx context.Context, h *Handshake, st stamp) error {
 	case errors.Is(err, errDenied):
 		return s.refuse(http.StatusForbidden, messageForbidden, st)
 	case err != nil:
-		s.g.cfg.logger().Error("the authorizer failed", slog.String("connectionId", s.id), loggedError(err))
-		return s.refuse(http.StatusInternalServerError, s.g.cfg.Undocumented.AuthorizerFaultMessage, st)
+		s.g.logger().Error("the authorizer failed", slog.String("connectionId", s.id), loggedError(err))
+		return s.refuse(http.StatusInternalServerError, st.on.cfg.Undocumented.AuthorizerFaultMessage, st)
 	}
 	h.Authorizer = result.values
-	h.Authorizer[keyIntegrationLatency] = s.g.cfg.Clock.Now().Sub(began).Milliseconds()
+	h.Authorizer[keyIntegrationLatency] = s.g.clock.Now().Sub(began).Milliseconds()
 	h.UsageKey = result.usageKey
 	return nil
 }
@@ -171,16 +171,19 @@ func (s *Session) ask(ctx context.Context, a *authorizer, h *Handshake, st stamp
 		case unauthorized.said:
 			err = errUnauthorized
 		default:
-			result, err = readAuthorization(r.raw, s.g.connectARN())
+			result, err = readAuthorization(r.raw, st.on.cfg.connectARN())
 		}
 	}
-	inv := s.invocationWithin(ctx, a.timeouts, "authorizer", st.requestID, s.authorizerEvent(h, st), read)
-	inv.handler = unauthorized
+	route := &apiRoute{Route: gatesock.Route{Key: routeAuthorizer}, handler: unauthorized, timeouts: a.timeouts}
+	inv := s.invocation(ctx, route, st, s.authorizerEvent(h, st), read)
 	inv.raw = true
 	inv.start()
 	inv.wait(context.Background())
 	return result, err
 }
+
+// routeAuthorizer stands for the route of an authorizer's invocation.
+const routeAuthorizer = "authorizer"
 
 // unauthorizedAnswers turns the error "Unauthorized" into a result: it refuses the handshake with
 // 401 and is not a failure of the function.
@@ -199,11 +202,11 @@ func (h *unauthorizedAnswers) Invoke(ctx context.Context, event []byte) ([]byte,
 }
 
 // connectARN returns the ARN of $connect, as authorizers and policies use it.
-func (g *Gateway) connectARN() string { return g.stageARN(g.cfg.AccountID) + gatesock.RouteConnect }
+func (c *Config) connectARN() string { return c.stageARN(c.AccountID) + gatesock.RouteConnect }
 
 // stageARN returns the first part of the ARNs of the stage.
-func (g *Gateway) stageARN(account string) string {
-	return g.cfg.arn("execute-api") + g.cfg.Region + ":" + account + ":" + g.cfg.APIID + "/" + g.cfg.Stage + "/"
+func (c *Config) stageARN(account string) string {
+	return c.arn("execute-api") + c.Region + ":" + account + ":" + c.APIID + "/" + c.Stage + "/"
 }
 
 // authorizerEvent encodes the event of the authorizer.
@@ -213,13 +216,13 @@ func (s *Session) authorizerEvent(h *Handshake, st stamp) []byte {
 	}, s.headers(h, st)...)
 	slices.SortFunc(headers, func(a, b field) int { return compareFold(a.name, b.name) })
 	b := append(make([]byte, 0, 2048), `{"type":"REQUEST","methodArn":`...)
-	b = jsonscan.AppendString(b, s.g.connectARN())
+	b = jsonscan.AppendString(b, st.on.cfg.connectARN())
 	b = appendFields(b, "headers", "multiValueHeaders", headers)
 	b = appendFields(b, "queryStringParameters", "multiValueQueryStringParameters", fieldsOf(h.Query))
-	if s.g.stageVariables == "" {
+	if st.on.stageVariables == "" {
 		b = append(b, `,"stageVariables":{}`...)
 	}
-	b = append(append(b, s.g.stageVariables...), ',')
+	b = append(append(b, st.on.stageVariables...), ',')
 	b = s.parts.open(b, gatesock.RouteConnect)
 	b = append(b, `,"eventType":"CONNECT"`...)
 	return append(s.parts.close(s.parts.stamped(b, st), st), '}')

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambda"
+
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/partition"
 )
@@ -60,6 +62,9 @@ type Config struct {
 	// whose Mock is not nil itself, with that frame, as a MOCK integration does; see
 	// [gatesock.WithKeepAlive].
 	Routes []gatesock.Route
+	// Handlers are the handlers of routes that are functions of their own, by route key, such as those
+	// of a template with a function for each route. A route without one calls the gateway's handler.
+	Handlers map[string]lambda.Handler
 	// RouteSelectionExpression selects the route key of a message. [New] describes its syntax.
 	// Default: the Action of the Envelope that the handler describes, usually "$request.body.action".
 	RouteSelectionExpression string
@@ -375,15 +380,24 @@ func (t Timeouts) validate() error {
 }
 
 // checkRoutes returns an error for a setting of a route that the API does not have.
-func (c *Config) checkRoutes(routes map[string]gatesock.Route) error {
+func (c *Config) checkRoutes(routes map[string]*apiRoute) error {
 	for setting, keys := range map[string][]string{
 		"RouteTimeouts": sortedKeys(c.RouteTimeouts), "Models": sortedKeys(c.Models),
-		"RouteThrottles": sortedKeys(c.RouteThrottles),
+		"RouteThrottles": sortedKeys(c.RouteThrottles), "Handlers": sortedKeys(c.Handlers),
 	} {
 		for _, key := range keys {
 			if _, ok := routes[key]; !ok {
 				return fmt.Errorf("%s: the API has no route %q", setting, key)
 			}
+		}
+	}
+	for _, key := range sortedKeys(c.Handlers) {
+		switch {
+		case c.Handlers[key] == nil:
+			return fmt.Errorf("Handlers: the handler of route %q is nil", key) //nolint:staticcheck // a setting's name
+		case routes[key].Mock != nil:
+			//nolint:staticcheck // a setting's name
+			return fmt.Errorf("Handlers: route %q has a Mock, which answers without a handler", key)
 		}
 	}
 	return nil

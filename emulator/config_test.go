@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
@@ -55,11 +56,19 @@ func TestNewNamesTheBadSetting(t *testing.T) {
 		`route "a": Mock has 131073 bytes`: {
 			Routes: []gatesock.Route{{Key: "a", Mock: make([]byte, gatesock.MaxMessageSize+1)}},
 		},
+		`Handlers: the API has no route "nope"`:            {Handlers: map[string]lambda.Handler{"nope": handlerFunc(failing)}},
+		`Handlers: the handler of route "$default" is nil`: {Handlers: map[string]lambda.Handler{"$default": nil}},
+		`Handlers: route "a" has a Mock`: {
+			Routes:   []gatesock.Route{{Key: "a", Mock: []byte("x")}},
+			Handlers: map[string]lambda.Handler{"a": handlerFunc(failing)},
+		},
 		`route "a": Mock is not UTF-8`: {Routes: []gatesock.Route{{Key: "a", Mock: []byte("\xff")}}},
 	} {
 		_, err := New(handlerFunc(failing), cfg)
 		require.ErrorContains(t, err, want)
 	}
+	_, err := New(nil, Config{Routes: routes("a", "b"), Handlers: map[string]lambda.Handler{"a": handlerFunc(failing)}})
+	require.ErrorContains(t, err, `route "b": no handler`)
 }
 
 func TestNilParameters(t *testing.T) {
@@ -95,7 +104,7 @@ func TestRateOfAClockThatJumps(t *testing.T) {
 	g, err := New(handlerFunc(failing), Config{Clock: clock, Rate: 1, Burst: 2, Routes: routes("$default")})
 	require.NoError(t, err)
 	take := func() (n int) {
-		for g.allow() {
+		for g.allow(g.current()) {
 			n++
 		}
 		return n

@@ -19,22 +19,21 @@ const clfTime = "02/Jan/2006:15:04:05 +0000"
 // eventParts is what the events of one connection have in common, encoded once. The keys are in the
 // order of captured events (docs/gateway-facts.md, §1).
 type eventParts struct {
-	stageVariables string // `,"stageVariables":{…}` or empty
-	authorizer     string // `,"authorizer":{…}` or empty
-	middle         string // from "stage" up to the value of requestTimeEpoch
-	identity       string // from "identity" up to the value of requestId
-	end            string // from "domainName" to the end of requestContext
+	authorizer string // `,"authorizer":{…}` or empty
+	middle     string // from "stage" up to the value of requestTimeEpoch
+	identity   string // from "identity" up to the value of requestId
+	end        string // from "domainName" to the end of requestContext
 }
 
-func newEventParts(g *Gateway, h *Handshake, domain, id string, connectedAt time.Time) (eventParts, error) {
+func newEventParts(cfg *Config, h *Handshake, domain, id string, connectedAt time.Time) (eventParts, error) {
 	authorizer, err := encodeAuthorizer(h.Authorizer)
 	if err != nil {
 		return eventParts{}, err
 	}
-	p := eventParts{stageVariables: g.stageVariables, authorizer: authorizer}
+	p := eventParts{authorizer: authorizer}
 
 	b := make([]byte, 0, 192)
-	b = jsonscan.AppendString(append(b, `,"stage":`...), g.cfg.Stage)
+	b = jsonscan.AppendString(append(b, `,"stage":`...), cfg.Stage)
 	b = strconv.AppendInt(append(b, `,"connectedAt":`...), connectedAt.UnixMilli(), 10)
 	p.middle = string(append(b, `,"requestTimeEpoch":`...))
 
@@ -48,7 +47,7 @@ func newEventParts(g *Gateway, h *Handshake, domain, id string, connectedAt time
 		b = jsonscan.AppendString(append(b, `,"apiKeyId":`...), h.apiKey.ID)
 	}
 	if h.user.ARN != "" {
-		b = jsonscan.AppendString(append(b, `,"accountId":`...), g.cfg.AccountID)
+		b = jsonscan.AppendString(append(b, `,"accountId":`...), cfg.AccountID)
 		b = jsonscan.AppendString(append(b, `,"caller":`...), h.user.AccessKeyID)
 		b = jsonscan.AppendString(append(b, `,"user":`...), h.user.AccessKeyID)
 		b = jsonscan.AppendString(append(b, `,"userArn":`...), h.user.ARN)
@@ -57,13 +56,14 @@ func newEventParts(g *Gateway, h *Handshake, domain, id string, connectedAt time
 
 	b = jsonscan.AppendString(append(b[:0], `","domainName":`...), domain)
 	b = append(append(b, `,"connectionId":"`...), id...)
-	b = jsonscan.AppendString(append(b, `","apiId":`...), g.cfg.APIID)
+	b = jsonscan.AppendString(append(b, `","apiId":`...), cfg.APIID)
 	p.end = string(append(b, '}'))
 	return p, nil
 }
 
 // stamp is what distinguishes an event from others of its connection.
 type stamp struct {
+	on        *deployment // that the event belongs to
 	requestID string
 	messageID string
 	time      time.Time
@@ -98,7 +98,7 @@ func (p *eventParts) connectEvent(st stamp, headers, query []field) []byte {
 	if len(query) > 0 {
 		b = appendFields(b, "queryStringParameters", "multiValueQueryStringParameters", query)
 	}
-	b = append(append(b, p.stageVariables...), ',')
+	b = append(append(b, st.on.stageVariables...), ',')
 	b = p.open(b, "$connect")
 	b = append(b, `,"eventType":"CONNECT"`...)
 	b = p.close(p.stamped(b, st), st)
@@ -107,11 +107,11 @@ func (p *eventParts) connectEvent(st stamp, headers, query []field) []byte {
 
 // messageEvent encodes the event of a message. A nil body is omitted.
 func (p *eventParts) messageEvent(st stamp, routeKey string, body []byte) []byte {
-	size := len(p.stageVariables) + len(p.authorizer) + len(p.middle) + len(p.identity) + len(p.end)
+	size := len(st.on.stageVariables) + len(p.authorizer) + len(p.middle) + len(p.identity) + len(p.end)
 	b := make([]byte, 0, size+len(routeKey)+len(body)+len(body)/8+320)
 	b = append(b, '{')
-	if p.stageVariables != "" {
-		b = append(append(b, p.stageVariables[1:]...), ',')
+	if st.on.stageVariables != "" {
+		b = append(append(b, st.on.stageVariables[1:]...), ',')
 	}
 	b = p.open(b, routeKey)
 	b = append(append(b, `,"messageId":"`...), st.messageID...)
@@ -130,7 +130,7 @@ func (p *eventParts) disconnectEvent(st stamp, host string, status CloseStatus) 
 		{"Host", []string{host}}, {"x-api-key", empty}, {"X-Forwarded-For", empty}, {"x-restapi", empty},
 	})
 	b[0] = '{'
-	b = append(append(b, p.stageVariables...), ',')
+	b = append(append(b, st.on.stageVariables...), ',')
 	b = p.open(b, "$disconnect")
 	b = strconv.AppendInt(append(b, `,"disconnectStatusCode":`...), int64(status.Code), 10)
 	b = p.stamped(append(b, `,"eventType":"DISCONNECT"`...), st)

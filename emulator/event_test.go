@@ -22,8 +22,10 @@ func sampleSession(tb testing.TB, h *Handshake) (*Session, stamp) {
 	})
 	require.NoError(tb, err)
 	s := &Session{g: g, id: "BFaT_fALIAMCKug=", connectedAt: time.UnixMilli(1731332735513)}
-	require.NoError(tb, s.describe(h))
-	st := stamp{requestID: "BFaVtH2HoAMFZEQ=", messageID: "BFaVtfGSIAMCKug=", time: time.UnixMilli(1731332746514)}
+	require.NoError(tb, s.describe(h, stamp{on: g.current()}))
+	st := stamp{
+		on: g.current(), requestID: "BFaVtH2HoAMFZEQ=", messageID: "BFaVtfGSIAMCKug=", time: time.UnixMilli(1731332746514),
+	}
 	return s, st
 }
 

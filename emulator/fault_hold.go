@@ -41,9 +41,9 @@ func (g *Gateway) hold(d time.Duration, release release) {
 		h.held = make(map[*held]struct{})
 	}
 	h.last++
-	it := &held{due: g.cfg.Clock.Now().Add(d), n: h.last, release: release}
+	it := &held{due: g.clock.Now().Add(d), n: h.last, release: release}
 	h.held[it] = struct{}{}
-	it.timer = g.cfg.Clock.AfterFunc(d, func() { g.release(it) })
+	it.timer = g.clock.AfterFunc(d, func() { g.release(it) })
 }
 
 // release releases what is due, all at the same time, and returns when it has run.

@@ -11,13 +11,13 @@ import (
 
 // at returns the occasion of something on a route of the session.
 func (s *Session) at(route string) occasion {
-	return occasion{conn: s.faultConn, id: s.id, route: route, clock: s.g.cfg.Clock}
+	return occasion{conn: s.faultConn, id: s.id, route: route, clock: s.g.clock}
 }
 
 // allowed reports whether no fault throttles a handshake or a message. The route is "" for a
 // message without one.
 func (s *Session) allowed(route string) bool {
-	h, ok := s.g.cfg.Faults.first(s.at(route), throttled)
+	h, ok := s.g.faults.first(s.at(route), throttled)
 	if ok {
 		h.report()
 	}
@@ -29,7 +29,7 @@ func (s *Session) befall(a *activeFault) {
 	if !a.kind.ofConnection() {
 		return
 	}
-	h, ok := s.g.cfg.Faults.strike(a, s.at(""))
+	h, ok := s.g.faults.strike(a, s.at(""))
 	if !ok {
 		return
 	}
@@ -41,7 +41,7 @@ func (s *Session) befall(a *activeFault) {
 		if dropped || !a.concerns(s.id) {
 			return nil
 		}
-		h.event.Time = s.g.cfg.Clock.Now()
+		h.event.Time = s.g.clock.Now()
 		return s.suffer(h)
 	})
 }
@@ -61,7 +61,7 @@ func (s *Session) suffer(h hit) *invocation {
 	}
 	h.report()
 	if h.event.Fault.kind == restart {
-		return s.end(s.g.cfg.Undocumented.ShutdownClose, byGateway)
+		return s.end(s.g.config().Undocumented.ShutdownClose, byGateway)
 	}
 	s.halfOpen.Store(true)
 	if h.noticed > 0 {
@@ -69,7 +69,7 @@ func (s *Session) suffer(h hit) *invocation {
 			if dropped {
 				return nil
 			}
-			return s.end(s.g.cfg.Undocumented.AbnormalClose, byGateway)
+			return s.end(s.g.config().Undocumented.AbnormalClose, byGateway)
 		})
 	}
 	return nil
@@ -91,7 +91,7 @@ func (s *Session) hangUp(status CloseStatus) {
 
 // full reports whether a fault fills the buffer of the client.
 func (s *Session) full() bool {
-	h, ok := s.g.cfg.Faults.first(s.at(""), bufferFull)
+	h, ok := s.g.faults.first(s.at(""), bufferFull)
 	if ok {
 		h.report()
 	}
@@ -100,7 +100,7 @@ func (s *Session) full() bool {
 
 // failDelivered returns the error of a post that was delivered.
 func (s *Session) failDelivered() error {
-	h, ok := s.g.cfg.Faults.first(s.at(RouteCalls), failedDelivery)
+	h, ok := s.g.faults.first(s.at(RouteCalls), failedDelivery)
 	if !ok {
 		return nil
 	}
@@ -110,12 +110,12 @@ func (s *Session) failDelivered() error {
 
 // held reports whether a fault holds a message back. Then it is dispatched later.
 func (s *Session) held(ctx context.Context, data []byte) bool {
-	f := s.g.cfg.Faults
+	f := s.g.faults
 	if f.none() {
 		return false
 	}
-	route, _ := s.g.route(data)
-	hits := f.all(s.at(route.Key), heldMessage)
+	route := s.g.current().route(data)
+	hits := f.all(s.at(route.key()), heldMessage)
 	if len(hits) == 0 {
 		return false
 	}
@@ -132,7 +132,7 @@ func (s *Session) held(ctx context.Context, data []byte) bool {
 
 // warm returns an invocation for its caller to start, or nil if a cold start delays it.
 func (s *Session) warm(inv *invocation) *invocation {
-	hits := s.g.cfg.Faults.all(s.at(inv.route), coldStart)
+	hits := s.g.faults.all(s.at(inv.route.Key), coldStart)
 	if len(hits) == 0 {
 		return inv
 	}
@@ -148,7 +148,7 @@ func (s *Session) warm(inv *invocation) *invocation {
 // disconnecting returns the invocation of $disconnect for the caller to start, or nil if faults
 // lose or delay it.
 func (s *Session) disconnecting(prepare func() *invocation) *invocation {
-	f, o := s.g.cfg.Faults, s.at(gatesock.RouteDisconnect)
+	f, o := s.g.faults, s.at(gatesock.RouteDisconnect)
 	if h, ok := f.first(o, lostDisconnect); ok {
 		h.report()
 		return nil

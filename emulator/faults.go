@@ -275,7 +275,7 @@ func (f *Faults) delay(ctx context.Context, clock Clock, o occasion) error {
 func isForbidden(err error) bool { return errors.Is(err, gatesock.ErrForbidden) }
 
 // Faults returns the faults of the gateway: [Config.Faults], or its own.
-func (g *Gateway) Faults() *Faults { return g.cfg.Faults }
+func (g *Gateway) Faults() *Faults { return g.faults }
 
 // connOf returns the connection of an id.
 func (f *Faults) connOf(id string) faultConn {

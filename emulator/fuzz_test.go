@@ -99,8 +99,8 @@ func FuzzPath(f *testing.F) {
 		f.Add(p)
 	}
 	f.Fuzz(func(t *testing.T, escaped string) {
-		g := Gateway{cfg: Config{Stage: "dev"}}
-		p := g.parsePath(escaped)
+		cfg := Config{Stage: "dev"}
+		p := cfg.parsePath(escaped)
 		if p.kind == pathConnection {
 			require.NotEmpty(t, p.id)
 			require.NotContains(t, p.id, "/")

@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"sync/atomic"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"golang.org/x/time/rate"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/internal/oneline"
@@ -22,19 +20,13 @@ import (
 // [net/http.Handler]. End it with [Gateway.Shutdown]; otherwise some idle goroutines remain. It is
 // safe for concurrent use.
 type Gateway struct {
-	handler        lambda.Handler
-	cfg            Config
-	routes         map[string]gatesock.Route
-	selection      expression
-	authorizer     *authorizer        // nil: any client may connect
-	iam            map[string]iamUser // by access key id; nil: signatures are ignored
-	stageVariables string
-	functionARN    string
-	ids            *idSource
-	limiter        *rate.Limiter            // nil: no limit
-	routeLimiters  map[string]*rate.Limiter // by route key
-	noteSpelling   sync.Once
-	crossOrigin    http.CrossOriginProtection
+	clock        Clock
+	faults       *Faults
+	deploying    sync.Mutex // held by Deploy
+	deployed     atomic.Pointer[deployment]
+	ids          *idSource
+	noteSpelling sync.Once
+	crossOrigin  http.CrossOriginProtection
 
 	running     tracker // invocations, and calls that may start one
 	workers     *workers
@@ -52,8 +44,8 @@ var _ gatesock.ConnectionsAPI = (*Gateway)(nil)
 // ErrClosed is the error of [Session.Receive] on a session that has ended.
 var ErrClosed = errors.New("emulator: closed")
 
-// New returns a gateway in front of h. It panics if h is nil. The error names the setting of cfg
-// that is not valid.
+// New returns a gateway in front of h. The error names the setting of cfg that is not valid. New
+// panics if h is nil, unless cfg.Handlers has a handler for each route.
 //
 // # Route selection expressions
 //
@@ -62,52 +54,19 @@ var ErrClosed = errors.New("emulator: closed")
 // ${request.body.path}. A literal dollar sign is \$. A path consists of .name, ['name'], [0] and
 // [*].
 func New(h lambda.Handler, cfg Config) (*Gateway, error) {
-	if h == nil {
-		panic("emulator: New: h must not be nil")
-	}
-	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
-		return nil, fmt.Errorf("emulator: %w", err)
-	}
-	app, description := describe(h, cfg)
-	setDefault(&cfg.RouteSelectionExpression, "$request.body."+cmp.Or(description.Envelope.Action, "action"))
-	selection, err := parseExpression(cfg.RouteSelectionExpression)
+	d, err := newDeployment("New", h, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("emulator: RouteSelectionExpression %q: %w", cfg.RouteSelectionExpression, err)
+		return nil, err
 	}
-	routes, err := routeTable(description.Routes)
-	if err != nil {
-		return nil, fmt.Errorf("emulator: Routes: %w", err)
+	g := &Gateway{
+		clock:    d.cfg.Clock,
+		faults:   d.cfg.Faults,
+		ids:      newIDSource(d.cfg.Faults.enter()),
+		workers:  newWorkers(),
+		sessions: map[string]*Session{},
 	}
-	if err := cfg.checkRoutes(routes); err != nil {
-		return nil, fmt.Errorf("emulator: %w", err)
-	}
-	iam, err := newIAM(cfg)
-	if err != nil {
-		return nil, fmt.Errorf("emulator: IAM: %w", err)
-	}
-	authorizer, err := newAuthorizer(h, app, description, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("emulator: Authorizer: %w", err)
-	}
-	if app, ok := gatesock.AppOf(h); ok {
-		app.Freeze()
-	}
-	return &Gateway{
-		handler:        h,
-		authorizer:     authorizer,
-		iam:            iam,
-		cfg:            cfg,
-		routes:         routes,
-		selection:      selection,
-		stageVariables: encodeStageVariables(cfg.StageVariables),
-		functionARN:    cfg.arn("lambda") + cfg.Region + ":" + cfg.AccountID + ":function:" + cfg.APIID,
-		ids:            newIDSource(cfg.Faults.enter()),
-		workers:        newWorkers(),
-		limiter:        Throttle{cfg.Rate, cfg.Burst}.limiter(),
-		routeLimiters:  routeLimiters(cfg, routes),
-		sessions:       map[string]*Session{},
-	}, nil
+	g.deployed.Store(d)
+	return g, nil
 }
 
 // describe returns the description of the handler, with the routes of the configuration in place of
@@ -119,7 +78,13 @@ func describe(h lambda.Handler, cfg Config) (gatesock.App, gatesock.Description)
 		d.Routes = cfg.Routes
 		return nil, d
 	}
-	app, ok := gatesock.AppOf(h)
+	var (
+		app gatesock.App
+		ok  bool
+	)
+	if h != nil {
+		app, ok = gatesock.AppOf(h)
+	}
 	if ok {
 		d = app.Describe()
 	}
@@ -152,29 +117,6 @@ func innermost(h lambda.Handler) lambda.Handler {
 	return h
 }
 
-// routeTable returns the routes by key. For nil it has the routes that any API may have.
-func routeTable(routes []gatesock.Route) (map[string]gatesock.Route, error) {
-	if routes == nil {
-		routes = []gatesock.Route{
-			{Key: gatesock.RouteConnect}, {Key: gatesock.RouteDisconnect}, {Key: gatesock.RouteDefault},
-		}
-	}
-	table := make(map[string]gatesock.Route, len(routes))
-	for _, r := range routes {
-		if r.Key == "" {
-			return nil, errors.New("a route without a key")
-		}
-		if _, ok := table[r.Key]; ok {
-			return nil, fmt.Errorf("route %q is not unique", r.Key)
-		}
-		if err := checkMock(r); err != nil {
-			return nil, err
-		}
-		table[r.Key] = r
-	}
-	return table, nil
-}
-
 // Quiesce waits until no invocation is running and the gateway has nothing else to do, such as the
 // $disconnect after a timeout or after [Gateway.Disconnect]. It does not wait for what [Faults]
 // hold back. It returns the error of ctx if ctx ends first.
@@ -196,7 +138,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.mu.Unlock()
 	g.dropHeld()
 	for _, s := range open {
-		s.end(g.cfg.Undocumented.ShutdownClose, byGateway).start()
+		s.end(g.config().Undocumented.ShutdownClose, byGateway).start()
 	}
 	err := g.running.wait(ctx)
 	g.workers.stop()

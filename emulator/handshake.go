@@ -85,24 +85,25 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 	if c == nil {
 		panic("emulator: Connect: c must not be nil")
 	}
-	now := g.cfg.Clock.Now()
+	now := g.clock.Now()
 	s := &Session{g: g, client: c, id: g.ids.next(now, kindMessage), connectedAt: now.Add(-time.Millisecond)}
 	s.batch, _ = c.(batcher)
-	s.faultConn = g.cfg.Faults.join(&h)
-	st := stamp{requestID: g.ids.next(now, kindRequest), time: now}
+	s.faultConn = g.faults.join(&h)
+	d := g.current()
+	st := stamp{on: d, requestID: g.ids.next(now, kindRequest), time: now}
 	g.running.begin() // before isClosing, so that a shutdown waits for what has passed it
 	defer g.running.end()
 	if g.isClosing() {
 		return nil, s.refuse(http.StatusServiceUnavailable, "Service Unavailable", st)
 	}
-	if !g.allow() || !g.allowRoute(gatesock.RouteConnect) || !s.allowed(gatesock.RouteConnect) {
-		return nil, s.refuse(http.StatusTooManyRequests, g.cfg.Undocumented.ThrottledMessage, st)
+	if !g.allow(d) || !g.allowRoute(d.routes[gatesock.RouteConnect]) || !s.allowed(gatesock.RouteConnect) {
+		return nil, s.refuse(http.StatusTooManyRequests, d.cfg.Undocumented.ThrottledMessage, st)
 	}
 	if err := s.admit(ctx, &h, st); err != nil {
 		return nil, err
 	}
-	if err := s.describe(&h); err != nil {
-		g.cfg.logger().Error("the authorizer's result is not valid", slog.String("connectionId", s.id), loggedError(err))
+	if err := s.describe(&h, st); err != nil {
+		g.logger().Error("the authorizer's result is not valid", slog.String("connectionId", s.id), loggedError(err))
 		return nil, s.refuse(http.StatusInternalServerError, messageInternal, st)
 	}
 	if err := s.connect(ctx, &h, st); err != nil {
@@ -123,14 +124,14 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 func (s *Session) admit(ctx context.Context, h *Handshake, st stamp) error {
 	stranger := *h
 	stranger.Authorizer = nil
-	if err := s.describe(&stranger); err != nil {
+	if err := s.describe(&stranger, st); err != nil {
 		return s.refuse(http.StatusInternalServerError, messageInternal, st)
 	}
 	setDefault(&h.SourceIP, stranger.SourceIP)
 	if err := s.authorize(ctx, h, st); err != nil {
 		return err
 	}
-	if s.g.cfg.IAM != nil && s.g.cfg.IAM.Connect {
+	if st.on.cfg.IAM != nil && st.on.cfg.IAM.Connect {
 		if err := s.signedHandshake(h, st); err != nil {
 			return err
 		}
@@ -145,14 +146,15 @@ func (g *Gateway) isClosing() bool {
 }
 
 // describe sets what the session's events have in common.
-func (s *Session) describe(h *Handshake) error {
+func (s *Session) describe(h *Handshake, st stamp) error {
+	cfg := &st.on.cfg
 	setDefault(&h.SourceIP, "127.0.0.1")
 	s.sourceIP, s.userAgent = h.SourceIP, h.userAgent()
-	s.domain = s.g.cfg.DomainName
+	s.domain = cfg.DomainName
 	setDefault(&s.domain, h.Host)
-	setDefault(&s.domain, s.g.cfg.executeAPI())
+	setDefault(&s.domain, cfg.executeAPI())
 	var err error
-	s.parts, err = newEventParts(s.g, h, s.domain, s.id, s.connectedAt)
+	s.parts, err = newEventParts(cfg, h, s.domain, s.id, s.connectedAt)
 	return err
 }
 
@@ -160,12 +162,13 @@ func (s *Session) describe(h *Handshake) error {
 // Developer Guide, "Manage connected users and client apps"), as it does with a MOCK integration
 // (observed: wasabee.dev, 2024-07).
 func (s *Session) connect(ctx context.Context, h *Handshake, st stamp) error {
-	if !s.g.invokes(gatesock.RouteConnect) {
+	route, ok := st.on.invoked(gatesock.RouteConnect)
+	if !ok {
 		return nil
 	}
 	event := s.parts.connectEvent(st, s.headers(h, st), fieldsOf(h.Query))
 	var refused error
-	inv := s.invocation(ctx, gatesock.RouteConnect, st.requestID, event, func(_ replier, r response, err error) {
+	inv := s.invocation(ctx, route, st, event, func(_ replier, r response, err error) {
 		refused = s.verdict(r, err, st)
 	})
 	s.warm(inv).start()
@@ -189,7 +192,7 @@ func (s *Session) verdict(r response, err error, st stamp) error {
 }
 
 func (s *Session) refuse(status int, message string, st stamp) *HandshakeError {
-	s.g.cfg.logger().Info("connection refused", slog.Int("status", status), slog.String("connectionId", s.id))
+	s.g.logger().Info("connection refused", slog.Int("status", status), slog.String("connectionId", s.id))
 	return &HandshakeError{StatusCode: status, Message: message, ConnectionID: s.id, RequestID: st.requestID}
 }
 
@@ -259,14 +262,14 @@ func checkAPIKeys(keys []APIKey, expression string) error {
 // identify finds the API key of a handshake if the API requires one. The error refuses the
 // handshake.
 func (s *Session) identify(h *Handshake, st stamp) error {
-	if len(s.g.cfg.APIKeys) == 0 {
+	if len(st.on.cfg.APIKeys) == 0 {
 		return nil
 	}
 	value := headerValue(h.Header, "X-Api-Key")
-	if s.g.cfg.APIKeySelectionExpression == keyFromAuthorizer {
+	if st.on.cfg.APIKeySelectionExpression == keyFromAuthorizer {
 		value = h.UsageKey
 	}
-	for _, k := range s.g.cfg.APIKeys {
+	for _, k := range st.on.cfg.APIKeys {
 		if k.Value == value {
 			h.apiKey = k
 			return nil

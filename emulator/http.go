@@ -42,7 +42,8 @@ const maxURLLength = 4096
 // Undocumented.PlainRequestStatus for a plain request to the stage or a plain GET below it, 403 for
 // a handshake at another path, and the bodies of refused handshakes.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p := g.parsePath(r.URL.EscapedPath())
+	cfg := g.config()
+	p := cfg.parsePath(r.URL.EscapedPath())
 	upgrade := isUpgrade(r)
 	if !upgrade {
 		w.Header().Set("x-amzn-RequestId", newUUID())
@@ -51,13 +52,13 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case len("wss://")+len(r.Host)+len(r.RequestURI) > maxURLLength:
 		writeMessage(w, http.StatusRequestURITooLong, "", "URI Too Long")
 	case !g.serves(r.Host):
-		g.cfg.logger().Warn("request refused", logged("host", r.Host))
+		g.logger().Warn("request refused", logged("host", r.Host))
 		writeMessage(w, http.StatusForbidden, "ForbiddenException", "The emulator does not serve the host "+
 			strconv.Quote(r.Host)+", which may be a web page's name for this machine."+
 			" If the name is yours, add it to Config.Hosts of the emulator.")
-	case p.kind == pathForbidden && !upgrade && g.cfg.Pages != nil:
+	case p.kind == pathForbidden && !upgrade && cfg.Pages != nil:
 		w.Header().Del("x-amzn-RequestId")
-		g.cfg.Pages.ServeHTTP(w, r)
+		cfg.Pages.ServeHTTP(w, r)
 	case p.kind == pathForbidden, upgrade && p.kind != pathStage:
 		writeMessage(w, http.StatusForbidden, "ForbiddenException", messageForbidden)
 	case upgrade:
@@ -68,7 +69,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor == 1 {
 			w.Header().Set("Upgrade", "websocket")
 		}
-		writeMessage(w, g.cfg.Undocumented.PlainRequestStatus, "", http.StatusText(g.cfg.Undocumented.PlainRequestStatus))
+		writeMessage(w, cfg.Undocumented.PlainRequestStatus, "", http.StatusText(cfg.Undocumented.PlainRequestStatus))
 	default:
 		writeNoRoute(w, p.route, r.Method)
 	}
@@ -85,7 +86,8 @@ func (g *Gateway) serves(host string) bool {
 		return true
 	}
 	isName := func(h string) bool { return h == "*" || hostname(h) == name }
-	return isName(g.cfg.DomainName) || isName(g.cfg.executeAPI()) || slices.ContainsFunc(g.cfg.Hosts, isName)
+	cfg := g.config()
+	return isName(cfg.DomainName) || isName(cfg.executeAPI()) || slices.ContainsFunc(cfg.Hosts, isName)
 }
 
 // hostname returns a host without its port, in lower case.
@@ -152,7 +154,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		g.fronts.end()
 		close(open)
 	}
-	out := newOutbound(&g.fronts, g.cfg.OutboundBuffer)
+	out := newOutbound(&g.fronts, g.config().OutboundBuffer)
 	s, err := g.Connect(r.Context(), g.handshakeOf(r), out)
 	if err != nil {
 		writeRefusal(w, err)
@@ -161,8 +163,8 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	conn, in, err := switchProtocols(w, key, s.subprotocols)
 	if err != nil {
-		g.cfg.logger().Error("answering a handshake failed", slog.Any("error", err))
-		s.end(g.cfg.Undocumented.AbnormalClose, byClient).start()
+		g.logger().Error("answering a handshake failed", slog.Any("error", err))
+		s.end(g.config().Undocumented.AbnormalClose, byClient).start()
 		ended()
 		return
 	}
@@ -186,7 +188,7 @@ func (g *Gateway) handshakeOf(r *http.Request) Handshake {
 	header, spelled := clientHeader(r)
 	if !spelled {
 		g.noteSpelling.Do(func() {
-			g.cfg.logger().Info("header names in events are spelled as net/http spells them, not as clients do:" +
+			g.logger().Info("header names in events are spelled as net/http spells them, not as clients do:" +
 				" use emulator.Serve or emulator.NewListener")
 		})
 	}
@@ -261,9 +263,9 @@ type path struct {
 
 // parsePath returns what an escaped path stands for. It may be escaped once or twice: SDKs escape
 // "@" and "=", and sign a path that they have escaped twice (docs/gateway-facts.md, §7).
-func (g *Gateway) parsePath(escaped string) path {
+func (c *Config) parsePath(escaped string) path {
 	text := unescape(unescape(escaped))
-	rest, ok := strings.CutPrefix(text, g.BasePath())
+	rest, ok := strings.CutPrefix(text, c.basePath())
 	if !ok || rest != "" && rest[0] != '/' {
 		return path{kind: pathForbidden}
 	}
@@ -279,11 +281,13 @@ func (g *Gateway) parsePath(escaped string) path {
 
 // BasePath returns the beginning of every path of the gateway: "/" and the stage. With
 // Config.CustomDomain it is "/" and Config.BasePath, or "" if that is empty.
-func (g *Gateway) BasePath() string {
-	if g.cfg.CustomDomain {
-		return strings.TrimSuffix("/"+g.cfg.BasePath, "/")
+func (g *Gateway) BasePath() string { return g.config().basePath() }
+
+func (c *Config) basePath() string {
+	if c.CustomDomain {
+		return strings.TrimSuffix("/"+c.BasePath, "/")
 	}
-	return "/" + g.cfg.Stage
+	return "/" + c.Stage
 }
 
 // unescape removes one layer of escapes if it is well-formed.

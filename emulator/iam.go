@@ -99,27 +99,27 @@ func newIAMUser(u IAMUser, cfg Config) (iamUser, error) {
 
 // authenticate returns the user that signed a request, if the policy allows the action. The error
 // is a *signature.Error.
-func (g *Gateway) authenticate(r *signature.Request, action, resource string) (iamUser, error) {
+func (g *Gateway) authenticate(d *deployment, r *signature.Request, action, resource string) (iamUser, error) {
 	claim, err := signature.ReadClaim(r)
 	if err != nil {
 		return iamUser{}, err
 	}
-	user, ok := g.iam[claim.AccessKeyID]
+	user, ok := d.iam[claim.AccessKeyID]
 	if !ok || subtle.ConstantTimeCompare([]byte(claim.Token), []byte(user.SessionToken)) == 0 {
 		return iamUser{}, &signature.Error{
 			Type:    "UnrecognizedClientException",
 			Message: "The security token included in the request is invalid.",
 		}
 	}
-	if err := claim.Verify(r, user.SecretAccessKey, g.cfg.Region, g.cfg.Clock.Now()); err != nil {
+	if err := claim.Verify(r, user.SecretAccessKey, d.cfg.Region, g.clock.Now()); err != nil {
 		return iamUser{}, err
 	}
-	if user.policy != nil && user.policy.decide(action, g.stageARN(g.cfg.AccountID)+resource) != nil {
-		masked := "********" + g.cfg.AccountID[max(0, len(g.cfg.AccountID)-4):]
+	if user.policy != nil && user.policy.decide(action, d.cfg.stageARN(d.cfg.AccountID)+resource) != nil {
+		masked := "********" + d.cfg.AccountID[max(0, len(d.cfg.AccountID)-4):]
 		return iamUser{}, &signature.Error{
 			Type: "AccessDeniedException",
 			Message: "User: " + user.ARN + " is not authorized to perform: " + action +
-				" on resource: " + g.stageARN(masked) + resource,
+				" on resource: " + d.cfg.stageARN(masked) + resource,
 		}
 	}
 	return user, nil
@@ -134,7 +134,7 @@ func (s *Session) signedHandshake(h *Handshake, st stamp) error {
 	setDefault(&r.Path, s.g.BasePath())
 	setDefault(&r.Path, "/")
 	setDefault(&r.Host, s.domain)
-	user, err := s.g.authenticate(r, actionInvoke, gatesock.RouteConnect)
+	user, err := s.g.authenticate(st.on, r, actionInvoke, gatesock.RouteConnect)
 	var fault *signature.Error
 	if errors.As(err, &fault) {
 		return s.refuse(http.StatusForbidden, fault.Message, st)
@@ -146,17 +146,18 @@ func (s *Session) signedHandshake(h *Handshake, st stamp) error {
 // checkSignature reports whether an @connections call is allowed. If not, it has written the
 // response.
 func (g *Gateway) checkSignature(w http.ResponseWriter, r *http.Request, payload []byte) bool {
-	if g.iam == nil {
+	d := g.current()
+	if d.iam == nil {
 		return true
 	}
-	_, err := g.authenticate(&signature.Request{
+	_, err := g.authenticate(d, &signature.Request{
 		Method: r.Method, Path: wirePath(r), Query: parseQuery(r.URL.RawQuery), Host: r.Host,
 		Header: r.Header, PayloadHash: sigv4.HashPayload(payload),
 	}, actionManage, r.Method+"/@connections/{connectionId}")
 	var fault *signature.Error
 	if errors.As(err, &fault) {
 		reason, _, _ := strings.Cut(fault.Message, "\n") // without the canonical request that follows
-		g.cfg.logger().Info("@connections call refused", logged("error", fault.Type+": "+reason))
+		g.logger().Info("@connections call refused", logged("error", fault.Type+": "+reason))
 		writeMessage(w, http.StatusForbidden, fault.Type, fault.Message)
 	}
 	return err == nil

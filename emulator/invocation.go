@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/gatesock/gatesock/internal/panics"
@@ -33,16 +32,15 @@ type response struct {
 // timeout. After a timeout the handler may continue, and its response is dropped, as on AWS.
 type invocation struct {
 	g       *Gateway
+	on      *deployment
 	ctx     functionContext
 	from    string // the connection id
 	event   []byte
 	id      string // the request id
-	route   string
+	route   *apiRoute
 	answer  func(replier, response, error) // called once; must not block
 	session *Session                       // whose client run may wait for, or nil
-	handler lambda.Handler
-	raw     bool // the handler does not return a proxy response
-	limits  Timeouts
+	raw     bool                           // the handler does not return a proxy response
 	settled atomic.Bool
 	twin    *invocation // runs at the same time, or nil
 
@@ -55,25 +53,19 @@ type invocation struct {
 
 // invocation prepares an invocation and starts its timeouts. The caller must call run or start.
 func (s *Session) invocation(
-	ctx context.Context, route, id string, event []byte, answer func(replier, response, error),
+	ctx context.Context, route *apiRoute, st stamp, event []byte, answer func(replier, response, error),
 ) *invocation {
-	return s.invocationWithin(ctx, s.g.cfg.timeouts(route), route, id, event, answer)
-}
-
-// invocationWithin is invocation with other timeouts than those of the route.
-func (s *Session) invocationWithin(
-	ctx context.Context, limits Timeouts, route, id string, event []byte, answer func(replier, response, error),
-) *invocation {
-	g := s.g
+	g, limits := s.g, route.timeouts
 	inv := &invocation{
 		g:      g,
+		on:     st.on,
 		from:   s.id,
 		event:  event,
-		id:     id,
+		id:     st.requestID,
 		route:  route,
-		answer: answer, handler: g.handler, limits: limits,
+		answer: answer,
 		ctx: functionContext{
-			parent: ctx, deadline: time.Now().Add(limits.Function), requestID: id, arn: g.functionARN,
+			parent: ctx, deadline: time.Now().Add(limits.Function), requestID: st.requestID, arn: st.on.functionARN,
 		},
 	}
 	g.running.begin()
@@ -81,16 +73,16 @@ func (s *Session) invocationWithin(
 	inv.mu.Lock() // the timer may be due at once
 	defer inv.mu.Unlock()
 	if limits.Function < limits.Integration {
-		inv.timer = g.cfg.Clock.AfterFunc(limits.Function, inv.functionTimeout)
+		inv.timer = g.clock.AfterFunc(limits.Function, inv.functionTimeout)
 	} else {
-		inv.timer = g.cfg.Clock.AfterFunc(limits.Integration, inv.integrationTimeout)
+		inv.timer = g.clock.AfterFunc(limits.Integration, inv.integrationTimeout)
 	}
 	return inv
 }
 
 // String returns the name of the invocation for an error.
 func (inv *invocation) String() string {
-	return fmt.Sprintf("the handler of route %q for connection %s", inv.route, inv.from)
+	return fmt.Sprintf("the handler of route %q for connection %s", inv.route.Key, inv.from)
 }
 
 // run calls the handler in the calling goroutine and sends the response. It may wait for the client
@@ -108,7 +100,7 @@ func (inv *invocation) run() {
 	}
 	r := response{raw: out}
 	if !inv.raw {
-		r.Response, err = proxyresponse.Decode(out, inv.g.cfg.Undocumented.AcceptStringStatus)
+		r.Response, err = proxyresponse.Decode(out, inv.on.cfg.Undocumented.AcceptStringStatus)
 	}
 	if !inv.settle((*Session).replyAndFlush, r, err) {
 		inv.log(slog.LevelWarn, "the function returned too late")
@@ -151,7 +143,7 @@ func (inv *invocation) answeredChan() <-chan struct{} {
 // process on AWS, or ends its goroutine, for example by a test's FailNow.
 func (inv *invocation) call() (out []byte, err error) {
 	panics.Watch("emulator: panic in the handler", func() {
-		if out, err = inv.handler.Invoke(&inv.ctx, inv.event); err != nil {
+		if out, err = inv.route.handler.Invoke(&inv.ctx, inv.event); err != nil {
 			err = fmt.Errorf("%w: %w", errFunction, err)
 		}
 	}, func(cause error) {
@@ -198,13 +190,13 @@ func (inv *invocation) settle(reply replier, r response, err error) bool {
 // integrationTimeout settles the invocation when the gateway stops waiting. The function continues
 // until its own timeout.
 func (inv *invocation) integrationTimeout() {
-	rest := inv.limits.Function - inv.limits.Integration
+	rest := inv.route.timeouts.Function - inv.route.timeouts.Integration
 	inv.mu.Lock()
 	if inv.returned {
 		inv.mu.Unlock()
 		return
 	}
-	inv.timer = inv.g.cfg.Clock.AfterFunc(rest, func() { inv.ctx.end(context.DeadlineExceeded) })
+	inv.timer = inv.g.clock.AfterFunc(rest, func() { inv.ctx.end(context.DeadlineExceeded) })
 	inv.mu.Unlock()
 	inv.settle((*Session).reply, response{}, errTimeout)
 }
@@ -216,7 +208,7 @@ func (inv *invocation) functionTimeout() {
 	if returned {
 		return
 	}
-	inv.settle((*Session).reply, response{}, fmt.Errorf("%w: it ran longer than %v", errFunction, inv.limits.Function))
+	inv.settle((*Session).reply, response{}, fmt.Errorf("%w: it ran longer than %v", errFunction, inv.route.timeouts.Function))
 	inv.ctx.end(context.DeadlineExceeded)
 }
 
@@ -231,8 +223,8 @@ func (inv *invocation) finish() {
 }
 
 func (inv *invocation) log(level slog.Level, message string, attrs ...slog.Attr) {
-	attrs = append(attrs, slog.String("routeKey", inv.route), slog.String("requestId", inv.id))
-	inv.g.cfg.logger().LogAttrs(&inv.ctx, level, message, attrs...)
+	attrs = append(attrs, slog.String("routeKey", inv.route.Key), slog.String("requestId", inv.id))
+	inv.g.logger().LogAttrs(&inv.ctx, level, message, attrs...)
 }
 
 // functionContext is the context of one invocation. It has the values of the caller's context, but

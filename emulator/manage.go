@@ -86,7 +86,7 @@ func (g *Gateway) target(ctx context.Context, to gatesock.Target) (*Session, err
 	if err := g.checkEndpoint(to.Endpoint); err != nil {
 		return nil, err
 	}
-	if err := g.cfg.Faults.call(ctx, g.cfg.Clock, to.ConnectionID); err != nil {
+	if err := g.faults.call(ctx, g.clock, to.ConnectionID); err != nil {
 		return nil, err
 	}
 	return g.find(to.ConnectionID)
@@ -100,7 +100,7 @@ func (g *Gateway) checkEndpoint(endpoint string) error {
 	if err != nil {
 		return fmt.Errorf("endpoint: %w", err)
 	}
-	p := g.parsePath(u.EscapedPath())
+	p := g.config().parsePath(u.EscapedPath())
 	switch {
 	case p.kind == pathForbidden:
 		return fmt.Errorf("endpoint %.200q: %w", endpoint, gatesock.ErrForbidden)
@@ -114,7 +114,7 @@ func (g *Gateway) checkEndpoint(endpoint string) error {
 // errors.
 func (g *Gateway) find(id string) (*Session, error) {
 	switch {
-	case !g.allow():
+	case !g.allow(g.current()):
 		return nil, gatesock.ErrThrottled
 	case !validID(id):
 		return nil, gatesock.ErrBadConnectionID
@@ -152,7 +152,7 @@ const headerErrorType = "x-amzn-ErrorType"
 // serveConnection serves the @connections API (AWS, API Gateway Management API reference).
 func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, to gatesock.Target) {
 	if err := g.crossOrigin.Check(r); err != nil {
-		g.cfg.logger().Warn("@connections call refused", logged("origin", r.Header.Get("Origin")), loggedError(err))
+		g.logger().Warn("@connections call refused", logged("origin", r.Header.Get("Origin")), loggedError(err))
 		writeMessage(w, http.StatusForbidden, "ForbiddenException",
 			"The emulator refuses @connections calls by web pages of another origin")
 		return

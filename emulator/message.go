@@ -42,7 +42,7 @@ func (s *Session) Receive(ctx context.Context, m Message) error {
 // judge is accept for a message of unchecked kind and size. Binary messages end the session with
 // 1003, large ones with 1009 (both AWS Developer Guide).
 func (s *Session) judge(ctx context.Context, m Message) (*invocation, error) {
-	u := &s.g.cfg.Undocumented
+	u := &s.g.config().Undocumented
 	switch {
 	case s.ended.Load():
 		return nil, ErrClosed
@@ -69,7 +69,7 @@ func (s *Session) accept(ctx context.Context, data []byte) (*invocation, error) 
 	case s.halfOpen.Load():
 		return nil, nil
 	case !utf8.Valid(data):
-		return s.end(s.g.cfg.Undocumented.InvalidUTF8Close, byGateway), nil
+		return s.end(s.g.config().Undocumented.InvalidUTF8Close, byGateway), nil
 	}
 	s.touch()
 	if s.held(ctx, data) {
@@ -81,36 +81,36 @@ func (s *Session) accept(ctx context.Context, data []byte) (*invocation, error) 
 // dispatch selects the route of a message and prepares its invocation, or answers with one of the
 // gateway's frames.
 func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
-	now := s.g.cfg.Clock.Now()
-	st := stamp{requestID: s.g.ids.next(now, kindRequest), messageID: s.g.ids.next(now, kindMessage), time: now}
-	if !s.g.allow() {
+	now, d := s.g.clock.Now(), s.g.current()
+	st := stamp{on: d, requestID: s.g.ids.next(now, kindRequest), messageID: s.g.ids.next(now, kindMessage), time: now}
+	if !s.g.allow(d) {
 		return s.throttle(st)
 	}
-	route, ok := s.g.route(data)
-	if !s.allowed(route.Key) {
+	route := d.route(data)
+	if !s.allowed(route.key()) {
 		return s.throttle(st)
 	}
-	if !ok {
+	if route == nil {
 		s.reply(errorFrame(messageForbidden, s.id, st.requestID))
 		return nil
 	}
-	if !s.g.allowRoute(route.Key) {
+	if !s.g.allowRoute(route) {
 		return s.throttle(st)
 	}
-	if validate := s.g.cfg.Models[route.Key]; validate != nil {
-		if err := validate(data); err != nil {
-			s.g.cfg.logger().Info("the model rejected a message", slog.String("routeKey", route.Key), loggedError(err))
+	if route.model != nil {
+		if err := route.model(data); err != nil {
+			s.g.logger().Info("the model rejected a message", slog.String("routeKey", route.Key), loggedError(err))
 			s.reply(badBodyFrame(s.id, st.messageID))
 			return nil
 		}
 	}
 	if route.Mock != nil {
-		s.answerMock(route)
+		s.answerMock(route, st)
 		return nil
 	}
-	event := s.parts.messageEvent(st, route.Key, s.body(data))
-	inv := s.invocation(ctx, route.Key, st.requestID, event, func(reply replier, r response, err error) {
-		s.answer(reply, route, st.requestID, r, err)
+	event := s.parts.messageEvent(st, route.Key, st.body(data))
+	inv := s.invocation(ctx, route, st, event, func(reply replier, r response, err error) {
+		s.answer(reply, route, st, r, err)
 	})
 	inv.session = s
 	return s.warm(inv)
@@ -118,10 +118,11 @@ func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 
 // throttle refuses a message that exceeds a rate.
 func (s *Session) throttle(st stamp) *invocation {
-	if c := s.g.cfg.Undocumented.ThrottledClose; c.Code != 0 {
+	u := &st.on.cfg.Undocumented
+	if c := u.ThrottledClose; c.Code != 0 {
 		return s.end(c, byGateway)
 	}
-	s.reply(errorFrame(s.g.cfg.Undocumented.ThrottledMessage, s.id, st.requestID))
+	s.reply(errorFrame(u.ThrottledMessage, s.id, st.requestID))
 	return nil
 }
 
@@ -135,58 +136,65 @@ func tooBig(m Message) bool {
 }
 
 // body returns the body for the event; nil omits it.
-func (s *Session) body(data []byte) []byte {
+func (st stamp) body(data []byte) []byte {
 	if len(data) > 0 {
 		return data
 	}
-	if s.g.cfg.Undocumented.OmitEmptyBody {
+	if st.on.cfg.Undocumented.OmitEmptyBody {
 		return nil
 	}
 	return []byte{}
 }
 
-// route selects the route of a message (docs/gateway-facts.md, §5).
-func (g *Gateway) route(body []byte) (gatesock.Route, bool) {
-	key, ok := g.selection.evaluate(body)
+// route selects the route of a message (docs/gateway-facts.md, §5); nil if there is none.
+func (d *deployment) route(body []byte) *apiRoute {
+	key, ok := d.selection.evaluate(body)
 	if reserved := key == gatesock.RouteConnect || key == gatesock.RouteDisconnect; reserved {
-		if g.cfg.Undocumented.ForbidReservedKeys {
-			return gatesock.Route{}, false
+		if d.cfg.Undocumented.ForbidReservedKeys {
+			return nil
 		}
 		ok = false
 	}
 	if ok {
-		if r, found := g.routes[key]; found {
-			return r, true
+		if r, found := d.routes[key]; found {
+			return r
 		}
 	}
-	r, found := g.routes[gatesock.RouteDefault]
-	return r, found
+	return d.routes[gatesock.RouteDefault]
+}
+
+// key returns the key of the route; "" for a message without one.
+func (r *apiRoute) key() string {
+	if r == nil {
+		return ""
+	}
+	return r.Key
 }
 
 // answer sends the response to a message: a frame for a failure, on any route, or the body of the
 // handler's response on a route with a route response (docs/gateway-facts.md, §6).
-func (s *Session) answer(reply replier, route gatesock.Route, requestID string, r response, err error) {
-	u := &s.g.cfg.Undocumented
+func (s *Session) answer(reply replier, route *apiRoute, st stamp, r response, err error) {
+	u := &st.on.cfg.Undocumented
 	switch {
 	case err == errTimeout: //nolint:errorlint // never wrapped
-		reply(s, errorFrame(messageTimeout, s.id, requestID))
+		reply(s, errorFrame(messageTimeout, s.id, st.requestID))
 	case err != nil, u.FailNon2xx && (r.StatusCode < 200 || r.StatusCode > 299):
-		reply(s, errorFrame(messageInternal, s.id, requestID))
+		reply(s, errorFrame(messageInternal, s.id, st.requestID))
 	case !route.NeedsResponse:
 		s.logDropped(route, len(r.Body))
 	case len(r.Body) == 0 && u.DropEmptyAnswers:
 	case len(r.Body) > gatesock.MaxMessageSize, !utf8.Valid(r.Body):
-		s.g.cfg.logger().Error("the route response is too large or not UTF-8", slog.String("routeKey", route.Key))
-		reply(s, errorFrame(messageInternal, s.id, requestID))
+		s.g.logger().Error("the route response is too large or not UTF-8", slog.String("routeKey", route.Key))
+		reply(s, errorFrame(messageInternal, s.id, st.requestID))
 	default:
 		reply(s, r.Body)
 	}
 }
 
 // logDropped logs a response of that size on a route without a route response.
-func (s *Session) logDropped(route gatesock.Route, size int) {
+func (s *Session) logDropped(route *apiRoute, size int) {
 	if size > 0 {
-		s.g.cfg.logger().Warn("a response was dropped: the route has no route response",
+		s.g.logger().Warn("a response was dropped: the route has no route response",
 			slog.String("routeKey", route.Key), slog.String("connectionId", s.id), slog.Int("bytes", size))
 	}
 }

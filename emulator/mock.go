@@ -10,20 +10,14 @@ import (
 // answerMock answers a message in place of the handler, as a MOCK integration does: with the frame
 // of the route, if the route has a route response (AWS Developer Guide, "Set up a WebSocket API
 // integration response": one-way routes return nothing, whatever the integration response is).
-func (s *Session) answerMock(route gatesock.Route) {
+func (s *Session) answerMock(route *apiRoute, st stamp) {
 	switch {
 	case !route.NeedsResponse:
 		s.logDropped(route, len(route.Mock))
-	case len(route.Mock) == 0 && s.g.cfg.Undocumented.DropEmptyAnswers:
+	case len(route.Mock) == 0 && st.on.cfg.Undocumented.DropEmptyAnswers:
 	default:
 		s.reply(route.Mock)
 	}
-}
-
-// invokes reports whether the API has the route and the handler gets its events.
-func (g *Gateway) invokes(key string) bool {
-	r, ok := g.routes[key]
-	return ok && r.Mock == nil
 }
 
 // checkMock returns an error for a frame that no route can answer with.

@@ -62,7 +62,7 @@ func ListenAndServeFunc(
 	if err != nil {
 		return err
 	}
-	startDescribing(g.handler)
+	startDescribing(g.current().handler)
 	return listenAndServe(ctx, addr, g)
 }
 
@@ -80,7 +80,7 @@ func listenAndServe(ctx context.Context, addr string, g *Gateway) error {
 	if err != nil {
 		return errors.Join(err, g.Shutdown(context.WithoutCancel(ctx)))
 	}
-	g.cfg.logger().Info("listening", slog.String("url", s.URL))
+	g.logger().Info("listening", slog.String("url", s.URL))
 	select {
 	case <-ctx.Done():
 	case <-s.served:
@@ -146,7 +146,7 @@ func serve(g *Gateway, l net.Listener) *Server {
 type serverLog struct{ g *Gateway }
 
 func (l serverLog) Write(line []byte) (int, error) {
-	l.g.cfg.logger().Warn(string(bytes.TrimSpace(line)))
+	l.g.logger().Warn(string(bytes.TrimSpace(line)))
 	return len(line), nil
 }
 

@@ -88,13 +88,13 @@ func (s *Session) Close(ctx context.Context, code int, reason string) {
 // (Undocumented.AbnormalClose). It returns when $disconnect or ctx has ended. On a session that has
 // ended it does nothing.
 func (s *Session) Abort(ctx context.Context) {
-	s.endAndWait(ctx, s.g.cfg.Undocumented.AbnormalClose, byClient)
+	s.endAndWait(ctx, s.g.config().Undocumented.AbnormalClose, byClient)
 }
 
 // Ping is a ping frame of the client. It has an effect only with Undocumented.PingResetsIdle. The
 // front sends the pong.
 func (s *Session) Ping() {
-	if s.g.cfg.Undocumented.PingResetsIdle {
+	if s.g.config().Undocumented.PingResetsIdle {
 		s.touch()
 	}
 }
@@ -107,19 +107,19 @@ func (s *Session) open() bool {
 		return false
 	}
 	s.watch()
-	s.g.cfg.Faults.opened(s)
+	s.g.faults.opened(s)
 	return true
 }
 
 // abandon ends a connection whose client did not wait for the response to its handshake.
 func (s *Session) abandon(ctx context.Context) {
-	if !s.g.cfg.Undocumented.ForgetAbandonedConnect {
+	if !s.g.config().Undocumented.ForgetAbandonedConnect {
 		s.Abort(context.WithoutCancel(ctx))
 	}
 }
 
 // touch records traffic.
-func (s *Session) touch() { s.active.Store(int64(s.g.cfg.Clock.Now().Sub(s.connectedAt))) }
+func (s *Session) touch() { s.active.Store(int64(s.g.clock.Now().Sub(s.connectedAt))) }
 
 // lastActive returns the time of the last message in either direction.
 func (s *Session) lastActive() time.Time { return s.connectedAt.Add(time.Duration(s.active.Load())) }
@@ -175,7 +175,7 @@ func (s *Session) flush() {
 
 func (s *Session) noteDropped(err error) {
 	if err != nil {
-		s.g.cfg.logger().Warn("a frame was dropped", slog.String("connectionId", s.id), slog.Any("error", err))
+		s.g.logger().Warn("a frame was dropped", slog.String("connectionId", s.id), slog.Any("error", err))
 	}
 }
 
@@ -207,18 +207,20 @@ func (s *Session) end(status CloseStatus, by closer) *invocation {
 	if by == byGateway {
 		s.hangUp(status)
 	}
-	s.g.cfg.logger().Debug("connection closed", slog.String("connectionId", s.id), slog.Int("code", status.Code))
-	defer s.g.cfg.Faults.left(s)
-	if !s.g.invokes(gatesock.RouteDisconnect) {
+	s.g.logger().Debug("connection closed", slog.String("connectionId", s.id), slog.Int("code", status.Code))
+	defer s.g.faults.left(s)
+	d := s.g.current()
+	route, ok := d.invoked(gatesock.RouteDisconnect)
+	if !ok {
 		return nil
 	}
-	now := s.g.cfg.Clock.Now()
-	st := stamp{requestID: s.g.ids.next(now, kindRequest), time: now}
+	now := s.g.clock.Now()
+	st := stamp{on: d, requestID: s.g.ids.next(now, kindRequest), time: now}
 	event := s.parts.disconnectEvent(st, s.domain, status)
 	// Nobody gets the response: the connection is closed.
 	ignore := func(replier, response, error) {}
 	return s.disconnecting(func() *invocation {
-		return s.invocation(context.Background(), gatesock.RouteDisconnect, st.requestID, event, ignore)
+		return s.invocation(context.Background(), route, st, event, ignore)
 	})
 }
 
@@ -237,13 +239,13 @@ func (s *Session) watch() {
 	if old.Before(idle) {
 		idle = old
 	}
-	s.timer = s.g.cfg.Clock.AfterFunc(idle.Sub(s.g.cfg.Clock.Now()), s.check)
+	s.timer = s.g.clock.AfterFunc(idle.Sub(s.g.clock.Now()), s.check)
 }
 
 // deadlines returns when the session will be idle for too long without further traffic, and when it
 // will be too old.
 func (s *Session) deadlines() (idle, old time.Time) {
-	return s.lastActive().Add(s.g.cfg.IdleTimeout), s.connectedAt.Add(s.g.cfg.MaxAge)
+	return s.lastActive().Add(s.g.config().IdleTimeout), s.connectedAt.Add(s.g.config().MaxAge)
 }
 
 // check ends the session if it is due and waits for its $disconnect. Otherwise it sets the timer
@@ -251,12 +253,12 @@ func (s *Session) deadlines() (idle, old time.Time) {
 func (s *Session) check() {
 	s.g.running.begin()
 	defer s.g.running.end()
-	now := s.g.cfg.Clock.Now()
+	now := s.g.clock.Now()
 	idle, old := s.deadlines()
 	var inv *invocation
 	switch {
 	case !old.After(now):
-		inv = s.end(s.g.cfg.Undocumented.MaxAgeClose, byGateway)
+		inv = s.end(s.g.config().Undocumented.MaxAgeClose, byGateway)
 	case !idle.After(now):
 		inv = s.end(closeIdle(), byGateway)
 	default:

@@ -46,10 +46,10 @@ func (c *socket) read(ctx context.Context) {
 		c.fail(v)
 	default:
 		// The link is lost, or the client did not answer the gateway's close frame in time.
-		c.session.end(c.session.g.cfg.Undocumented.AbnormalClose, byClient).start()
+		c.session.end(c.session.g.config().Undocumented.AbnormalClose, byClient).start()
 	}
 	if err := c.out.finish(); err != nil {
-		c.session.g.cfg.logger().Debug("closing a connection", slog.Any("error", err))
+		c.session.g.logger().Debug("closing a connection", slog.Any("error", err))
 	}
 	c.ended()
 }
@@ -127,13 +127,13 @@ func (c *socket) fail(v *violation) {
 		return
 	}
 	status := CloseStatus{Code: v.code}
-	switch u := &c.session.g.cfg.Undocumented; v.code {
+	switch u := &c.session.g.config().Undocumented; v.code {
 	case 1003:
 		status.Reason = u.BinaryReason
 	case 1009:
 		status.Reason = u.TooBigReason
 	}
-	c.session.g.cfg.logger().Info("the client violated the protocol",
+	c.session.g.logger().Info("the client violated the protocol",
 		slog.String("connectionId", c.session.id), slog.Any("error", v))
 	c.session.end(status, byGateway).start()
 	// It ends with the client's close frame or with the deadline that our close frame has set.

@@ -5,8 +5,6 @@ import (
 	"math"
 
 	"golang.org/x/time/rate"
-
-	"github.com/gatesock/gatesock"
 )
 
 // burst returns Burst, or its default.
@@ -50,26 +48,11 @@ func (t Throttle) limiter() *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(t.Rate), t.burst())
 }
 
-// routeLimiters returns the buckets of the routes that have a limit.
-func routeLimiters(cfg Config, routes map[string]gatesock.Route) map[string]*rate.Limiter {
-	limiters := map[string]*rate.Limiter{}
-	for key := range routes {
-		t, own := cfg.RouteThrottles[key]
-		if !own {
-			t = cfg.DefaultThrottle
-		}
-		if l := t.limiter(); l != nil && key != gatesock.RouteDisconnect {
-			limiters[key] = l
-		}
-	}
-	return limiters
-}
-
 // allow takes a token from the bucket that handshakes, messages and @connections calls share. It
 // reports whether there was one.
-func (g *Gateway) allow() bool { return g.take(g.limiter) }
+func (g *Gateway) allow(d *deployment) bool { return g.take(d.limiter) }
 
-// allowRoute takes a token from the bucket of a route.
-func (g *Gateway) allowRoute(key string) bool { return g.take(g.routeLimiters[key]) }
+// allowRoute takes a token from the bucket of a route; nil is a route that the API does not have.
+func (g *Gateway) allowRoute(r *apiRoute) bool { return r == nil || g.take(r.limiter) }
 
-func (g *Gateway) take(l *rate.Limiter) bool { return l == nil || l.AllowN(g.cfg.Clock.Now(), 1) }
+func (g *Gateway) take(l *rate.Limiter) bool { return l == nil || l.AllowN(g.clock.Now(), 1) }

@@ -137,7 +137,7 @@ func (w *world) connectAs(h Handshake) *peer {
 	w.t.Helper()
 	p, a := w.front.dial(w, h)
 	require.Equal(w.t, http.StatusSwitchingProtocols, a.status)
-	if _, ok := w.gw.routes[gatesock.RouteConnect]; ok {
+	if _, ok := w.gw.current().routes[gatesock.RouteConnect]; ok {
 		p.id = w.event("$connect").Context.ConnectionID
 	}
 	return p
