@@ -1,6 +1,9 @@
 package template
 
-import "strconv"
+import (
+	"errors"
+	"strconv"
+)
 
 // branch evaluates Fn::If.
 func (e *Evaluator) branch(n, argument *node, depth int) (any, error) {
@@ -24,10 +27,22 @@ func (e *Evaluator) condition(n *node, name string, depth int) (bool, error) {
 		return ok, nil
 	}
 	c := e.t.conditions[name]
-	if c == nil {
-		return false, n.errorf("there is no condition %q; the template has %s", shorten(name), names(e.t.conditions))
+	var ok bool
+	var err error
+	switch cycle := "Conditions: " + name; {
+	case c == nil:
+		err = n.errorf("there is no condition %q; the template has %s", shorten(name), names(e.t.conditions))
+	case e.naming[cycle] && e.lenient != nil:
+		err = n.errorf("the condition %s depends on itself", shorten(name))
+	default:
+		e.naming[cycle] = true
+		ok, err = e.test(c, depth+1)
+		delete(e.naming, cycle)
 	}
-	ok, err := e.test(c, depth+1)
+	if err != nil && e.lenient != nil && !errors.Is(err, errTooMuch) {
+		e.report(err)
+		ok, err = false, nil
+	}
 	if err == nil {
 		e.conditions[name] = ok
 	}

@@ -2,10 +2,12 @@ package template
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gatesock/gatesock/internal/partition"
@@ -18,6 +20,31 @@ type Evaluator struct {
 	conditions map[string]bool // that have been evaluated
 	steps      int             // left
 	size       int             // of texts, left
+
+	lenient   *Lenient
+	typed     bool            // numbers and booleans are not texts
+	resource  string          // being evaluated
+	reports   int             // how many problems were reported
+	exhausted bool            // which was reported
+	naming    map[string]bool // resources and conditions whose names are being evaluated
+	placed    map[string]bool // parameters that got values of Lenient.Parameter
+}
+
+// Lenient makes an [Evaluator] go on after mistakes, and answers what only AWS knows.
+type Lenient struct {
+	// Report gets each problem, and a value that stands in for what could not be evaluated is used.
+	Report func(Problem)
+	// Parameter returns the value of a parameter that was not set and has no default here. It is
+	// called once for each.
+	Parameter func(Parameter) string
+	// Name returns the physical name of a resource to which the template gives none, or the id of an
+	// API. If it is nil, that is the logical id.
+	Name func(*Resource) string
+	// Import returns an export of another stack, and reports whether there is one.
+	Import func(name string) (any, bool)
+	// Resolve returns what a dynamic reference stands for, such as "ssm:/chat/key", and reports
+	// whether it is known.
+	Resolve func(reference string) (string, bool)
 }
 
 // The limits of an Evaluator, which no template that CloudFormation accepts comes near.
@@ -39,6 +66,7 @@ const (
 func NewEvaluator(t *Template, parameters map[string]string) (*Evaluator, error) {
 	e := &Evaluator{
 		t: t, parameters: maps.Clone(parameters), conditions: map[string]bool{}, steps: maxSteps, size: maxText,
+		naming: map[string]bool{}, placed: map[string]bool{},
 	}
 	if e.parameters == nil {
 		e.parameters = map[string]string{}
@@ -52,6 +80,46 @@ func NewEvaluator(t *Template, parameters map[string]string) (*Evaluator, error)
 			return nil, err
 		}
 	}
+	e.setDefaults()
+	return e, nil
+}
+
+// NewLenient returns an Evaluator that goes on after mistakes. Parameters that the template does not
+// have, and values that it does not allow, are reported.
+func NewLenient(t *Template, parameters map[string]string, l Lenient) *Evaluator {
+	e := &Evaluator{
+		t: t, parameters: maps.Clone(parameters), conditions: map[string]bool{}, steps: maxSteps, size: maxText,
+		naming: map[string]bool{}, placed: map[string]bool{}, lenient: &l,
+	}
+	if e.parameters == nil {
+		e.parameters = map[string]string{}
+	}
+	for _, name := range slices.Sorted(maps.Keys(parameters)) {
+		if err := t.parameters[name].allows(name, parameters[name]); err != nil {
+			e.report(err)
+		}
+	}
+	e.setDefaults()
+	return e
+}
+
+// HasParameter reports whether the template has a parameter.
+func (t *Template) HasParameter(name string) bool { return t.parameters[name] != nil }
+
+// report reports an error of a lenient Evaluator.
+func (e *Evaluator) report(err error) {
+	e.reports++
+	if errors.Is(err, errTooMuch) {
+		if e.exhausted {
+			return
+		}
+		e.exhausted = true
+	}
+	e.lenient.Report(problemOf(e.resource, err))
+}
+
+// setDefaults sets the pseudo parameters that have no value.
+func (e *Evaluator) setDefaults() {
 	e.setDefault(Region, "us-east-1")
 	e.setDefault(AccountID, "123456789012")
 	e.setDefault(StackName, "local")
@@ -63,7 +131,6 @@ func NewEvaluator(t *Template, parameters map[string]string) (*Evaluator, error)
 	e.setDefault("AWS::URLSuffix", part.Suffix)
 	e.setDefault("AWS::StackId", fmt.Sprintf("arn:%s:cloudformation:%s:%s:stack/%s/local",
 		part.ID, e.parameters[Region], e.parameters[AccountID], e.parameters[StackName]))
-	return e, nil
 }
 
 func (e *Evaluator) setDefault(name, value string) {
@@ -121,11 +188,67 @@ func (e *Evaluator) Property(r *Resource, name string) (any, error) {
 	if r.properties == nil {
 		return nil, nil
 	}
+	e.resource = r.ID
 	v, err := e.member(r.properties, name, 0)
+	if err != nil && e.lenient != nil {
+		e.report(err)
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s, property %s: %w", r, name, err)
 	}
 	return v, nil
+}
+
+// Typed is [Evaluator.Property] with numbers as json.Number and booleans as bool, as the template
+// has them.
+func (e *Evaluator) Typed(r *Resource, name string) (any, error) {
+	e.typed = true
+	defer func() { e.typed = false }()
+	return e.Property(r, name)
+}
+
+// Ref returns what Ref returns for a resource, and Arn what Fn::GetAtt returns for its Arn.
+func (e *Evaluator) Ref(r *Resource) string { return e.known(e.name(r, 0)) }
+
+// Attribute returns an attribute of a resource, as Fn::GetAtt does.
+func (e *Evaluator) Attribute(r *Resource, name string) string {
+	v, err := e.attribute(&node{}, r.ID, name, 0)
+	s, _ := v.(string)
+	return e.known(s, err)
+}
+
+// PhysicalName returns the name of a resource on AWS.
+func (e *Evaluator) PhysicalName(r *Resource) string { return e.known(e.physical(r, 0)) }
+
+func (e *Evaluator) known(s string, err error) string {
+	if err != nil && e.lenient != nil {
+		e.report(err)
+	}
+	return s
+}
+
+// Exports returns the outputs that other stacks can import, by the names of the exports. A name
+// that cannot be evaluated is left out.
+func (e *Evaluator) Exports() map[string]func() any {
+	exports := map[string]func() any{}
+	for _, id := range slices.Sorted(maps.Keys(e.t.outputs)) {
+		output := e.t.outputs[id]
+		export, value := output.members["Export"], output.members["Value"]
+		if export == nil || value == nil || export.members["Name"] == nil {
+			continue
+		}
+		if name, err := e.text(export.members["Name"], 0); err == nil {
+			exports[name] = func() any {
+				v, err := e.eval(value, 0)
+				if err != nil {
+					return nil
+				}
+				return v
+			}
+		}
+	}
+	return exports
 }
 
 // Properties returns all properties of a resource.
@@ -155,12 +278,26 @@ func (e *Evaluator) member(n *node, name string, depth int) (any, error) {
 		return members[name], nil
 	}
 	if include := n.members["Fn::Transform"]; include != nil { // which may have more members
-		return nil, include.errorf("the function Fn::Transform is not supported here")
+		err := include.errorf("the function Fn::Transform is not supported here")
+		if e.lenient == nil {
+			return nil, err
+		}
+		if !e.included(n) {
+			e.report(err)
+		}
 	}
 	if m := n.members[name]; m != nil {
 		return e.eval(m, depth)
 	}
 	return nil, nil
+}
+
+// included reports whether an object with Fn::Transform was reported, and notes that it is.
+func (e *Evaluator) included(n *node) bool {
+	key := fmt.Sprintf("%p", n)
+	known := e.placed[key]
+	e.placed[key] = true
+	return known
 }
 
 var errTooMuch = errors.New("the template's functions have no end, or their results are too large")
@@ -172,14 +309,23 @@ func (e *Evaluator) eval(n *node, depth int) (any, error) {
 	}
 	switch n.kind {
 	case scalar:
-		return n.text, nil
+		return e.evalScalar(n)
 	case function:
-		return e.call(n, n.items[0], depth+1)
+		v, err := e.call(n, n.items[0], depth+1)
+		if err != nil && e.lenient != nil && !errors.Is(err, errTooMuch) {
+			e.report(err)
+			return placeholder(n), nil
+		}
+		return v, err
 	case list:
 		return e.evalList(n, depth)
 	case object:
 		members := make(map[string]any, len(n.members))
 		for _, key := range slices.Sorted(maps.Keys(n.members)) {
+			if key == "Fn::Transform" && e.lenient != nil {
+				e.report(n.members[key].errorf("the function Fn::Transform is not supported here"))
+				continue
+			}
 			v, err := e.eval(n.members[key], depth+1)
 			if err != nil {
 				return nil, err
@@ -192,6 +338,60 @@ func (e *Evaluator) eval(n *node, depth int) (any, error) {
 	case null:
 	}
 	return nil, nil
+}
+
+func (e *Evaluator) evalScalar(n *node) (any, error) {
+	if e.lenient == nil {
+		return n.text, nil
+	}
+	if e.typed && n.bare {
+		if ok, err := strconv.ParseBool(n.text); err == nil && len(n.text) > 1 {
+			return ok, nil
+		}
+		if json.Valid([]byte(n.text)) {
+			return json.Number(n.text), nil
+		}
+	}
+	return e.resolve(n, n.text)
+}
+
+// resolve replaces the dynamic references in a text.
+func (e *Evaluator) resolve(n *node, text string) (string, error) {
+	if e.lenient == nil {
+		return text, nil
+	}
+	const open = "{{resolve:"
+	var b strings.Builder
+	for {
+		before, after, ok := strings.Cut(text, open)
+		reference, rest, closed := strings.Cut(after, "}}")
+		if !ok || !closed {
+			b.WriteString(text)
+			return e.sized(b.String())
+		}
+		b.WriteString(before)
+		value, known := "", false
+		if e.lenient.Resolve != nil {
+			value, known = e.lenient.Resolve(reference)
+		}
+		if !known {
+			e.report(n.errorf("{{resolve:%s}} is known on AWS only; it is empty here", shorten(reference)))
+		}
+		b.WriteString(value)
+		text = rest
+	}
+}
+
+// placeholder returns what stands in for a function that could not be evaluated.
+func placeholder(n *node) any {
+	argument := n.items[0]
+	switch {
+	case n.text == "Fn::GetAtt" && len(argument.items) == 2:
+		return argument.items[0].text + "." + argument.items[1].text
+	case n.text == "Ref", n.text == "Fn::GetAtt", n.text == "Fn::ImportValue" && argument.kind == scalar:
+		return argument.text
+	}
+	return nil
 }
 
 func (e *Evaluator) evalList(n *node, depth int) ([]any, error) {
@@ -210,15 +410,29 @@ func (e *Evaluator) evalList(n *node, depth int) ([]any, error) {
 
 // text evaluates a node that must be text.
 func (e *Evaluator) text(n *node, depth int) (string, error) {
+	before := e.reports
 	v, err := e.eval(n, depth)
-	if err != nil {
+	if err != nil || v == nil && e.reports > before {
 		return "", err
 	}
-	s, ok := v.(string)
+	s, ok := asText(v)
 	if !ok {
 		return "", n.errorf("expected text, not %s", describe(v))
 	}
 	return s, nil
+}
+
+// asText returns a value as text, and reports whether it is text, a number or a boolean.
+func asText(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case json.Number:
+		return v.String(), true
+	case bool:
+		return strconv.FormatBool(v), true
+	}
+	return "", false
 }
 
 // sized returns a text that a function has made, unless all of them are too long.

@@ -1,6 +1,12 @@
 package template
 
 import (
+	"cmp"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -25,6 +31,9 @@ func (e *Evaluator) call(n, argument *node, depth int) (any, error) {
 	case "Fn::FindInMap":
 		return e.findInMap(n, argument, depth)
 	}
+	if e.lenient != nil {
+		return e.callMore(n, argument, depth)
+	}
 	return nil, n.errorf("the function %s is not supported here", shorten(n.text))
 }
 
@@ -34,6 +43,95 @@ func (n *node) arguments(argument *node, count int) ([]*node, error) {
 		return nil, n.errorf("%s: expected a list of %d values", n.text, count)
 	}
 	return argument.items, nil
+}
+
+// callMore evaluates the functions that a strict Evaluator does not have.
+func (e *Evaluator) callMore(n, argument *node, depth int) (any, error) {
+	switch n.text {
+	case "Fn::Base64":
+		s, err := e.text(argument, depth)
+		if err != nil {
+			return nil, err
+		}
+		return e.sized(base64.StdEncoding.EncodeToString([]byte(s)))
+	case "Fn::GetAZs":
+		region, err := e.text(argument, depth)
+		if err != nil {
+			return nil, err
+		}
+		region = cmp.Or(region, e.Pseudo(Region))
+		return []any{region + "a", region + "b", region + "c"}, nil
+	case "Fn::Cidr":
+		return e.cidr(n, argument, depth)
+	case "Fn::ImportValue":
+		name, err := e.text(argument, depth)
+		if err != nil {
+			return nil, err
+		}
+		if e.lenient.Import != nil {
+			if v, ok := e.lenient.Import(name); ok {
+				return v, nil
+			}
+		}
+		return nil, n.errorf("the export %s is of another stack; set its value as that of a parameter", shorten(name))
+	case "Fn::Length":
+		v, err := e.eval(argument, depth)
+		if err != nil {
+			return nil, err
+		}
+		values, ok := v.([]any)
+		if !ok {
+			return nil, n.errorf("Fn::Length: expected a list, not %s", describe(v))
+		}
+		return strconv.Itoa(len(values)), nil
+	case "Fn::ToJsonString":
+		before := e.typed
+		e.typed = true
+		v, err := e.eval(argument, depth)
+		e.typed = before
+		if err != nil {
+			return nil, err
+		}
+		text, err := json.Marshal(v)
+		if err != nil {
+			return nil, err
+		}
+		return e.sized(string(text))
+	case "Fn::Transform", "Fn::ForEach":
+		return nil, n.errorf("the function %s runs on AWS only; read the template that AWS has made of it:"+
+			" aws cloudformation get-template --template-stage Processed", n.text)
+	}
+	return nil, n.errorf("the function %s is not supported here", shorten(n.text))
+}
+
+// cidr evaluates Fn::Cidr for IPv4: so many blocks with so many bits in the block of a network.
+func (e *Evaluator) cidr(n, argument *node, depth int) (any, error) {
+	if argument.kind != list || len(argument.items) < 2 {
+		return nil, n.errorf("Fn::Cidr: expected a list of 3 values")
+	}
+	values := []string{"", "", "8"}
+	for i := range min(len(argument.items), len(values)) {
+		var err error
+		if values[i], err = e.text(argument.items[i], depth); err != nil {
+			return nil, err
+		}
+	}
+	network, err := netip.ParsePrefix(values[0])
+	count, countErr := strconv.Atoi(values[1])
+	bits, bitsErr := strconv.Atoi(values[2])
+	if err != nil || !network.Addr().Is4() || countErr != nil || count < 1 || count > 256 ||
+		bitsErr != nil || bits < 1 || bits > 32-network.Bits() {
+		return nil, n.errorf("Fn::Cidr: cannot make %s blocks of %s bits in %s", shorten(values[1]), shorten(values[2]), shorten(values[0]))
+	}
+	blocks := make([]any, 0, count)
+	first := network.Masked().Addr().As4()
+	for i := range count {
+		address := uint64(binary.BigEndian.Uint32(first[:])) + uint64(i)<<bits
+		var b [4]byte
+		binary.BigEndian.PutUint32(b[:], uint32(address)) //nolint:gosec // wraps at the end of the addresses
+		blocks = append(blocks, netip.PrefixFrom(netip.AddrFrom4(b), 32-bits).String())
+	}
+	return blocks, nil
 }
 
 func (e *Evaluator) join(n, argument *node, depth int) (any, error) {
@@ -53,7 +151,7 @@ func (e *Evaluator) join(n, argument *node, depth int) (any, error) {
 	if size > e.size {
 		return nil, errTooMuch
 	}
-	return e.sized(strings.Join(items, separator))
+	return e.resolve(n, strings.Join(items, separator))
 }
 
 // texts evaluates a node that must be a list of texts.
@@ -68,7 +166,7 @@ func (e *Evaluator) texts(n, argument *node, depth int) ([]string, error) {
 	}
 	texts := make([]string, 0, len(values))
 	for _, item := range values {
-		s, ok := item.(string)
+		s, ok := asText(item)
 		if !ok {
 			return nil, n.errorf("%s: expected texts in the list, not %s", n.text, describe(item))
 		}
@@ -125,6 +223,13 @@ func (e *Evaluator) split(n, argument *node, depth int) (any, error) {
 }
 
 func (e *Evaluator) findInMap(n, argument *node, depth int) (any, error) {
+	if argument.kind == list && len(argument.items) == 4 && argument.items[3].members["DefaultValue"] != nil && e.lenient != nil {
+		three := &node{kind: list, line: argument.line, items: argument.items[:3]}
+		if v, err := e.findInMap(n, three, depth); err == nil {
+			return v, nil
+		}
+		return e.eval(argument.items[3].members["DefaultValue"], depth)
+	}
 	args, err := n.arguments(argument, 3)
 	if err != nil {
 		return nil, err
@@ -167,7 +272,7 @@ func (e *Evaluator) sub(n, argument *node, depth int) (any, error) {
 		before, after, ok := strings.Cut(rest, "${")
 		b.WriteString(before)
 		if !ok {
-			return e.sized(b.String())
+			return e.resolve(n, b.String())
 		}
 		var name string
 		if name, rest, ok = strings.Cut(after, "}"); !ok {
@@ -177,7 +282,12 @@ func (e *Evaluator) sub(n, argument *node, depth int) (any, error) {
 			b.WriteString("${" + literal + "}")
 			continue
 		}
-		value, err := e.substitute(n, strings.TrimSpace(name), values, depth)
+		name = strings.TrimSpace(name)
+		value, err := e.substitute(n, name, values, depth)
+		if err != nil && e.lenient != nil && !errors.Is(err, errTooMuch) {
+			e.report(err)
+			value, err = name, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -205,7 +315,7 @@ func (e *Evaluator) substitute(n *node, name string, values map[string]*node, de
 	if err != nil {
 		return "", err
 	}
-	s, ok := v.(string)
+	s, ok := asText(v)
 	if !ok {
 		return "", n.errorf("Fn::Sub: ${%s} is %s, not text", shorten(name), describe(v))
 	}

@@ -1,11 +1,11 @@
 package template
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // ServerlessTransform is the transform of AWS SAM.
@@ -13,55 +13,81 @@ const ServerlessTransform = "AWS::Serverless-2016-10-31"
 
 // expandSAM replaces each AWS::Serverless::WebSocketApi by the resources that the transform of SAM
 // makes of it (serverless-application-model 7000d0a, websocket_api_generator.py). There are no
-// route responses among them. The functions get the timeout in Globals, if they have none.
-func (t *Template) expandSAM(globals map[string]*node) error {
-	for _, function := range t.Resources("AWS::Serverless::Function") {
-		function.properties = withGlobals(globals["Function"], function.properties, "Timeout")
+// route responses among them. Other resources of SAM get what they lack from Globals.
+func (t *Template) expandSAM(p *parser, globals map[string]*node) error {
+	for _, kind := range []string{"Function", "SimpleTable", "LayerVersion"} {
+		for _, r := range t.Resources("AWS::Serverless::" + kind) {
+			r.properties = withGlobals(globals[kind], r.properties)
+		}
 	}
 	for _, api := range t.Resources("AWS::Serverless::WebSocketApi") {
+		s := samAPI{parser: p, template: t, api: api}
 		if !slices.Contains(t.Transforms, ServerlessTransform) {
-			return fmt.Errorf("%s: this type needs the Transform %s", api, ServerlessTransform)
+			if err := s.wrong(nil, "this type needs the Transform %s", ServerlessTransform); err != nil {
+				return err
+			}
 		}
-		s := samAPI{template: t, api: api}
 		if err := s.expand(globals["WebSocketApi"]); err != nil {
-			return fmt.Errorf("%s: %w", api, err)
+			return err
 		}
 	}
 	return nil
 }
 
-// withGlobals returns the properties of a resource of SAM with one that they lack and Globals have.
-func withGlobals(globals, properties *node, name string) *node {
-	if globals == nil || globals.members[name] == nil || properties != nil && properties.kind == function {
+// withGlobals returns the properties of a resource of SAM, with what they lack and Globals have.
+func withGlobals(globals, properties *node) *node {
+	if globals == nil || globals.kind != object || properties != nil && properties.kind != object {
 		return properties
 	}
-	members := map[string]*node{name: globals.members[name]}
+	members := maps.Clone(globals.members)
 	if properties != nil {
-		maps.Copy(members, properties.members)
+		merge(members, properties.members)
 	}
 	return &node{kind: object, members: members}
 }
 
 // samAPI is an AWS::Serverless::WebSocketApi.
 type samAPI struct {
+	*parser
 	template   *Template
 	api        *Resource
 	properties map[string]*node
+}
+
+// wrong returns an error of the API, or records it and returns nil. n is where it is, or nil.
+func (s *samAPI) wrong(n *node, format string, args ...any) error {
+	if n == nil {
+		n = &node{}
+		if s.lenient {
+			n.line = s.api.line
+		}
+	}
+	if s.lenient {
+		s.problems = append(s.problems, Problem{Line: n.place(), Resource: s.api.ID, Text: fmt.Sprintf(format, args...)})
+		return nil
+	}
+	return fmt.Errorf("%s: %w", s.api, n.errorf(format, args...))
 }
 
 func (s *samAPI) expand(globals *node) error {
 	s.properties = map[string]*node{}
 	for _, from := range []*node{globals, s.api.properties} {
 		if from != nil && from.kind == function {
-			return from.errorf("Properties must not be a function")
+			if err := s.wrong(from, "Properties must not be a function"); err != nil {
+				return err
+			}
 		}
 		if from != nil {
 			merge(s.properties, from.members)
 		}
 	}
+	s.checkNames()
 	routes := s.properties["Routes"]
 	if routes == nil || len(routes.members) == 0 {
-		return errors.New("it has no Routes")
+		if err := s.wrong(nil, "it has no Routes"); err != nil {
+			return err
+		}
+		routes = &node{}
 	}
 	auth, err := s.authorization(routes)
 	if err != nil {
@@ -72,19 +98,47 @@ func (s *samAPI) expand(globals *node) error {
 			return err
 		}
 	}
-	s.api.Type = "AWS::ApiGatewayV2::Api"
+	if err := s.addStage(); err != nil {
+		return err
+	}
+	s.api.Type, s.api.Generated = "AWS::ApiGatewayV2::Api", s.api.ID
 	s.api.properties = s.pick(map[string]*node{"ProtocolType": textNode("WEBSOCKET")},
-		"RouteSelectionExpression", "ApiKeySelectionExpression")
-	return s.addStage()
+		"RouteSelectionExpression", "ApiKeySelectionExpression", "Name")
+	return s.addDomain()
 }
 
-// merge adds members to those of Globals, as SAM does: objects are merged, other values replaced.
+// checkNames records, if the parser is lenient, properties that are written in wrong forms that
+// have been published.
+func (s *samAPI) checkNames() {
+	if !s.lenient {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.properties)) {
+		switch n := s.properties[name]; {
+		case strings.HasPrefix(name, "$"):
+			_ = s.wrong(n, "the route %s must be below Routes: Routes: {%s: {FunctionArn: !GetAtt MyFunction.Arn}}",
+				shorten(name), shorten(name))
+		case name == "IAMAuthorization":
+			_ = s.wrong(n, "there is no property IAMAuthorization; write Auth: {AuthType: AWS_IAM}")
+		}
+	}
+	if auth := s.properties["Auth"]; auth != nil && auth.members["IAMAuthorization"] != nil {
+		_ = s.wrong(auth.members["IAMAuthorization"], "there is no property IAMAuthorization; write Auth: {AuthType: AWS_IAM}")
+	}
+}
+
+// merge adds members to those of Globals, as SAM does: objects are merged, lists are appended, and
+// other values are replaced.
 func merge(into, from map[string]*node) {
 	for name, n := range from {
-		if of := into[name]; of != nil && of.kind == object && n.kind == object {
+		switch of := into[name]; {
+		case of == nil:
+		case of.kind == object && n.kind == object:
 			members := maps.Clone(of.members)
 			merge(members, n.members)
-			n = &node{kind: object, line: n.line, members: members}
+			n = &node{kind: object, line: n.line, at: n.at, members: members}
+		case of.kind == list && n.kind == list:
+			n = &node{kind: list, line: n.line, at: n.at, items: slices.Concat(of.items, n.items)}
 		}
 		into[name] = n
 	}
@@ -98,11 +152,13 @@ func (s *samAPI) authorization(routes *node) (map[string]*node, error) {
 		return nil, nil
 	}
 	if routes.members["$connect"] == nil {
-		return nil, errors.New("Auth needs a route $connect") //nolint:staticcheck // a property's name
+		return nil, s.wrong(nil, "Auth needs a route $connect")
 	}
 	properties := map[string]*node{}
 	if kind := auth.members["AuthType"]; kind != nil {
 		properties["AuthorizationType"] = kind
+	} else if s.lenient {
+		_ = s.wrong(auth, "Auth needs an AuthType: NONE, AWS_IAM or CUSTOM")
 	}
 	if arn := auth.members["AuthArn"]; arn != nil {
 		id := s.api.ID + "ConnectAuthorizer"
@@ -111,7 +167,7 @@ func (s *samAPI) authorization(routes *node) (map[string]*node, error) {
 		if sources := auth.members["IdentitySource"]; sources != nil {
 			authorizer["IdentitySource"] = sources
 		}
-		if err := s.add(id, "AWS::ApiGatewayV2::Authorizer", authorizer); err != nil {
+		if err := s.add(auth, id, "AWS::ApiGatewayV2::Authorizer", authorizer); err != nil {
 			return nil, err
 		}
 	}
@@ -124,9 +180,16 @@ func (s *samAPI) addRoute(key string, n *node, auth map[string]*node) error {
 	special := key == "$connect" || key == "$disconnect" || key == "$default"
 	isOther := func(r rune) bool { return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') }
 	if name == "" || !special && strings.ContainsFunc(key, isOther) {
-		return n.errorf("the route key %q must have letters and digits only: SAM accepts no others", shorten(key))
+		err := s.wrong(n, "the route key %q must have letters and digits only: SAM accepts no others", shorten(key))
+		if err != nil || name == "" {
+			return err
+		}
 	}
-	id := s.api.ID + strings.ToUpper(name[:1]) + strings.ToLower(name[1:])
+	id := s.api.ID + capitalize(name)
+	for s.lenient && s.template.resources[id+"Route"] != nil {
+		_ = s.wrong(n, "SAM makes a resource %sRoute of the route %s, but there is one already", shorten(id), shorten(key))
+		id += "Other"
+	}
 	route := map[string]*node{
 		"RouteKey": textNode(key),
 		"Target": {kind: function, text: "Fn::Join", items: []*node{{kind: list, items: []*node{
@@ -147,23 +210,56 @@ func (s *samAPI) addRoute(key string, n *node, auth map[string]*node) error {
 			integration[to] = v
 		}
 	}
-	if err := s.add(id+"Route", "AWS::ApiGatewayV2::Route", route); err != nil {
+	if s.lenient && n.members["FunctionArn"] == nil {
+		_ = s.wrong(n, "the route %s has no FunctionArn", shorten(key))
+	}
+	if err := s.add(n, id+"Route", "AWS::ApiGatewayV2::Route", route); err != nil {
 		return err
 	}
-	return s.add(id+"Integration", "AWS::ApiGatewayV2::Integration", integration)
+	return s.add(n, id+"Integration", "AWS::ApiGatewayV2::Integration", integration)
+}
+
+// capitalize returns a name with a capital followed by no other, as Python does.
+func capitalize(name string) string {
+	first, size := utf8.DecodeRuneInString(name)
+	return strings.ToUpper(string(first)) + strings.ToLower(name[size:])
+}
+
+// addDomain adds the custom domain name of the API, if it has one.
+func (s *samAPI) addDomain() error {
+	domain := s.properties["Domain"]
+	if !s.lenient || domain == nil || domain.members["DomainName"] == nil {
+		return nil
+	}
+	keys := []*node{textNode("")}
+	if path := domain.members["BasePath"]; path != nil {
+		keys = append(path.items, path)[:max(len(path.items), 1)]
+	}
+	for i, key := range keys {
+		err := s.add(domain, fmt.Sprintf("%sApiMapping%d", s.api.ID, i), "AWS::ApiGatewayV2::ApiMapping", map[string]*node{
+			"DomainName": domain.members["DomainName"], "ApiMappingKey": key, "Stage": refNode(s.stageID()),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *samAPI) stageID() string {
+	switch name := s.properties["StageName"]; {
+	case name == nil:
+		return s.api.ID + "DefaultStage"
+	case name.kind == scalar:
+		return s.api.ID + name.text + "Stage"
+	}
+	return s.api.ID + "Stage" // of a name that is the result of a function
 }
 
 func (s *samAPI) addStage() error {
-	id := s.api.ID + "Stage" // of a name that is the result of a function
-	switch name := s.properties["StageName"]; {
-	case name == nil:
-		id = s.api.ID + "DefaultStage"
-	case name.kind == scalar:
-		id = s.api.ID + name.text + "Stage"
-	}
 	stage := s.pick(map[string]*node{"StageName": textNode("default")},
 		"StageName", "StageVariables", "RouteSettings", "DefaultRouteSettings")
-	return s.add(id, "AWS::ApiGatewayV2::Stage", stage.members)
+	return s.add(&node{line: s.api.line}, s.stageID(), "AWS::ApiGatewayV2::Stage", stage.members)
 }
 
 // pick returns an object with these members and the properties of the API that have these names.
@@ -176,14 +272,15 @@ func (s *samAPI) pick(members map[string]*node, names ...string) *node {
 	return &node{kind: object, members: members}
 }
 
-// add adds a resource of the API.
-func (s *samAPI) add(id, kind string, properties map[string]*node) error {
+// add adds a resource that is made of n.
+func (s *samAPI) add(n *node, id, kind string, properties map[string]*node) error {
 	if other := s.template.resources[id]; other != nil {
-		return fmt.Errorf("SAM makes a resource %s of it, but there is %s already", id, other)
+		return s.wrong(nil, "SAM makes a resource %s of it, but there is %s already", id, other)
 	}
 	properties["ApiId"] = refNode(s.api.ID)
 	s.template.resources[id] = &Resource{
-		ID: id, Type: kind, condition: s.api.condition, properties: &node{kind: object, members: properties},
+		ID: id, Type: kind, Generated: s.api.ID, condition: s.api.condition, line: n.place(),
+		properties: &node{kind: object, members: properties},
 	}
 	return nil
 }

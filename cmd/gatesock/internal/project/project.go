@@ -33,6 +33,9 @@ type Project struct {
 	Buses     []Bus
 	Rules     []Rule
 	Mappings  []Mapping
+	// Parameters are those of Systems Manager, and Secrets those of Secrets Manager.
+	Parameters []Parameter
+	Secrets    []Secret
 
 	// Findings are what the reader noticed: what is wrong, and what is not supported. None of them
 	// stops the rest of the project.
@@ -78,11 +81,22 @@ type Stage struct {
 	// Targets are what the routes call, by route key. A route that Config answers itself (Mock) has
 	// none.
 	Targets map[string]Target
-	// Authorizer is the ID of the authorizer's function; empty if there is none.
+	// Authorizer is the ID of the authorizer's function; empty if there is none, or if it is not in
+	// the project: then Config.Authorizer is set all the same.
 	Authorizer string
+	// Domains are the custom domain names of the stage. Config has none of them.
+	Domains []Domain
 }
 
-// Target is what a route calls: a function, or an address.
+// Domain is a custom domain name that leads to a stage.
+type Domain struct {
+	Name string
+	// BasePath is the key of the API mapping; it may be empty.
+	BasePath string
+}
+
+// Target is what a route calls: a function, or an address. If it has neither, nothing here can do
+// what AWS would, and the route answers as one whose integration fails.
 type Target struct {
 	// Function is the ID of a function.
 	Function string
@@ -226,6 +240,21 @@ type Mapping struct {
 	Bisect bool
 	// OnFailure is the ARN of where the records go that were given up; empty if there is none.
 	OnFailure string
+}
+
+// Parameter is a parameter of Systems Manager.
+type Parameter struct {
+	ID, Name, ARN string
+	// Type is "String" or "StringList".
+	Type, Value string
+}
+
+// Secret is a secret of Secrets Manager.
+type Secret struct {
+	ID, Name, ARN string
+	// Value is the SecretString. If the source lets AWS generate a password, it is one that is always
+	// the same.
+	Value string
 }
 
 // Function returns the function with an ID, a name or an ARN, with or without a qualifier, or nil.
