@@ -78,8 +78,10 @@ dynamodb: ## Install DynamoDB Local, so that no test waits for the download
 sqs: ## Install the tests' SQS server, so that no test waits for the download
 	scripts/sqs-local --prepare
 
-npm: ## Install the npm tools of the tests, and build clients/js, so that no test waits for the download
+npm: ## Install the npm tools and the AWS SDKs of the tests, and build clients/js, so that no test waits for the download
 	scripts/npm-tools --prepare
+	NPM_TOOLS=internal/sdktest/npm scripts/npm-tools --prepare
+	@scripts/need boto3 >/dev/null
 	scripts/js-test --prepare
 
 test-go: test-race test-without-race test-allocations ## Run the Go tests of all modules

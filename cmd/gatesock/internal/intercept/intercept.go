@@ -1,0 +1,105 @@
+// Package intercept leads the requests that a function sends to AWS to this machine, without a change
+// of its code. Whatever address of AWS the code has or composes, such as
+//
+//	https://abcdefghij.execute-api.us-east-1.amazonaws.com/dev/@connections/…
+//
+// a handler of this process answers. Nothing that goes to a host of AWS leaves the machine, unless
+// [Config.Real] allows it: a host that no handler answers is refused, and reported. Hosts that are
+// not of AWS are reached as before.
+//
+//	i, err := intercept.Start(ctx, intercept.Config{Host: handlerOf})
+//	environment, err := i.Environ(intercept.Child{Name: "chat", Env: environment})
+//	command.Env = environment
+//
+// # How it works
+//
+// The child gets a proxy in HTTPS_PROXY, which serves Go, Python and most others, and the
+// certificate of an authority of this machine, which signs for the hosts of AWS. Node.js ignores the
+// proxy; NODE_OPTIONS loads a file into it that connects sockets for hosts of AWS elsewhere. Code
+// that names this machine itself, as in http://localhost:3001, needs none of this; [Paths] is for
+// what it writes behind that.
+//
+// Variables of the kind AWS_ENDPOINT_URL are set only if [Child.Endpoint] asks for them. An endpoint
+// in code wins over them, so that they miss most calls of @connections; SDK v1 for Go and v2 for
+// JavaScript ignore them; and with them a client no longer composes the addresses that it has on AWS.
+// They help programs that know no proxy.
+package intercept
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/url"
+)
+
+// Config says what an [Interceptor] does. The zero value refuses every host of AWS.
+type Config struct {
+	// Folder is where the authority is kept between runs; it is made if it is missing. Default: the
+	// folder gatesock in [os.UserConfigDir].
+	Folder string
+	// Host returns the handler for a host of AWS or of Domains, such as
+	// "dynamodb.us-east-1.amazonaws.com": in lower case and without a port. The Host of requests is as
+	// the client sent it. Nil refuses the request, with an error as AWS has them that says why. Host is
+	// called for each request, concurrently.
+	Host func(host string) http.Handler
+	// Refused is called once for each host that was refused, with the name of the child that asked
+	// first. Default: nothing is called.
+	Refused func(host, who string)
+	// Real are hosts of AWS that may be called, such as "sts.us-east-1.amazonaws.com". One that begins
+	// with a dot stands for all hosts that end so. Default: none.
+	Real []string
+	// Domains are hosts that are intercepted besides those of AWS, such as custom domain names of APIs.
+	Domains []string
+	// Environ is the environment of the developer: certificates that they trust, as in AWS_CA_BUNDLE,
+	// are trusted by children too. Default: that of this process.
+	Environ []string
+	// Proxy returns the proxy for a request to a host that is not intercepted, or nil. Default:
+	// [http.ProxyFromEnvironment].
+	Proxy func(*http.Request) (*url.URL, error)
+}
+
+// Child is a process, or several that need not be told apart, such as the instances of a function.
+type Child struct {
+	// Name is what Config.Refused and [Caller] call it.
+	Name string
+	// Env is the environment that it has otherwise, as NAME=VALUE.
+	Env []string
+	// Endpoint sets AWS_ENDPOINT_URL too, for programs that know no proxy.
+	Endpoint bool
+}
+
+// Interceptor answers requests to AWS. It is safe for concurrent use.
+type Interceptor struct{}
+
+// Start starts an interceptor on a free port of this machine. ctx limits the start only. Stop it with
+// [Interceptor.Close].
+func Start(ctx context.Context, cfg Config) (*Interceptor, error) { return &Interceptor{}, nil }
+
+// Environ returns the environment of a child: Child.Env, and what leads its requests here. Where both
+// have NODE_OPTIONS, those of Env come first. Variables of Env for proxies are replaced; certificates
+// that it names are trusted. A child of the same name gets the same environment again. The error is
+// one of the file system or of the network.
+func (i *Interceptor) Environ(c Child) ([]string, error) { return c.Env, nil }
+
+// Certificate returns the path of a file with the certificate of the authority, in PEM, for clients
+// that this package did not start, such as a test suite.
+func (i *Interceptor) Certificate() string { return "" }
+
+// TLSConfig returns a configuration for servers on this machine, with certificates for localhost, the
+// machine's name and addresses, and the hosts that are intercepted. It is for HTTP/1.1 alone, which
+// WebSockets need.
+func (i *Interceptor) TLSConfig() *tls.Config { return nil }
+
+// Listen returns a listener that speaks both TLS and plain text on the connections of l: the first
+// byte that a client sends decides. Accept does not wait for it. Connections have a CloseWrite.
+// It can be wrapped by emulator.NewListener.
+func (i *Interceptor) Listen(l net.Listener) net.Listener { return l }
+
+// Close stops the interceptor, closes its connections, and waits until its goroutines have ended, or
+// until ctx has. Then it returns the error of ctx. Listeners of [Interceptor.Listen] stay open.
+func (i *Interceptor) Close(ctx context.Context) error { return nil }
+
+// Caller returns the name of the child that sent a request, from the context of the request; "" if it
+// did not come through an interceptor, or not from a child.
+func Caller(ctx context.Context) string { return "" }
