@@ -138,6 +138,10 @@ type Config struct {
 	Undocumented Undocumented
 	// Faults make things go wrong. Default: none; [Gateway.Faults] returns where to add some.
 	Faults *Faults
+	// Observe gets what happens at the gateway, for a log or a page that shows the traffic. It is
+	// called in the goroutines that do the work, which wait for it, and concurrently. So it must not
+	// block, and must not call the gateway. Default: nil, which costs nothing.
+	Observe func(Event)
 	// Clock provides the time. Default: the machine's clock.
 	Clock Clock
 	// Logger gets what access and execution logs have on AWS: failed invocations, dropped messages,

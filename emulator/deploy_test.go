@@ -98,7 +98,9 @@ func TestHandlersOfTheConnection(t *testing.T) {
 func TestHandlersAreFrozen(t *testing.T) {
 	t.Parallel()
 	r := gatesock.New()
-	_, err := New(replies(""), Config{Routes: routes("a"), Handlers: map[string]lambda.Handler{"a": r}})
+	_, err := New(replies(""), Config{
+		Routes: routes("a"), Handlers: map[string]lambda.Handler{"a": r}, Logger: slog.New(slog.DiscardHandler),
+	})
 	require.NoError(t, err)
 	require.Panics(t, func() {
 		gatesock.Handle(r, "late", func(context.Context, *gatesock.Request, struct{}) error { return nil })

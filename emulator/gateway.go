@@ -25,6 +25,7 @@ type Gateway struct {
 	deploying    sync.Mutex // held by Deploy
 	deployed     atomic.Pointer[deployment]
 	ids          *idSource
+	handshakes   atomic.Uint64 // how many there have been
 	noteSpelling sync.Once
 	crossOrigin  http.CrossOriginProtection
 

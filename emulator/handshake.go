@@ -88,6 +88,7 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 	now := g.clock.Now()
 	s := &Session{g: g, client: c, id: g.ids.next(now, kindMessage), connectedAt: now.Add(-time.Millisecond)}
 	s.batch, _ = c.(batcher)
+	s.number = g.handshakes.Add(1)
 	s.faultConn = g.faults.join(&h)
 	d := g.current()
 	st := stamp{on: d, requestID: g.ids.next(now, kindRequest), time: now}
@@ -109,6 +110,7 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 	if err := s.connect(ctx, &h, st); err != nil {
 		return nil, err
 	}
+	s.observeHandshake(EventConnected, http.StatusSwitchingProtocols, "", st)
 	if ctx.Err() != nil {
 		s.abandon(ctx)
 		return nil, fmt.Errorf("emulator: connecting: %w", ctx.Err())
@@ -193,6 +195,7 @@ func (s *Session) verdict(r response, err error, st stamp) error {
 
 func (s *Session) refuse(status int, message string, st stamp) *HandshakeError {
 	s.g.logger().Info("connection refused", slog.Int("status", status), slog.String("connectionId", s.id))
+	s.observeHandshake(EventRefused, status, message, st)
 	return &HandshakeError{StatusCode: status, Message: message, ConnectionID: s.id, RequestID: st.requestID}
 }
 

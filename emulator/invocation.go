@@ -34,7 +34,8 @@ type invocation struct {
 	g       *Gateway
 	on      *deployment
 	ctx     functionContext
-	from    string // the connection id
+	by      *Session  // that it is about
+	began   time.Time // if somebody observes
 	event   []byte
 	id      string // the request id
 	route   *apiRoute
@@ -59,7 +60,8 @@ func (s *Session) invocation(
 	inv := &invocation{
 		g:      g,
 		on:     st.on,
-		from:   s.id,
+		by:     s,
+		began:  g.observedNow(),
 		event:  event,
 		id:     st.requestID,
 		route:  route,
@@ -82,7 +84,7 @@ func (s *Session) invocation(
 
 // String returns the name of the invocation for an error.
 func (inv *invocation) String() string {
-	return fmt.Sprintf("the handler of route %q for connection %s", inv.route.Key, inv.from)
+	return fmt.Sprintf("the handler of route %q for connection %s", inv.route.Key, inv.by.id)
 }
 
 // run calls the handler in the calling goroutine and sends the response. It may wait for the client
@@ -177,6 +179,7 @@ func (inv *invocation) settle(reply replier, r response, err error) bool {
 	if err != nil {
 		inv.log(slog.LevelError, "the invocation failed", loggedError(err))
 	}
+	inv.observe(r, err)
 	inv.answer(reply, r, err)
 	inv.mu.Lock()
 	defer inv.mu.Unlock()

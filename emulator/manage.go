@@ -23,14 +23,19 @@ var ErrNotUTF8 = errors.New("emulator: posted data is not UTF-8")
 // errNoRoute is the error for an endpoint that is not the base URL of this API.
 var errNoRoute = errors.New("no method found matching the path")
 
+// errBody is the error of a call over HTTP whose body did not arrive.
+var errBody = errors.New("the body could not be read")
+
 // Post sends a message to a connection, like POST @connections. It blocks only if it is made
 // [Slow]. Its errors are those of [gatesock.Poster] and [ErrNotUTF8].
 //
 // The endpoint of the target is empty or the base URL of the @connections API of this gateway. Its
 // host is not checked. Another stage is [gatesock.ErrForbidden], any other path an error as well.
 func (g *Gateway) Post(ctx context.Context, to gatesock.Target, data []byte) error {
+	began := g.observedNow()
 	err := g.post(ctx, to, data)
 	observing.Posted(ctx, err)
+	g.observeCall(http.MethodPost, to, data, began, err)
 	if err != nil {
 		return fmt.Errorf("emulator: post to %.100q: %w", to.ConnectionID, err)
 	}
@@ -56,7 +61,9 @@ func (g *Gateway) post(ctx context.Context, to gatesock.Target, data []byte) err
 // Info returns the times and the identity of a connection, like GET @connections. Its errors are
 // those of [Gateway.Post].
 func (g *Gateway) Info(ctx context.Context, of gatesock.Target) (gatesock.ConnectionInfo, error) {
+	began := g.observedNow()
 	s, err := g.target(ctx, of)
+	g.observeCall(http.MethodGet, of, nil, began, err)
 	if err != nil {
 		return gatesock.ConnectionInfo{}, fmt.Errorf("emulator: info on %.100q: %w", of.ConnectionID, err)
 	}
@@ -66,7 +73,9 @@ func (g *Gateway) Info(ctx context.Context, of gatesock.Target) (gatesock.Connec
 // Disconnect closes a connection, like DELETE @connections, with 1000 "Connection Closed Normally"
 // (observed: boto3#3789). It does not wait for $disconnect. Its errors are those of [Gateway.Post].
 func (g *Gateway) Disconnect(ctx context.Context, from gatesock.Target) error {
+	began := g.observedNow()
 	s, err := g.target(ctx, from)
+	g.observeCall(http.MethodDelete, from, nil, began, err)
 	if err != nil {
 		return fmt.Errorf("emulator: disconnecting %.100q: %w", from.ConnectionID, err)
 	}
@@ -151,7 +160,10 @@ const headerErrorType = "x-amzn-ErrorType"
 
 // serveConnection serves the @connections API (AWS, API Gateway Management API reference).
 func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, to gatesock.Target) {
+	began := g.observedNow()
+	refused := func(data []byte, err error) { g.observeCall(r.Method, to, data, began, err) }
 	if err := g.crossOrigin.Check(r); err != nil {
+		refused(nil, gatesock.ErrForbidden)
 		g.logger().Warn("@connections call refused", logged("origin", r.Header.Get("Origin")), loggedError(err))
 		writeMessage(w, http.StatusForbidden, "ForbiddenException",
 			"The emulator refuses @connections calls by web pages of another origin")
@@ -160,12 +172,15 @@ func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, to gat
 	data, err := readBody(w, r)
 	switch {
 	case err != nil:
+		refused(data, fmt.Errorf("%w: %w", errBody, err))
 		writeMessage(w, http.StatusBadRequest, "BadRequestException", "The request body could not be read")
 		return
 	case len(data) > gatesock.MaxMessageSize: // not read to its end, so a signature can't be verified
+		refused(data, gatesock.ErrTooLarge)
 		writeError(w, to, gatesock.ErrTooLarge)
 		return
 	case !g.checkSignature(w, r, data):
+		refused(data, gatesock.ErrForbidden)
 		return
 	}
 	switch r.Method {
@@ -184,6 +199,7 @@ func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, to gat
 			w.WriteHeader(http.StatusNoContent)
 		}
 	default:
+		refused(data, errNoRoute)
 		writeNoRoute(w, "@connections/"+to.ConnectionID, r.Method)
 	}
 	if err != nil {

@@ -83,24 +83,22 @@ func (s *Session) accept(ctx context.Context, data []byte) (*invocation, error) 
 func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 	now, d := s.g.clock.Now(), s.g.current()
 	st := stamp{on: d, requestID: s.g.ids.next(now, kindRequest), messageID: s.g.ids.next(now, kindMessage), time: now}
-	if !s.g.allow(d) {
-		return s.throttle(st)
-	}
 	route := d.route(data)
-	if !s.allowed(route.key()) {
-		return s.throttle(st)
+	s.observeMessage(route, data, st)
+	if !s.g.allow(d) || !s.allowed(route.key()) {
+		return s.throttle(route, st)
 	}
 	if route == nil {
-		s.reply(errorFrame(messageForbidden, s.id, st.requestID))
+		s.fail((*Session).reply, nil, messageForbidden, st)
 		return nil
 	}
 	if !s.g.allowRoute(route) {
-		return s.throttle(st)
+		return s.throttle(route, st)
 	}
 	if route.model != nil {
 		if err := route.model(data); err != nil {
 			s.g.logger().Info("the model rejected a message", slog.String("routeKey", route.Key), loggedError(err))
-			s.reply(badBodyFrame(s.id, st.messageID))
+			s.reply(outgoing{FrameError, route.Key, st.requestID, badBodyFrame(s.id, st.messageID)})
 			return nil
 		}
 	}
@@ -117,12 +115,12 @@ func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 }
 
 // throttle refuses a message that exceeds a rate.
-func (s *Session) throttle(st stamp) *invocation {
+func (s *Session) throttle(route *apiRoute, st stamp) *invocation {
 	u := &st.on.cfg.Undocumented
 	if c := u.ThrottledClose; c.Code != 0 {
 		return s.end(c, byGateway)
 	}
-	s.reply(errorFrame(u.ThrottledMessage, s.id, st.requestID))
+	s.fail((*Session).reply, route, u.ThrottledMessage, st)
 	return nil
 }
 
@@ -177,18 +175,23 @@ func (s *Session) answer(reply replier, route *apiRoute, st stamp, r response, e
 	u := &st.on.cfg.Undocumented
 	switch {
 	case err == errTimeout: //nolint:errorlint // never wrapped
-		reply(s, errorFrame(messageTimeout, s.id, st.requestID))
+		s.fail(reply, route, messageTimeout, st)
 	case err != nil, u.FailNon2xx && (r.StatusCode < 200 || r.StatusCode > 299):
-		reply(s, errorFrame(messageInternal, s.id, st.requestID))
+		s.fail(reply, route, messageInternal, st)
 	case !route.NeedsResponse:
 		s.logDropped(route, len(r.Body))
 	case len(r.Body) == 0 && u.DropEmptyAnswers:
 	case len(r.Body) > gatesock.MaxMessageSize, !utf8.Valid(r.Body):
 		s.g.logger().Error("the route response is too large or not UTF-8", slog.String("routeKey", route.Key))
-		reply(s, errorFrame(messageInternal, s.id, st.requestID))
+		s.fail(reply, route, messageInternal, st)
 	default:
-		reply(s, r.Body)
+		reply(s, outgoing{FrameAnswer, route.Key, st.requestID, r.Body})
 	}
+}
+
+// fail answers a message that the gateway could not process; route is nil if it selects none.
+func (s *Session) fail(reply replier, route *apiRoute, message string, st stamp) {
+	reply(s, outgoing{FrameError, route.key(), st.requestID, errorFrame(message, s.id, st.requestID)})
 }
 
 // logDropped logs a response of that size on a route without a route response.

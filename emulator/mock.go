@@ -16,7 +16,7 @@ func (s *Session) answerMock(route *apiRoute, st stamp) {
 		s.logDropped(route, len(route.Mock))
 	case len(route.Mock) == 0 && st.on.cfg.Undocumented.DropEmptyAnswers:
 	default:
-		s.reply(route.Mock)
+		s.reply(outgoing{FrameMock, route.Key, st.requestID, route.Mock})
 	}
 }
 

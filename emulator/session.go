@@ -35,6 +35,7 @@ type Session struct {
 	client       Client
 	batch        batcher // the client as a batcher, or nil
 	id           string
+	number       uint64 // of the handshake
 	domain       string
 	sourceIP     string
 	userAgent    string
@@ -152,18 +153,18 @@ type batcher interface {
 }
 
 // replier sends the response to a message. It logs failures.
-type replier func(s *Session, data []byte)
+type replier func(s *Session, f outgoing)
 
 // reply sends a response from a goroutine that must not wait for the client.
-func (s *Session) reply(data []byte) { s.noteDropped(s.send(data, s.client.Send)) }
+func (s *Session) reply(f outgoing) { s.noteSent(f, s.send(f.data, s.client.Send)) }
 
 // replyAndFlush sends a response from a goroutine that calls flush next.
-func (s *Session) replyAndFlush(data []byte) {
+func (s *Session) replyAndFlush(f outgoing) {
 	if s.batch == nil {
-		s.reply(data)
+		s.reply(f)
 		return
 	}
-	s.noteDropped(s.send(data, s.batch.queue))
+	s.noteSent(f, s.send(f.data, s.batch.queue))
 }
 
 // flush writes what replyAndFlush has queued.
@@ -173,7 +174,8 @@ func (s *Session) flush() {
 	}
 }
 
-func (s *Session) noteDropped(err error) {
+func (s *Session) noteSent(f outgoing, err error) {
+	s.observeFrame(f, err)
 	if err != nil {
 		s.g.logger().Warn("a frame was dropped", slog.String("connectionId", s.id), slog.Any("error", err))
 	}
@@ -208,6 +210,7 @@ func (s *Session) end(status CloseStatus, by closer) *invocation {
 		s.hangUp(status)
 	}
 	s.g.logger().Debug("connection closed", slog.String("connectionId", s.id), slog.Int("code", status.Code))
+	s.observeEnd(status, by)
 	defer s.g.faults.left(s)
 	d := s.g.current()
 	route, ok := d.invoked(gatesock.RouteDisconnect)
