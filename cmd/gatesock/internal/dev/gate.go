@@ -51,6 +51,13 @@ func (g *gate) open() {
 	g.alone = nil
 }
 
+// idle reports whether nothing waits, and nothing that has waited runs.
+func (g *gate) idle() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.held && len(g.lines) == 0
+}
+
 // enter waits until an invocation may begin. Callers
 // that were let in must call leave when the invocation has ended. Where ctx ends first, enter returns
 // its error. An empty key is that of an invocation that waits for no other one.

@@ -1,6 +1,7 @@
 package dev
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -30,4 +31,13 @@ func isPlain(text string) bool {
 		}
 	}
 	return true
+}
+
+// encode returns a value as JSON. It is for values that have a JSON form.
+func encode(v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic("dev: encode: " + err.Error())
+	}
+	return text
 }
