@@ -24,6 +24,7 @@ type Evaluator struct {
 	lenient   *Lenient
 	typed     bool            // numbers and booleans are not texts
 	resource  string          // being evaluated
+	property  string          // being evaluated
 	reports   int             // how many problems were reported
 	exhausted bool            // which was reported
 	naming    map[string]bool // resources and conditions whose names are being evaluated
@@ -115,7 +116,9 @@ func (e *Evaluator) report(err error) {
 		}
 		e.exhausted = true
 	}
-	e.lenient.Report(problemOf(e.resource, err))
+	p := problemOf(e.resource, err)
+	p.Property = e.property
+	e.lenient.Report(p)
 }
 
 // setDefaults sets the pseudo parameters that have no value.
@@ -188,7 +191,9 @@ func (e *Evaluator) Property(r *Resource, name string) (any, error) {
 	if r.properties == nil {
 		return nil, nil
 	}
-	e.resource = r.ID
+	if e.lenient != nil {
+		defer e.inProperty(r.ID, name)()
+	}
 	v, err := e.member(r.properties, name, 0)
 	if err != nil && e.lenient != nil {
 		e.report(err)
@@ -200,26 +205,41 @@ func (e *Evaluator) Property(r *Resource, name string) (any, error) {
 	return v, nil
 }
 
+// inProperty notes what is evaluated, and returns a function that notes what was before.
+func (e *Evaluator) inProperty(resource, property string) func() {
+	beforeResource, beforeProperty := e.resource, e.property
+	e.resource, e.property = resource, property
+	return func() { e.resource, e.property = beforeResource, beforeProperty }
+}
+
 // Typed is [Evaluator.Property] with numbers as json.Number and booleans as bool, as the template
 // has them.
 func (e *Evaluator) Typed(r *Resource, name string) (any, error) {
+	before := e.typed
 	e.typed = true
-	defer func() { e.typed = false }()
+	defer func() { e.typed = before }()
 	return e.Property(r, name)
 }
 
-// Ref returns what Ref returns for a resource, and Arn what Fn::GetAtt returns for its Arn.
-func (e *Evaluator) Ref(r *Resource) string { return e.known(e.name(r, 0)) }
+// Ref returns what Ref returns for a resource.
+func (e *Evaluator) Ref(r *Resource) string {
+	defer e.inProperty(r.ID, "")()
+	return e.known(e.name(r, 0))
+}
 
 // Attribute returns an attribute of a resource, as Fn::GetAtt does.
 func (e *Evaluator) Attribute(r *Resource, name string) string {
+	defer e.inProperty(r.ID, "")()
 	v, err := e.attribute(&node{}, r.ID, name, 0)
 	s, _ := v.(string)
 	return e.known(s, err)
 }
 
 // PhysicalName returns the name of a resource on AWS.
-func (e *Evaluator) PhysicalName(r *Resource) string { return e.known(e.physical(r, 0)) }
+func (e *Evaluator) PhysicalName(r *Resource) string {
+	defer e.inProperty(r.ID, "")()
+	return e.known(e.physical(r, 0))
+}
 
 func (e *Evaluator) known(s string, err error) string {
 	if err != nil && e.lenient != nil {

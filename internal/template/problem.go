@@ -19,6 +19,8 @@ type Problem struct {
 	Line int
 	// Resource is the logical id of the resource; empty if the problem is in none.
 	Resource string
+	// Property is the property of the resource; empty if the problem is in none.
+	Property string
 	// Text says what is wrong, without the place.
 	Text string
 	// Minor is set if nothing works in another way because of it.

@@ -146,12 +146,23 @@ func (r *Resource) Line(path ...string) int {
 	return line
 }
 
-// Metadata returns a text in the resource's Metadata, such as "aws:asset:path", or "".
-func (r *Resource) Metadata(name string) string {
-	if r.metadata == nil || r.metadata.members[name] == nil {
+// Metadata returns a text in the resource's Metadata by its path, such as "BuildMethod", or "". Of a
+// list it is the first one.
+func (r *Resource) Metadata(path ...string) string {
+	n := r.metadata
+	for _, name := range path {
+		if n == nil {
+			return ""
+		}
+		n = n.members[name]
+	}
+	if n != nil && n.kind == list && len(n.items) > 0 {
+		n = n.items[0]
+	}
+	if n == nil {
 		return ""
 	}
-	return r.metadata.members[name].text
+	return n.text
 }
 
 // Parameter is a parameter of a template.

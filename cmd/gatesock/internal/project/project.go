@@ -123,6 +123,8 @@ type Function struct {
 	Package string
 	// Build is how the source says that the code is built, such as "esbuild" or "makefile".
 	Build string
+	// Entry is the absolute path of the handler's source, if the source names one to build from.
+	Entry string
 	// Environment has the variables, with ids, names and addresses as AWS would give them.
 	Environment map[string]string
 	// Layers are the absolute paths of folders or zip files.

@@ -6,7 +6,7 @@
 package sam
 
 import (
-	"errors"
+	"path/filepath"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
 )
@@ -56,19 +56,13 @@ type Code struct {
 	Code, Inline, Package, Build string
 }
 
-// Find returns the templates in a folder that may be meant, the best first, and what there is to say
-// about the choice. It returns the source of a template, not what was built of it.
-func Find(folder string) (files []string, findings []project.Finding) {
-	return nil, nil
-}
-
-// Read reads a template: a file of SAM or CloudFormation, a template of a cloud assembly, or the
-// folder of a cloud assembly (cdk.out), with all its stacks.
-func Read(file string, o Options) (*project.Project, error) {
-	return nil, errors.New("not done yet")
-}
-
 // FromTemplate reads a template that was made from another file.
 func FromTemplate(s Source, o Options) (*project.Project, error) {
-	return nil, errors.New("not done yet")
+	if s.Template == nil {
+		s.Template = []byte{}
+	}
+	if s.Folder == "" {
+		s.Folder = filepath.Dir(s.File)
+	}
+	return read([]stackSource{{Source: s}}, o)
 }
