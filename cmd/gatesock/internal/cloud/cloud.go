@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/cloud/api"
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/cloud/queue"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
 	"github.com/gatesock/gatesock/emulator"
 )
@@ -77,8 +79,13 @@ type Event struct {
 // Cloud is the services of AWS that a project uses, on this machine. It is an [http.Handler] for all
 // of them. It is safe for concurrent use.
 type Cloud struct {
-	cfg   Config
-	clock emulator.Clock
+	cfg     Config
+	clock   emulator.Clock
+	started time.Time
+
+	queues                                *queue.Service
+	dynamo                                http.Handler // nil if there is none
+	events, secrets, sns, parameters, sts *api.Service
 
 	ctx    context.Context //nolint:containedctx // the life of the goroutines that Start begins
 	cancel context.CancelFunc
@@ -87,6 +94,9 @@ type Cloud struct {
 	closed  bool
 	running sync.WaitGroup
 }
+
+// maxText is the most of an answer that an [Event] shows.
+const maxText = 200
 
 // Start makes the tables, queues, topics, buses and schedules of a project, and begins to deliver.
 // Resources that are wrong or not served are told to cfg.Log and left out; an error means that
@@ -99,25 +109,18 @@ func Start(ctx context.Context, cfg Config) (*Cloud, error) {
 	if c.clock == nil {
 		c.clock = systemClock{}
 	}
+	c.started = c.clock.Now()
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	c.queues = queue.New(queue.Config{
+		Region: cfg.Project.Region, AccountID: cfg.Project.AccountID, Clock: c.clock, Refused: c.refused,
+	})
+	c.serveOthers()
+	c.serveTopics()
+	c.serveBuses()
+	if err := c.start(ctx); err != nil {
+		return nil, errors.Join(err, c.Close(ctx))
+	}
 	return c, nil
-}
-
-// Services returns the names of the services that it serves, as they stand in the credential scope
-// of requests, in alphabetical order.
-func (c *Cloud) Services() []string {
-	return []string{"dynamodb", "events", "lambda", "secretsmanager", "sns", "sqs", "ssm", "sts"}
-}
-
-// ServeHTTP serves a request to a service of AWS. It does not verify signatures.
-func (c *Cloud) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	http.Error(w, "not served yet", http.StatusNotImplemented)
-}
-
-// Fire lets a rule with a schedule fire now, whatever its schedule says and even if it is disabled,
-// and returns when its targets have the event. The ID is that of a [project.Rule], or its name.
-func (c *Cloud) Fire(_ context.Context, ruleID string) error {
-	return fmt.Errorf("cloud: the project has no schedule %q", ruleID)
 }
 
 // Close ends everything that Start has begun and waits for it, until ctx ends. Deliveries that are
@@ -137,6 +140,21 @@ func (c *Cloud) Close(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("cloud: close: %w", ctx.Err())
+	}
+}
+
+// start makes what the project has, and begins to deliver.
+func (c *Cloud) start(context.Context) error {
+	c.createQueues()
+	return nil
+}
+
+// createQueues makes the queues, dead-letter queues or not; that of another may come later.
+func (c *Cloud) createQueues() {
+	for _, q := range c.cfg.Project.Queues {
+		if _, err := c.queues.Create(q.Name, q.Attributes, nil); err != nil {
+			c.notice("the queue " + q.ID + " is not there: " + err.Error())
+		}
 	}
 }
 

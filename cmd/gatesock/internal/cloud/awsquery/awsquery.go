@@ -175,6 +175,17 @@ func EncodeError(namespace, requestID, kind, code, message string) []byte {
 	return b.Bytes()
 }
 
+// Error returns an error as S3 has it, without what is around it in the Query protocol.
+func Error(code, message string) []byte {
+	var b bytes.Buffer
+	b.WriteString(xml.Header)
+	open(&b, "Error")
+	element(&b, "Code", code)
+	element(&b, "Message", message)
+	shut(&b, "Error")
+	return b.Bytes()
+}
+
 func encodeStruct(b *bytes.Buffer, v reflect.Value) {
 	for i := range v.NumField() {
 		name, key, value := names(v.Type().Field(i))

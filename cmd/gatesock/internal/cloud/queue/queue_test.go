@@ -34,6 +34,9 @@ func (clock) AfterFunc(d time.Duration, f func()) emulator.Timer { return time.A
 type direct struct{ handler http.Handler }
 
 func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil { // a server always has one
+		r.Body = http.NoBody
+	}
 	w := httptest.NewRecorder()
 	d.handler.ServeHTTP(w, r)
 	return w.Result(), nil
