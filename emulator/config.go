@@ -37,7 +37,7 @@ type Config struct {
 	DomainName string
 	// CustomDomain means that clients reach the API through a custom domain name. Then paths begin
 	// with BasePath, the key of the API mapping, which may be empty, instead of the stage (observed:
-	// simple-websockets-chat-app#40).
+	// simple-websockets-chat-app#40). Requests for the API's name on AWS have the stage all the same.
 	CustomDomain bool
 	BasePath     string
 	// Hosts are further host names that HTTP requests may use, such as "host.docker.internal"; "*"

@@ -98,7 +98,7 @@ func (c *Config) succeededBy(next Config) (Config, error) {
 	return next, nil
 }
 
-// keep gives a setting that can't change its value if it is zero.
+// keep sets a setting that can't change to its value if it is zero.
 func keep[T any](name string, value T, next *T) error {
 	v := reflect.ValueOf(next).Elem()
 	if v.IsZero() {

@@ -100,7 +100,7 @@ func FuzzPath(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, escaped string) {
 		cfg := Config{Stage: "dev"}
-		p := cfg.parsePath(escaped)
+		p := cfg.parsePath("localhost", escaped)
 		if p.kind == pathConnection {
 			require.NotEmpty(t, p.id)
 			require.NotContains(t, p.id, "/")

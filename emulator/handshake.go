@@ -153,6 +153,9 @@ func (s *Session) describe(h *Handshake, st stamp) error {
 	setDefault(&h.SourceIP, "127.0.0.1")
 	s.sourceIP, s.userAgent = h.SourceIP, h.userAgent()
 	s.domain = cfg.DomainName
+	if h.Host != "" && hostname(h.Host) == hostname(cfg.executeAPI()) {
+		s.domain = cfg.executeAPI()
+	}
 	setDefault(&s.domain, h.Host)
 	setDefault(&s.domain, cfg.executeAPI())
 	var err error

@@ -29,7 +29,8 @@ const maxURLLength = 4096
 //	ws://host/{stage}                          clients
 //	http://host/{stage}/@connections/{id}      POST, GET, DELETE
 //
-// With Config.CustomDomain, Config.BasePath takes the place of the stage.
+// With Config.CustomDomain, Config.BasePath takes the place of the stage, except in requests for
+// the API's name on AWS.
 //
 // Without Config.IAM no request is authenticated. So that web pages can't use that, requests for
 // hosts that [Config.Hosts] does not allow get 403, and so do @connections calls by pages of
@@ -43,7 +44,7 @@ const maxURLLength = 4096
 // a handshake at another path, and the bodies of refused handshakes.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	cfg := g.config()
-	p := cfg.parsePath(r.URL.EscapedPath())
+	p := cfg.parsePath(r.Host, r.URL.EscapedPath())
 	upgrade := isUpgrade(r)
 	if !upgrade {
 		w.Header().Set("x-amzn-RequestId", newUUID())
@@ -263,9 +264,9 @@ type path struct {
 
 // parsePath returns what an escaped path stands for. It may be escaped once or twice: SDKs escape
 // "@" and "=", and sign a path that they have escaped twice (docs/gateway-facts.md, §7).
-func (c *Config) parsePath(escaped string) path {
+func (c *Config) parsePath(host, escaped string) path {
 	text := unescape(unescape(escaped))
-	rest, ok := strings.CutPrefix(text, c.basePath())
+	rest, ok := strings.CutPrefix(text, c.basePathAt(host))
 	if !ok || rest != "" && rest[0] != '/' {
 		return path{kind: pathForbidden}
 	}
@@ -288,6 +289,15 @@ func (c *Config) basePath() string {
 		return strings.TrimSuffix("/"+c.BasePath, "/")
 	}
 	return "/" + c.Stage
+}
+
+// basePathAt returns the beginning of every path of requests for a host. The API keeps its name on
+// AWS, with the stage, besides its custom domain.
+func (c *Config) basePathAt(host string) string {
+	if c.CustomDomain && hostname(host) == hostname(c.executeAPI()) {
+		return "/" + c.Stage
+	}
+	return c.basePath()
 }
 
 // unescape removes one layer of escapes if it is well-formed.

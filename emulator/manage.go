@@ -109,7 +109,7 @@ func (g *Gateway) checkEndpoint(endpoint string) error {
 	if err != nil {
 		return fmt.Errorf("endpoint: %w", err)
 	}
-	p := g.config().parsePath(u.EscapedPath())
+	p := g.config().parsePath(u.Host, u.EscapedPath())
 	switch {
 	case p.kind == pathForbidden:
 		return fmt.Errorf("endpoint %.200q: %w", endpoint, gatesock.ErrForbidden)

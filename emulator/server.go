@@ -88,19 +88,20 @@ func listenAndServe(ctx context.Context, addr string, g *Gateway) error {
 	return s.Close(context.WithoutCancel(ctx))
 }
 
-// Server is a [Gateway] on a TCP port. It is safe for concurrent use.
+// Server is one [Gateway] or several on a TCP port. It is safe for concurrent use.
 type Server struct {
 	// URL is the address for clients, such as "ws://127.0.0.1:3001/local".
 	URL string
 	// Endpoint is the base URL of the @connections API, such as "http://127.0.0.1:3001/local".
 	Endpoint string
 
-	gateway *Gateway
-	http    http.Server
-	closing atomic.Bool
-	silent  sync.Map      // of net.Conn: connections without a request yet
-	served  chan struct{} // closed when http.Serve has returned
-	err     error         // of http.Serve
+	gateways []*Gateway
+	at       string // host and port
+	http     http.Server
+	closing  atomic.Bool
+	silent   sync.Map      // of net.Conn: connections without a request yet
+	served   chan struct{} // closed when http.Serve has returned
+	err      error         // of http.Serve
 }
 
 // Serve starts serving g on a TCP address, in the background. "127.0.0.1:0" takes a free port. ctx
@@ -116,24 +117,38 @@ func Serve(ctx context.Context, g *Gateway, addr string) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("emulator: %w", err)
 	}
-	return serve(g, l), nil
+	return serve(g, l, g), nil
 }
 
-// serve serves g on a listener, which it closes.
-func serve(g *Gateway, l net.Listener) *Server {
-	at := l.Addr().String() + g.BasePath()
+// ServeStages is [Serve] for several gateways behind one address; see [NewStages]. URL and Endpoint
+// of the server are those of the first one; [Server.URLOf] has the others'.
+func ServeStages(ctx context.Context, addr string, gateways ...*Gateway) (*Server, error) {
+	stages, err := NewStages(gateways...)
+	if err != nil {
+		return nil, err
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("emulator: %w", err)
+	}
+	return serve(stages, l, gateways...), nil
+}
+
+// serve serves gateways by a handler in front of them on a listener, which it closes.
+func serve(h http.Handler, l net.Listener, gateways ...*Gateway) *Server {
 	s := &Server{
-		URL:      "ws://" + at,
-		Endpoint: "http://" + at,
-		gateway:  g,
+		gateways: slices.Clone(gateways),
+		at:       l.Addr().String(),
 		http: http.Server{
-			Handler:           g,
+			Handler:           h,
 			ReadHeaderTimeout: 10 * time.Second,
 			IdleTimeout:       2 * time.Minute,
-			ErrorLog:          log.New(serverLog{g}, "", 0),
+			ErrorLog:          log.New(serverLog{gateways[0]}, "", 0),
 		},
 		served: make(chan struct{}),
 	}
+	s.URL, s.Endpoint = s.URLOf(gateways[0]), s.EndpointOf(gateways[0])
 	s.http.ConnState = s.watch
 	go func() {
 		defer close(s.served)
@@ -141,6 +156,12 @@ func serve(g *Gateway, l net.Listener) *Server {
 	}()
 	return s
 }
+
+// URLOf returns the address for clients of one of the gateways; see [ServeStages].
+func (s *Server) URLOf(g *Gateway) string { return "ws://" + s.at + g.BasePath() }
+
+// EndpointOf returns the base URL of the @connections API of one of the gateways.
+func (s *Server) EndpointOf(g *Gateway) string { return "http://" + s.at + g.BasePath() }
 
 // serverLog passes on what net/http logs.
 type serverLog struct{ g *Gateway }
@@ -172,10 +193,16 @@ func (s *Server) closeSilent() {
 	})
 }
 
-// Close stops listening, shuts the gateway down (see [Gateway.Shutdown]), and returns when all
-// goroutines of both have ended, or when ctx has. It may be called more than once.
+// Close stops listening, shuts each gateway down (see [Gateway.Shutdown]), and returns when all
+// goroutines of these have ended, or when ctx has. It may be called more than once.
 func (s *Server) Close(ctx context.Context) error {
-	err := s.gateway.Shutdown(ctx)
+	errs := make([]error, len(s.gateways))
+	var shutdowns sync.WaitGroup
+	for i, g := range s.gateways {
+		shutdowns.Go(func() { errs[i] = g.Shutdown(ctx) })
+	}
+	shutdowns.Wait()
+	err := errors.Join(errs...)
 	s.closeSilent()
 	err = errors.Join(err, s.http.Shutdown(ctx))
 	if err != nil {
