@@ -1,6 +1,10 @@
 package runtimeapi
 
 import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gatesock/gatesock/emulator"
@@ -118,3 +122,66 @@ type Activity struct {
 	// over, and on Lambda it would be frozen.
 	Late bool
 }
+
+// check returns the configuration with defaults, or an error for one that no function could have.
+func (c Config) check() (*Config, error) {
+	setDefault(&c.FunctionName, "function")
+	setDefault(&c.Handler, "bootstrap")
+	setDefault(&c.Region, "us-east-1")
+	setDefault(&c.AccountID, "123456789012")
+	setDefault(&c.MemoryMB, 128)
+	setDefault(&c.Timeout, 3*time.Second)
+	setDefault(&c.InitTimeout, 10*time.Second)
+	setDefault(&c.IdleTimeout, 5*time.Minute)
+	setDefault(&c.Concurrency, 10)
+	setDefault(&c.FreezeDelay, 5*time.Millisecond)
+	setDefault[emulator.Clock](&c.Clock, systemClock{})
+	switch {
+	case !validName(c.FunctionName):
+		return nil, fmt.Errorf("runtimeapi: FunctionName is %q, want 1 to 64 letters, digits, - and _", c.FunctionName)
+	case c.MemoryMB < 128 || c.MemoryMB > 10240:
+		return nil, fmt.Errorf("runtimeapi: MemoryMB is %d, want 128 to 10240", c.MemoryMB)
+	case c.Timeout < time.Millisecond || c.Timeout > 15*time.Minute:
+		return nil, fmt.Errorf("runtimeapi: Timeout is %v, want 1ms to 15m", c.Timeout)
+	case c.InitTimeout < 0:
+		return nil, fmt.Errorf("runtimeapi: InitTimeout is %v, which is negative", c.InitTimeout)
+	case c.IdleTimeout < 0:
+		return nil, fmt.Errorf("runtimeapi: IdleTimeout is %v, which is negative", c.IdleTimeout)
+	case c.FreezeDelay < 0:
+		return nil, fmt.Errorf("runtimeapi: FreezeDelay is %v, which is negative", c.FreezeDelay)
+	case c.Concurrency < 0:
+		return nil, fmt.Errorf("runtimeapi: Concurrency is %d, which is negative", c.Concurrency)
+	case len(c.Command) > 0 && c.Command[0] == "":
+		return nil, errors.New("runtimeapi: the program's name in Command is empty")
+	}
+	for _, variable := range c.Env {
+		if name, _, ok := strings.Cut(variable, "="); !ok || name == "" || strings.ContainsRune(variable, 0) {
+			return nil, fmt.Errorf("runtimeapi: Env has %q, want NAME=VALUE", variable)
+		}
+	}
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("runtimeapi: no folder to run in: %w", err)
+	}
+	c.Dir, c.NoFreeze = dir, c.NoFreeze || !freezes
+	return &c, nil
+}
+
+func setDefault[T comparable](value *T, to T) {
+	var zero T
+	if *value == zero {
+		*value = to
+	}
+}
+
+func validName(name string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+	return len(name) > 0 && len(name) <= 64 && strings.Trim(name, letters) == ""
+}
+
+// systemClock is the machine's clock.
+type systemClock struct{}
+
+func (systemClock) Now() time.Time { return time.Now() }
+
+func (systemClock) AfterFunc(d time.Duration, f func()) emulator.Timer { return time.AfterFunc(d, f) }

@@ -14,8 +14,10 @@ const (
 	TypeTimeout      = "Sandbox.Timedout"              // the invocation took too long
 	TypeStart        = "Runtime.InvalidEntrypoint"     // the process does not start
 	TypeTooLarge     = "Function.ResponseSizeTooLarge" // the response is larger than 6 MB
-	TypeEventTooLong = "RequestTooLargeException"      // the event is larger than 6 MB
+	TypeEventTooLarge = "RequestTooLargeException"      // the event is larger than 6 MB
 	TypeThrottled    = "TooManyRequestsException"      // no instance was free as long as the caller waited
+
+	typeTruncated = "Runtime.TruncatedResponse"
 )
 
 // Error is why an invocation failed: an error of the program, or one of Lambda.

@@ -2,4 +2,14 @@
 
 package runtimeapi
 
+import "os/exec"
+
+// freezes says that processes cannot be frozen.
 const freezes = false
+
+// separate does nothing: the system has no groups of processes.
+func separate(*exec.Cmd) {}
+
+func (p *process) kill() { _ = p.cmd.Process.Kill() }
+
+func (p *process) stop(bool) {}

@@ -2,4 +2,17 @@
 
 package runtimeapi
 
+import "syscall"
+
+// freezes says that processes can be frozen.
 const freezes = true
+
+func (p *process) kill() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }
+
+func (p *process) stop(on bool) {
+	signal := syscall.SIGCONT
+	if on {
+		signal = syscall.SIGSTOP
+	}
+	_ = syscall.Kill(-p.cmd.Process.Pid, signal)
+}
