@@ -28,9 +28,16 @@ package intercept
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
 )
 
 // Config says what an [Interceptor] does. The zero value refuses every host of AWS.
@@ -46,6 +53,9 @@ type Config struct {
 	// Refused is called once for each host that was refused, with the name of the child that asked
 	// first. Default: nothing is called.
 	Refused func(host, who string)
+	// Distrusted is called once for each child that does not trust the authority, with a host that it
+	// wanted: its calls fail. Default: nothing is called.
+	Distrusted func(host, who string)
 	// Real are hosts of AWS that may be called, such as "sts.us-east-1.amazonaws.com". One that begins
 	// with a dot stands for all hosts that end so. Default: none.
 	Real []string
@@ -70,36 +80,120 @@ type Child struct {
 }
 
 // Interceptor answers requests to AWS. It is safe for concurrent use.
-type Interceptor struct{}
+type Interceptor struct {
+	cfg    Config
+	folder string // of the authority
+	run    string // folder of this run; removed by Close
+	certs  *certificates
+	tls    *tls.Config // for what is intercepted
+	roots  []byte      // certificates that the developer's machine trusts, in PEM; nil if not known
+
+	address   string // of the proxy
+	proxy     http.Server
+	forward   httputil.ReverseProxy // for requests to foreign hosts
+	transport http.Transport        // of forward
+	inner     http.Server           // for what is intercepted
+	one       *handed               // connections of inner with HTTP/1.1
+	two       *handed               // and with HTTP/2
+
+	ctx     context.Context // ends with Close
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	conns   connections
+
+	mu         sync.Mutex
+	children   map[string]*child // by name
+	refused    map[string]bool   // hosts
+	distrusted map[string]bool   // names of children
+}
 
 // Start starts an interceptor on a free port of this machine. ctx limits the start only. Stop it with
 // [Interceptor.Close].
-func Start(ctx context.Context, cfg Config) (*Interceptor, error) { return &Interceptor{}, nil }
+func Start(ctx context.Context, cfg Config) (*Interceptor, error) {
+	i, err := start(ctx, cfg, time.Now)
+	if err != nil {
+		return nil, fmt.Errorf("intercept: %w", err)
+	}
+	return i, nil
+}
 
-// Environ returns the environment of a child: Child.Env, and what leads its requests here. Where both
-// have NODE_OPTIONS, those of Env come first. Variables of Env for proxies are replaced; certificates
-// that it names are trusted. A child of the same name gets the same environment again. The error is
-// one of the file system or of the network.
-func (i *Interceptor) Environ(c Child) ([]string, error) { return c.Env, nil }
+func start(ctx context.Context, cfg Config, now func() time.Time) (*Interceptor, error) {
+	if cfg.Folder == "" {
+		folder, err := os.UserConfigDir()
+		if err != nil {
+			return nil, fmt.Errorf("no folder for the certificates of this machine: %w", err)
+		}
+		cfg.Folder = filepath.Join(folder, "gatesock")
+	}
+	if cfg.Environ == nil {
+		cfg.Environ = os.Environ()
+	}
+	if cfg.Proxy == nil {
+		cfg.Proxy = http.ProxyFromEnvironment
+	}
+	certs, err := newCertificates(cfg.Folder, cfg.Domains, now)
+	if err != nil {
+		return nil, err
+	}
+	i := &Interceptor{
+		cfg: cfg, folder: cfg.Folder, certs: certs, tls: certs.config(true), roots: trusted(cfg.Environ),
+		one: newHanded(), two: newHanded(),
+		children: map[string]*child{}, refused: map[string]bool{}, distrusted: map[string]bool{},
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	if i.run, err = newRun(); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	i.ctx, i.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	i.address = l.Addr().String()
+	i.serve(l)
+	return i, nil
+}
 
 // Certificate returns the path of a file with the certificate of the authority, in PEM, for clients
 // that this package did not start, such as a test suite.
-func (i *Interceptor) Certificate() string { return "" }
+func (i *Interceptor) Certificate() string { return filepath.Join(i.folder, certFile) }
 
 // TLSConfig returns a configuration for servers on this machine, with certificates for localhost, the
 // machine's name and addresses, and the hosts that are intercepted. It is for HTTP/1.1 alone, which
 // WebSockets need.
-func (i *Interceptor) TLSConfig() *tls.Config { return nil }
-
-// Listen returns a listener that speaks both TLS and plain text on the connections of l: the first
-// byte that a client sends decides. Accept does not wait for it. Connections have a CloseWrite.
-// It can be wrapped by emulator.NewListener.
-func (i *Interceptor) Listen(l net.Listener) net.Listener { return l }
+func (i *Interceptor) TLSConfig() *tls.Config { return i.certs.config(false) }
 
 // Close stops the interceptor, closes its connections, and waits until its goroutines have ended, or
-// until ctx has. Then it returns the error of ctx. Listeners of [Interceptor.Listen] stay open.
-func (i *Interceptor) Close(ctx context.Context) error { return nil }
+// until ctx has. Then it returns the error of ctx. It may be called more than once. Listeners of [Interceptor.Listen] stay open.
+func (i *Interceptor) Close(ctx context.Context) error {
+	i.cancel()
+	err := errors.Join(i.proxy.Close(), i.inner.Close())
+	i.mu.Lock()
+	for _, c := range i.children {
+		_ = c.listener.Close() // closed already if this is not the first call
+	}
+	i.mu.Unlock()
+	i.conns.closeAll()
+	i.transport.CloseIdleConnections()
+	ended := make(chan struct{})
+	go func() {
+		i.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		err = errors.Join(err, ctx.Err())
+	}
+	if err = errors.Join(err, os.RemoveAll(i.run)); err != nil {
+		return fmt.Errorf("intercept: closing: %w", err)
+	}
+	return nil
+}
 
 // Caller returns the name of the child that sent a request, from the context of the request; "" if it
 // did not come through an interceptor, or not from a child.
-func Caller(ctx context.Context) string { return "" }
+func Caller(ctx context.Context) string {
+	from, _ := ctx.Value(originKey{}).(origin)
+	return from.child
+}
