@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/cloud"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
 	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/emulator/runtimeapi"
@@ -346,6 +347,51 @@ func (p *Printer) prefix(function string) string {
 	}
 	colors := []string{"35", "36", "34", "32", "33"}
 	return p.style(colors[max(sum, -sum)%len(colors)], function) + p.style(dim, " │ ")
+}
+
+// Cloud prints what happened beside the API.
+func (p *Printer) Cloud(e cloud.Event) {
+	if p.o.JSON {
+		r := record{
+			Kind: e.Kind, Source: e.Source, Target: e.Target, Attempts: e.Attempts, Records: e.Records, Text: e.Text,
+			Duration: milliseconds(e.Duration),
+		}
+		if e.Err != nil {
+			r.Error = plainError(e.Err)
+		}
+		p.object(e.Time, r)
+		return
+	}
+	if e.Attempts == 0 {
+		p.Say(map[bool]string{true: warning, false: info}[e.Kind == cloud.KindRefused], "%s", cmp.Or(e.Text, e.Source+" "+e.Target))
+		return
+	}
+	what := shortARN(e.Source)
+	if e.Target != "" {
+		what = strings.TrimPrefix(what+" ⇒ "+shortARN(e.Target), " ")
+	}
+	arrow, color, rest := "⇒", dim, took(e.Duration)
+	if e.Records > 1 {
+		rest = fmt.Sprintf("%d records  ", e.Records) + rest
+	}
+	if e.Attempts > 1 {
+		rest += fmt.Sprintf("  attempt %d", e.Attempts)
+	}
+	if e.Err != nil {
+		arrow, color = "✗", red
+		rest += "  " + p.style(red, oneline.Of(plainError(e.Err), longestText))
+	}
+	p.line(e.Time, pad("", connectionWidth)+" "+p.style(color, arrow)+" "+pad(e.Kind, routeWidth)+" "+what+"  "+rest)
+}
+
+// shortARN returns the last part of an ARN.
+func shortARN(arn string) string {
+	if !strings.HasPrefix(arn, "arn:") {
+		return arn
+	}
+	parts := strings.SplitN(arn, ":", 6)
+	name := parts[len(parts)-1]
+	return strings.TrimPrefix(name, "function:")
 }
 
 // Kinds of what the command itself says.
