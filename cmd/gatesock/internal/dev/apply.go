@@ -460,7 +460,22 @@ func (s *supervisor) gatewayConfig(p *project.Project, stage *project.Stage, lab
 		cfg.DomainName = cfg.APIID + ".execute-api." + cmp.Or(cfg.Region, region) + "." + suffix(cfg.Region)
 	}
 	cfg.Pages = s.page
-	cfg.Observe = func(e emulator.Event) { s.out.Event(label, e) }
+	units := map[string]*unit{}
+	for key, t := range stage.Targets {
+		if u, ok := s.units[t.Function]; ok {
+			units[key] = u
+		}
+	}
+	cfg.Observe = func(e emulator.Event) {
+		if u := units[e.Route]; u != nil {
+			u.observe(&e)
+		} else if e.Kind == emulator.EventDisconnected {
+			for _, u := range units {
+				u.gate.cancel(e.ConnectionID, "")
+			}
+		}
+		s.out.Event(label, e)
+	}
 	cfg.Logger = slog.New(logHandler{out: s.out})
 	if s.o.Seed != 0 {
 		cfg.Faults = s.faults(cfg.APIID + "/" + cfg.Stage)
@@ -584,7 +599,8 @@ func (h logHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= 
 
 // Handle prints a record, unless an event says the same.
 func (h logHandler) Handle(_ context.Context, r slog.Record) error {
-	if r.Message == "a frame was dropped" || r.Message == "the authorizer failed" {
+	switch r.Message {
+	case "a frame was dropped", "the authorizer failed", "the invocation failed":
 		return nil
 	}
 	text := strings.TrimPrefix(r.Message, "emulator: ")

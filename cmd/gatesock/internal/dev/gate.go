@@ -19,6 +19,8 @@ type gate struct {
 
 // ticket is the place of an invocation in a line.
 type ticket struct {
+	id      string        // of the request; empty without a reservation
+	claimed bool          // the invocation has come
 	turn    chan struct{} // closed when it may run
 	running bool
 }
@@ -58,24 +60,63 @@ func (g *gate) idle() bool {
 	return !g.held && len(g.lines) == 0
 }
 
-// enter waits until an invocation may begin. Callers
-// that were let in must call leave when the invocation has ended. Where ctx ends first, enter returns
-// its error. An empty key is that of an invocation that waits for no other one.
-func (g *gate) enter(ctx context.Context, key string) (leave func(), err error) {
+// reserve takes a place in the line of a key for an invocation that comes in a moment, if it would
+// have to wait. The goroutine that reads a connection calls it, so that the order is that of the
+// messages.
+func (g *gate) reserve(key, id string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.held || len(g.lines[key]) > 0 {
+		g.add(key, &ticket{id: id, turn: make(chan struct{})})
+	}
+}
+
+// cancel gives back a place that was reserved, if the invocation has not come. An empty id stands
+// for all of the key.
+func (g *gate) cancel(key, id string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.remove(key, func(t *ticket) bool { return !t.claimed && (id == "" || t.id == id) })
+}
+
+func (g *gate) add(key string, t *ticket) {
+	if g.lines == nil {
+		g.lines = map[string][]*ticket{}
+	}
+	g.lines[key] = append(g.lines[key], t)
+	if !g.held {
+		g.lines[key][0].call()
+	}
+}
+
+// ticketOf returns the place of an invocation in the line of a key: the one that was reserved for it,
+// or the last.
+func (g *gate) ticketOf(key, id string) *ticket {
+	for _, t := range g.lines[key] {
+		if t.id == id && !t.claimed {
+			t.claimed = true
+			return t
+		}
+	}
+	t := &ticket{claimed: true, turn: make(chan struct{})}
+	if key == "" {
+		g.alone = append(g.alone, t)
+	} else {
+		g.add(key, t)
+	}
+	return t
+}
+
+// enter waits until an invocation may begin. Callers that were let in must call leave when the
+// invocation has ended. Where ctx ends first, enter returns its error. An empty key is that of an
+// invocation that waits for no other one; the id is that of a reservation.
+func (g *gate) enter(ctx context.Context, key, id string) (leave func(), err error) {
 	g.mu.Lock()
 	if !g.held && len(g.lines[key]) == 0 {
 		g.mu.Unlock()
 		return func() {}, nil
 	}
-	t := &ticket{turn: make(chan struct{})}
-	if key == "" {
-		g.alone = append(g.alone, t)
-	} else {
-		if g.lines == nil {
-			g.lines = map[string][]*ticket{}
-		}
-		g.lines[key] = append(g.lines[key], t)
-	}
+	t := g.ticketOf(key, id)
 	g.mu.Unlock()
 	select {
 	case <-t.turn:
@@ -94,7 +135,15 @@ func (g *gate) leave(key string, t *ticket) {
 		g.alone = slices.DeleteFunc(g.alone, func(other *ticket) bool { return other == t })
 		return
 	}
-	line := slices.DeleteFunc(g.lines[key], func(other *ticket) bool { return other == t })
+	g.remove(key, func(other *ticket) bool { return other == t })
+}
+
+// remove takes tickets out of a line, and calls the first one that is left.
+func (g *gate) remove(key string, which func(*ticket) bool) {
+	if len(g.lines[key]) == 0 {
+		return
+	}
+	line := slices.DeleteFunc(g.lines[key], which)
 	if len(line) == 0 {
 		delete(g.lines, key)
 		return

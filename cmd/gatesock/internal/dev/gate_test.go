@@ -14,10 +14,12 @@ type waiter struct {
 	done chan struct{}
 }
 
-func wait(ctx context.Context, g *gate, key string) waiter {
+func wait(ctx context.Context, g *gate, key string) waiter { return waitFor(ctx, g, key, "") }
+
+func waitFor(ctx context.Context, g *gate, key, id string) waiter {
 	w := waiter{make(chan error, 1), make(chan struct{})}
 	go func() {
-		leave, err := g.enter(ctx, key)
+		leave, err := g.enter(ctx, key, id)
 		w.in <- err
 		if err == nil {
 			<-w.done
@@ -111,5 +113,43 @@ func TestGateWhoseCallerGivesUp(t *testing.T) {
 		second.end()
 		require.Empty(t, g.lines)
 		require.Empty(t, g.alone)
+	})
+}
+
+// The order is that of the reservations, however the invocations come.
+func TestGateWithReservations(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var g gate
+		g.reserve("a", "0")
+		require.Empty(t, g.lines, "an open gate needs none")
+		g.hold()
+		for _, id := range []string{"1", "2", "3", "4"} {
+			g.reserve("a", id)
+		}
+		third, second := waitFor(t.Context(), &g, "a", "3"), waitFor(t.Context(), &g, "a", "2")
+		g.open()
+		require.False(t, second.isIn(), "the first has not come")
+		g.reserve("a", "5")
+		first := waitFor(t.Context(), &g, "a", "1")
+		require.True(t, first.isIn())
+		g.cancel("a", "1")
+		g.cancel("a", "4")
+		require.False(t, second.isIn(), "what has come is not cancelled")
+		first.end()
+		require.True(t, second.isIn())
+		require.False(t, third.isIn())
+		second.end()
+		require.True(t, third.isIn())
+		third.end()
+		fifth := waitFor(t.Context(), &g, "a", "5")
+		require.True(t, fifth.isIn(), "the fourth was cancelled")
+		fifth.end()
+		g.hold()
+		g.reserve("a", "6")
+		g.reserve("a", "7")
+		g.cancel("a", "")
+		require.Empty(t, g.lines)
+		g.cancel("b", "")
 	})
 }

@@ -58,7 +58,7 @@ func (s *services) invoke(ctx context.Context, id string, payload []byte) ([]byt
 	if u == nil {
 		return nil, fmt.Errorf("there is no function %s", id)
 	}
-	return u.invoke(ctx, "", payload)
+	return u.invoke(ctx, "", "", payload)
 }
 
 // handlerOf returns what answers for a host, or nil.

@@ -32,7 +32,11 @@ type source struct {
 
 // name returns what the user calls the application.
 func (s source) name(from string) string {
-	return cmp.Or(shorter(from, s.file), s.pkg)
+	name := cmp.Or(shorter(from, s.file), shorter(from, s.pkg))
+	if name == "." {
+		return filepath.Base(from)
+	}
+	return name
 }
 
 // find returns what a command line means.

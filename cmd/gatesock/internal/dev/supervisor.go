@@ -356,12 +356,10 @@ func (s *supervisor) round(ctx context.Context, due stale) {
 			return
 		}
 	}
-	held := s.hold(due)
+	s.hold(due)
 	defer func() {
-		for _, u := range held {
-			if u.works {
-				u.gate.open()
-			}
+		if ctx.Err() == nil { // otherwise the next round follows at once
+			s.release()
 		}
 	}()
 	if due.source && !s.readVariables() {
@@ -377,6 +375,7 @@ func (s *supervisor) round(ctx context.Context, due stale) {
 		return
 	}
 	s.watch()
+	s.release()
 	if ok {
 		s.page.run()
 		s.announce(ctx, due, changed)
@@ -395,15 +394,21 @@ func (s *supervisor) readVariables() bool {
 }
 
 // hold lets the invocations of functions wait that get new code.
-func (s *supervisor) hold(due stale) []*unit {
-	var held []*unit
+func (s *supervisor) hold(due stale) {
 	for id, u := range s.units {
 		if fn := u.fn.Load(); due.packages[fn.Package] && fn.Package != "" || due.code[id] {
 			u.gate.hold()
-			held = append(held, u)
 		}
 	}
-	return held
+}
+
+// release lets the invocations of functions go on that have code.
+func (s *supervisor) release() {
+	for _, u := range s.units {
+		if u.works {
+			u.gate.open()
+		}
+	}
 }
 
 // next returns the project as it is now. It builds a program that describes itself.
@@ -501,16 +506,26 @@ func (s *supervisor) build(ctx context.Context, g *goCode) (string, bool) {
 		s.lookAt(ctx, g)
 		s.watch()
 	}
+	if g.binary == "" {
+		s.say(info, "building %s", s.nameOf(g.folder))
+	}
 	s.binaries++
 	binary := filepath.Join(s.temp, fmt.Sprintf("%s-%d.exe", filepath.Base(g.folder), s.binaries))
 	if err := g.opened.Build(ctx, binary); err != nil {
 		if ctx.Err() == nil {
-			s.report(troubleOf(err, g.opened.Folder()))
+			t := troubleOf(err, g.opened.Folder())
+			if len(t.problems) > 0 {
+				t.title = s.nameOf(g.folder) + " does not build"
+			}
+			s.report(t)
 		}
 		return "", false
 	}
 	return binary, true
 }
+
+// nameOf returns a folder as the user would call it.
+func (s *supervisor) nameOf(folder string) string { return source{pkg: folder}.name(s.o.Folder) }
 
 // lookAt finds out what a program is built from. Without an answer, its own folder is watched.
 func (s *supervisor) lookAt(ctx context.Context, g *goCode) {
@@ -582,9 +597,7 @@ func (s *supervisor) end(ctx context.Context) {
 		}()
 	}
 	for _, u := range s.units {
-		if !u.works {
-			u.gate.open() // nobody waits any longer
-		}
+		u.gate.open() // nobody waits any longer
 	}
 	s.page.close()
 	var wrong []error

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
+	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/emulator/runtimeapi"
 )
 
@@ -43,15 +44,16 @@ func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if h.u.gate.idle() {
 		return h.u.proc.Invoke(ctx, payload)
 	}
-	return h.u.invoke(ctx, connectionOf(payload), payload)
+	connection, request := idsOf(payload)
+	return h.u.invoke(ctx, connection, request, payload)
 }
 
 // invoke hands an event to the function, when there is code for it. Events with the same key that
 // have waited follow each other.
-func (u *unit) invoke(ctx context.Context, key string, payload []byte) ([]byte, error) {
+func (u *unit) invoke(ctx context.Context, key, id string, payload []byte) ([]byte, error) {
 	fn := u.fn.Load()
 	waiting, cancel := context.WithTimeoutCause(ctx, fn.Timeout, errNoCode)
-	leave, err := u.gate.enter(waiting, key)
+	leave, err := u.gate.enter(waiting, key, id)
 	cancel()
 	if err != nil {
 		return nil, fmt.Errorf("the function %s: %w", fn.Name, err)
@@ -63,13 +65,21 @@ func (u *unit) invoke(ctx context.Context, key string, payload []byte) ([]byte, 
 // errNoCode is why an invocation fails that has waited for a build.
 var errNoCode = errors.New("there was no build of it within its timeout")
 
-// connectionOf returns the id of the connection in an event, or "".
-func connectionOf(event []byte) string {
+// idsOf returns the ids of the connection and of the request in an event of the gateway, or "".
+func idsOf(event []byte) (connection, request string) {
 	var e struct {
-		RequestContext struct {
-			ConnectionID string `json:"connectionId"`
-		} `json:"requestContext"`
+		RequestContext struct{ ConnectionID, RequestID string }
 	}
 	_ = json.Unmarshal(event, &e)
-	return e.RequestContext.ConnectionID
+	return e.RequestContext.ConnectionID, e.RequestContext.RequestID
+}
+
+// observe keeps the order of messages that come while the gate is held.
+func (u *unit) observe(e *emulator.Event) {
+	switch e.Kind {
+	case emulator.EventReceived:
+		u.gate.reserve(e.ConnectionID, e.RequestID)
+	case emulator.EventSent, emulator.EventInvoked: // it was answered without the function, or by it
+		u.gate.cancel(e.ConnectionID, e.RequestID)
+	}
 }
