@@ -10,12 +10,12 @@ var ErrClosed = errors.New("runtimeapi: the function is closed")
 
 // Types of errors that Lambda itself makes. The types of other errors are the program's own.
 const (
-	TypeExit         = "Runtime.ExitError"             // the process ended
-	TypeTimeout      = "Sandbox.Timedout"              // the invocation took too long
-	TypeStart        = "Runtime.InvalidEntrypoint"     // the process does not start
-	TypeTooLarge     = "Function.ResponseSizeTooLarge" // the response is larger than 6 MB
+	TypeExit          = "Runtime.ExitError"             // the process ended
+	TypeTimeout       = "Sandbox.Timedout"              // the invocation took too long
+	TypeStart         = "Runtime.InvalidEntrypoint"     // the process does not start
+	TypeTooLarge      = "Function.ResponseSizeTooLarge" // the response is larger than 6 MB
 	TypeEventTooLarge = "RequestTooLargeException"      // the event is larger than 6 MB
-	TypeThrottled    = "TooManyRequestsException"      // no instance was free as long as the caller waited
+	TypeThrottled     = "TooManyRequestsException"      // no instance was free as long as the caller waited
 
 	typeTruncated = "Runtime.TruncatedResponse"
 )

@@ -435,6 +435,8 @@ func (f *Function) ended(i *instance, how string, startError error) {
 		if c.err == nil {
 			c.err = err.of(c.id)
 			lines = append(lines, c.err.Message)
+		} else if i.reason != nil {
+			lines = append(lines, i.reason.Message)
 		}
 		c.settle(result{err: c.err})
 		reports = append(reports, i.report(c, i.cfg.Clock.Now()))
@@ -443,10 +445,10 @@ func (f *Function) ended(i *instance, how string, startError error) {
 	case i.init != 0:
 		lines = append(lines, err.Message)
 	case startError == nil && !i.retry && !i.old && !f.closed:
-		lines = append(lines, "INIT_REPORT Phase: init Status: error Error Type: "+err.Type+" ("+err.Message+"); trying once more")
+		lines = append(lines, "the program did not start: "+err.Error()+"; starting it once more, as Lambda does")
 		f.start(true)
 	default:
-		lines = append(lines, err.Message)
+		lines = append(lines, "the program did not start: "+err.Error())
 		f.warmed(err)
 		if len(f.queue) > 0 {
 			c := f.dequeue()

@@ -293,7 +293,6 @@ func (i *instance) timeout(c *call) {
 	i.kill(err)
 	i.f.scale()
 	i.f.mu.Unlock()
-	i.print(Platform, err.Message)
 }
 
 // startTimeout ends a start that takes too long.
@@ -309,7 +308,6 @@ func (i *instance) startTimeout() {
 	}
 	i.kill(&Error{Type: TypeTimeout, Message: fmt.Sprintf("Task timed out after %.2f seconds", limit.Seconds())})
 	i.f.mu.Unlock()
-	i.print(Platform, fmt.Sprintf("INIT_REPORT Init Duration: %.2f ms Phase: init Status: timeout", milliseconds(limit)))
 }
 
 // free lets the instance wait for an invocation. Function.mu must be held.
@@ -374,8 +372,6 @@ func (i *instance) stopTimers() {
 	}
 	i.wakeAt = time.Time{}
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 func timeoutError(id string, limit time.Duration) *Error {
 	return &Error{

@@ -77,11 +77,13 @@ func (c *conn) serve() {
 			return // closed, or a request before the last one was answered
 		case errors.Is(err, errHead):
 			c.answer(http.StatusRequestHeaderFieldsTooLarge, answerBody{Message: errHead.Error(), Type: "InvalidRequest"})
+			c.linger()
 			return
 		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed):
 			return
 		case err != nil:
 			c.answer(http.StatusBadRequest, answerBody{Message: "no HTTP request: " + err.Error(), Type: "InvalidRequest"})
+			c.linger()
 			return
 		}
 		c.left = -1
@@ -91,6 +93,14 @@ func (c *conn) serve() {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return
 		}
+	}
+}
+
+// linger reads what is left, since an answer is lost when its connection is closed with more to read.
+func (c *conn) linger() {
+	if tcp, ok := c.net.(*net.TCPConn); ok {
+		_ = tcp.CloseWrite()
+		_, _ = io.Copy(io.Discard, tcp)
 	}
 }
 
@@ -139,18 +149,18 @@ func (c *conn) handle(r *http.Request) bool {
 	switch {
 	case !c.own(r):
 		c.answer(http.StatusForbidden, answerBody{"the Runtime API serves only its function's process", "InvalidRequest"})
-		return false
+		return true
 	case path == pathNext:
-		return c.only(r, http.MethodGet) && c.i.f.asks(c.i, c)
+		return c.refuses(r, http.MethodGet) || c.i.f.asks(c.i, c)
 	case path == pathInitError:
-		return c.only(r, http.MethodPost) && c.initError(r)
+		return c.refuses(r, http.MethodPost) || c.initError(r)
 	case strings.HasPrefix(path, pathInvocation):
 		id, what, _ := strings.Cut(path[len(pathInvocation):], "/")
 		switch what {
 		case "response":
-			return c.only(r, http.MethodPost) && c.response(r, id)
+			return c.refuses(r, http.MethodPost) || c.response(r, id)
 		case "error":
-			return c.only(r, http.MethodPost) && c.error(r, id)
+			return c.refuses(r, http.MethodPost) || c.error(r, id)
 		}
 	case path == pathPing:
 		c.answerText(http.StatusOK, "text/plain", "pong")
@@ -181,12 +191,14 @@ func (c *conn) own(r *http.Request) bool {
 	return r.Host == "localhost:"+port
 }
 
-func (c *conn) only(r *http.Request, method string) bool {
+// refuses answers a request with another method than the one that its path has, and reports whether it
+// did.
+func (c *conn) refuses(r *http.Request, method string) bool {
 	if r.Method == method {
-		return true
+		return false
 	}
 	c.answer(http.StatusMethodNotAllowed, answerBody{"the method is " + r.Method + ", want " + method, "InvalidRequest"})
-	return false
+	return true
 }
 
 // refuse answers a request for what is not there, and says so in the log.
