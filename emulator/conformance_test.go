@@ -49,7 +49,7 @@ func conformanceTable() []conformanceCase {
 	var table []conformanceCase
 	for _, cases := range [][]conformanceCase{
 		eventCases(), idCases(), connectCases(), signedConnectCases(), authorizerCases(), selectionCases(), routingCases(),
-		answerCases(), mockCases(),
+		answerCases(), mockCases(), httpCases(),
 		managementCases(), signedCallCases(), limitCases(), routeThrottleCases(),
 		disconnectCases(), keepaliveCases(), protocolCases(), faultCases(),
 	} {

@@ -2,10 +2,12 @@ package emulator
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha1" //nolint:gosec // RFC 6455 asks for it
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,7 +26,8 @@ import (
 const maxURLLength = 4096
 
 // ServeHTTP accepts WebSocket handshakes at the address of the stage and serves the @connections
-// API below it. The call for a handshake returns when its connection has ended.
+// API below it. The call for a handshake returns when it is answered; the connection goes on, and
+// [Gateway.Shutdown] waits for it.
 //
 //	ws://host/{stage}                          clients
 //	http://host/{stage}/@connections/{id}      POST, GET, DELETE
@@ -150,32 +153,26 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.fronts.begin()
-	open := make(chan struct{})
-	ended := func() {
-		g.fronts.end()
-		close(open)
-	}
 	out := newOutbound(&g.fronts, g.config().OutboundBuffer)
 	s, err := g.Connect(r.Context(), g.handshakeOf(r), out)
 	if err != nil {
 		writeRefusal(w, err)
-		ended()
+		g.fronts.end()
 		return
 	}
 	conn, in, err := switchProtocols(w, key, s.subprotocols)
 	if err != nil {
 		g.logger().Error("answering a handshake failed", slog.Any("error", err))
 		s.end(g.config().Undocumented.AbnormalClose, byClient).start()
-		ended()
+		g.fronts.end()
 		return
 	}
 	if head := headOf(r); head != nil {
 		head.forget()
 	}
 	out.attach(conn)
-	c := socket{session: s, conn: conn, in: in, frames: frameReader{r: in}, out: out, ended: ended}
-	c.read(r.Context())
-	<-open
+	c := &socket{session: s, conn: conn, in: in, frames: frameReader{r: in}, out: out}
+	go c.read(r.Context()) // in a goroutine of its own: that of net/http keeps more memory
 }
 
 // handshakeOf returns the handshake of a request. The address of the client is that of the
@@ -237,7 +234,21 @@ func switchProtocols(w http.ResponseWriter, key string, subprotocols []string) (
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("writing the response: %w", err), conn.Close())
 	}
-	return conn, rw.Reader, nil
+	return conn, readerFor(conn, rw.Reader), nil
+}
+
+// readBuffer is the size of the buffer of an open connection: small, since most connections are
+// idle most of the time. Larger messages bypass it.
+const readBuffer = 1 << 10
+
+// readerFor returns a reader of a connection that net/http has read from. It begins with what is
+// left in the old buffer, and does not keep it, since that keeps the whole request.
+func readerFor(conn net.Conn, old *bufio.Reader) *bufio.Reader {
+	if old.Buffered() == 0 {
+		return bufio.NewReaderSize(conn, readBuffer)
+	}
+	rest, _ := old.Peek(old.Buffered()) // what is buffered can be read
+	return bufio.NewReaderSize(io.MultiReader(bytes.NewReader(bytes.Clone(rest)), conn), readBuffer)
 }
 
 // acceptKey returns the Sec-WebSocket-Accept for a key (RFC 6455, section 1.3).

@@ -25,7 +25,6 @@ type socket struct {
 	in      *bufio.Reader
 	frames  frameReader
 	out     *outbound
-	ended   func() // called after the connection is closed
 }
 
 // errRelieved ends a reader after another goroutine has taken over.
@@ -36,7 +35,13 @@ func (c *socket) read(ctx context.Context) {
 	// The timer belongs to this goroutine. If it can't be stopped, another goroutine reads.
 	relief := time.AfterFunc(time.Hour, func() { c.read(ctx) })
 	relief.Stop()
-	err := c.readAll(ctx, relief)
+	c.end(c.readAll(ctx, relief))
+}
+
+// end closes the connection after a reader has ended with err, unless another goroutine reads now.
+// It is not part of read, so that a goroutine that waits for a message has small frames: then the
+// garbage collector can halve its stack, which is most of the memory of an open connection.
+func (c *socket) end(err error) {
 	var v *violation
 	switch {
 	case err == errRelieved: //nolint:errorlint // never wrapped
@@ -51,7 +56,7 @@ func (c *socket) read(ctx context.Context) {
 	if err := c.out.finish(); err != nil {
 		c.session.g.logger().Debug("closing a connection", slog.Any("error", err))
 	}
-	c.ended()
+	c.session.g.fronts.end()
 }
 
 // readAll handles what the client sends. It returns nil after the client's close frame.
