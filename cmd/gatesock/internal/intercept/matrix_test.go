@@ -5,6 +5,7 @@ package intercept
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -182,6 +184,37 @@ func casesOf(way string, forms map[string]string) (cases []postCase) {
 	return cases
 }
 
+// services makes cases that call other services, whose SDKs expect errors in several forms.
+func services(names ...string) (cases []postCase) {
+	for _, name := range names {
+		cases = append(cases, postCase{Name: name, Way: "service", Endpoint: name})
+	}
+	return cases
+}
+
+// example makes a case that connects to a server with a certificate of the authority for example.com,
+// which clients must not believe.
+func (a *application) example(t *testing.T) postCase {
+	t.Helper()
+	der, err := a.certs.user.sign("example.com", a.certs.key, time.Now())
+	require.NoError(t, err)
+	l := tls.NewListener(listen(t), &tls.Config{ //nolint:gosec // the version is of no matter
+		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: a.certs.key}},
+	})
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
+			_ = conn.(*tls.Conn).HandshakeContext(context.Background()) // fails
+			_ = conn.Close()
+		}
+	})
+	t.Cleanup(func() {
+		require.NoError(t, l.Close())
+		serving.Wait()
+	})
+	return postCase{Name: "example.com", Way: "handshake", Endpoint: l.Addr().String()}
+}
+
 // requireRefused checks that the calls of these ways to what the project does not have, and no others,
 // were refused, with an error that says why.
 func requireRefused(t *testing.T, failed map[string]string, names ...string) {
@@ -213,14 +246,19 @@ func TestJavaScript(t *testing.T) {
 		postCase{Name: "fetch: another service", Way: "fetch", Endpoint: "https://sqs.us-east-1.amazonaws.com"},
 		postCase{Name: "a database", Way: "a port that is not of the web", Endpoint: "https://db.rds.amazonaws.com"},
 	)
+	cases = append(cases, services("dynamodb", "lambda", "sns", "sqs")...)
+	cases = append(cases, a.example(t))
 	failed := a.run(t, "node", []string{"NODE_PATH=" + modules}, cases, node, "testdata/posts.cjs")
 	require.Contains(t, failed["a database"], "nothing on this machine serves db.rds.amazonaws.com:5432")
 	delete(failed, "a database")
-	requireRefused(t, failed, "v2: an API that is not of here", "v3: an API that is not of here", "v3: no endpoint",
+	require.Contains(t, failed["example.com"], "permitted subtree violation")
+	delete(failed, "example.com")
+	requireRefused(t, failed, "dynamodb", "lambda", "sns", "sqs", "v2: an API that is not of here", "v3: an API that is not of here", "v3: no endpoint",
 		"fetch: another service")
 	require.ElementsMatch(t, []string{
 		"node zzzzzzzzzz.execute-api.us-east-1.amazonaws.com", "node execute-api.us-east-1.amazonaws.com",
-		"node sqs.us-east-1.amazonaws.com",
+		"node sqs.us-east-1.amazonaws.com", "node sns.us-east-1.amazonaws.com", "node dynamodb.us-east-1.amazonaws.com",
+		"node lambda.us-east-1.amazonaws.com",
 	}, a.refused)
 }
 
@@ -230,8 +268,12 @@ func TestPython(t *testing.T) {
 	a := newApplication(t)
 	cases := append(casesOf("boto3", a.forms()), postCase{Name: "urllib", Way: "urllib", Endpoint: "https://" + apiHost + "/dev"},
 		postCase{Name: "boto3: no endpoint", Way: "boto3"})
+	cases = append(cases, services("dynamodb", "s3", "sns", "sqs", "sts")...)
+	cases = append(cases, a.example(t))
 	failed := a.run(t, "python", nil, cases, python, "testdata/posts.py")
-	requireRefused(t, failed, "boto3: an API that is not of here", "boto3: no endpoint")
+	require.Contains(t, failed["example.com"], "permitted subtree violation")
+	delete(failed, "example.com")
+	requireRefused(t, failed, "dynamodb", "s3", "sns", "sqs", "sts", "boto3: an API that is not of here", "boto3: no endpoint")
 }
 
 func TestGo(t *testing.T) {

@@ -4,9 +4,14 @@
 'use strict'
 const https = require('https')
 const http2 = require('http2')
+const tls = require('tls')
 const { Worker } = require('worker_threads')
 const V2 = require('aws-sdk/clients/apigatewaymanagementapi')
 const V3 = require('@aws-sdk/client-apigatewaymanagementapi')
+const DynamoDB = require('@aws-sdk/client-dynamodb')
+const Lambda = require('@aws-sdk/client-lambda')
+const SNS = require('@aws-sdk/client-sns')
+const SQS = require('@aws-sdk/client-sqs')
 
 const headers = { 'content-type': 'application/octet-stream' }
 
@@ -18,7 +23,7 @@ const ways = {
       .send(new V3.PostToConnectionCommand({ ConnectionId: id, Data: Buffer.from(text) })),
   // An agent of the application's own, with the authorities of its own.
   'https with an agent': (endpoint, id, text) =>
-    request(endpoint, id, text, { agent: new https.Agent({ ca: require('tls').rootCertificates[0] }) }),
+    request(endpoint, id, text, { agent: new https.Agent({ ca: tls.rootCertificates[0] }) }),
   'https without an agent': (endpoint, id, text) => request(endpoint, id, text, { agent: false }),
   fetch: async (endpoint, id, text) => {
     const response = await fetch(address(endpoint, id), { method: 'POST', body: text, headers })
@@ -47,7 +52,7 @@ const ways = {
       let answer = ''
       socket.on('data', data => { answer += data }).on('error', reject)
       socket.on('end', () => resolve(check(Number(answer.split(' ')[1]), answer)))
-    }).catch(error => { throw error })
+    })
   },
   'a worker': (endpoint, id, text) => new Promise((resolve, reject) => {
     const worker = new Worker(`
@@ -57,6 +62,18 @@ const ways = {
     `, { eval: true, workerData: { address: address(endpoint, id), text } })
     worker.on('message', status => resolve(status)).on('error', reject)
   }).then(status => check(status, '')),
+  // Another service.
+  service: name => ({
+    dynamodb: () => new DynamoDB.DynamoDBClient({}).send(new DynamoDB.ListTablesCommand({})),
+    lambda: () => new Lambda.LambdaClient({}).send(new Lambda.InvokeCommand({ FunctionName: 'other' })),
+    sns: () => new SNS.SNSClient({}).send(new SNS.ListTopicsCommand({})),
+    sqs: () => new SQS.SQSClient({}).send(new SQS.ListQueuesCommand({}))
+  })[name](),
+  // A server that claims to be example.com.
+  handshake: address => new Promise((resolve, reject) => {
+    const [host, port] = address.split(':')
+    tls.connect({ host, port, servername: 'example.com' }).on('error', reject).on('secureConnect', () => resolve())
+  }),
   'a port that is not of the web': endpoint => new Promise((resolve, reject) => {
     require('net').connect(5432, new URL(endpoint).hostname).on('error', reject).on('connect', () => resolve())
   })

@@ -2,6 +2,8 @@
 and prints a result for each; see matrix_test.go."""
 
 import json
+import socket
+import ssl
 import sys
 import urllib.parse
 import urllib.request
@@ -19,7 +21,26 @@ def standard_library(endpoint, connection, text):
     urllib.request.urlopen(urllib.request.Request(url, data=text.encode(), method="POST")).read()
 
 
-ways = {"boto3": sdk, "urllib": standard_library}
+def service(name, connection, text):
+    """Calls another service."""
+    client = boto3.client(name)
+    {
+        "dynamodb": lambda: client.list_tables(),
+        "s3": lambda: client.list_buckets(),
+        "sns": lambda: client.list_topics(),
+        "sqs": lambda: client.list_queues(),
+        "sts": lambda: client.get_caller_identity(),
+    }[name]()
+
+
+def handshake(address, connection, text):
+    """Connects to a server that claims to be example.com."""
+    host, port = address.split(":")
+    with socket.create_connection((host, int(port))) as plain:
+        ssl.create_default_context().wrap_socket(plain, server_hostname="example.com").close()
+
+
+ways = {"boto3": sdk, "urllib": standard_library, "service": service, "handshake": handshake}
 given = json.load(sys.stdin)
 for case in given["cases"]:
     error = ""
