@@ -163,7 +163,14 @@ func (e *Evaluator) Exists(r *Resource) (bool, error) {
 	if r.condition == "" {
 		return true, nil
 	}
-	ok, err := e.condition(&node{}, r.condition, 0)
+	if e.lenient != nil {
+		defer e.inProperty(r.ID, "")()
+	}
+	at := &node{}
+	if e.lenient != nil {
+		at.line = r.line
+	}
+	ok, err := e.condition(at, r.condition, 0)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", r, err)
 	}

@@ -25,6 +25,8 @@ type Problem struct {
 	Text string
 	// Minor is set if nothing works in another way because of it.
 	Minor bool
+	// Severe is set if a part of the template cannot work.
+	Severe bool
 }
 
 // problemOf returns an error as a problem of a resource.
@@ -67,37 +69,44 @@ func syntaxError(data []byte, err error) error {
 		e.Line = line
 	}
 	if lines := bytes.Split(data, []byte("\n")); e.Line > 0 && e.Line <= len(lines) {
-		e.Column = columnOf(lines[e.Line-1], text)
+		if e.Column = columnOf(lines[e.Line-1], text); hasTab(lines[e.Line-1], e.Column) {
+			e.Text = "the YAML is not valid: found a tab character; YAML is indented by spaces"
+		}
 	}
 	return e
 }
 
-// maxSearched is how long a text may be to look for the place of its mistake by parsing parts of it.
-const maxSearched = 200_000
+// hasTab reports whether the character in a column is a tab.
+func hasTab(line []byte, column int) bool { return column <= len(line) && line[column-1] == '\t' }
+
+// maxSearched is how many bytes are parsed to find the place of a mistake.
+const maxSearched = 4_000_000
 
 // firstBadLine returns the line after the longest part of the text that is valid YAML: package yaml
 // often names the line above, or where the list began. It returns 0 if that is not found.
 func firstBadLine(data []byte) int {
-	if len(data) > maxSearched {
-		return 0
-	}
+	budget := maxSearched
 	lines := bytes.SplitAfter(data, []byte("\n"))
 	valid := func(n int) bool {
+		budget -= len(data)
 		return yaml.Unmarshal(bytes.Join(lines[:n], nil), new(yaml.Node)) == nil
 	}
 	low, high := 0, len(lines)
-	for high-low > 1 {
+	for high-low > 1 && budget > 0 {
 		if middle := (low + high) / 2; valid(middle) {
 			low = middle
 		} else {
 			high = middle
 		}
 		const ahead = 20 // lines of a value that is not valid before its end
-		for n := low + 2; high-low <= 1 && n <= min(low+ahead, len(lines)-1); n++ {
+		for n := low + 2; high-low <= 1 && budget > 0 && n <= min(low+ahead, len(lines)-1); n++ {
 			if valid(n) {
 				low, high = n, len(lines)
 			}
 		}
+	}
+	if budget <= 0 {
+		return 0
 	}
 	return low + 1
 }
@@ -105,7 +114,7 @@ func firstBadLine(data []byte) int {
 // columnOf returns the column of the mistake in a line, or that of its first character.
 func columnOf(line []byte, text string) int {
 	indent := len(line) - len(bytes.TrimLeft(line, " "))
-	if tab := bytes.IndexByte(line, '\t'); tab >= 0 && (strings.Contains(text, "tab") || tab == indent) {
+	if tab := bytes.IndexByte(line, '\t'); tab == indent || tab >= 0 && strings.Contains(text, "tab") {
 		return tab + 1
 	}
 	if strings.Contains(text, "mapping values are not allowed") {

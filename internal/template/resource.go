@@ -257,17 +257,18 @@ func (e *Evaluator) nameLenient(r *Resource, property string, depth int) (string
 	}
 	cycle := r.ID + "." + property
 	if e.naming[cycle] {
-		return fallback, n.errorf("the %s of %s depends on itself", property, r.ID)
+		e.report(n.errorf("the %s of %s depends on itself", property, r.ID))
+		return fallback, nil
 	}
 	e.naming[cycle] = true
 	defer delete(e.naming, cycle)
 	v, err := e.eval(n, depth+1)
-	if err != nil || v == nil { // such as AWS::NoValue
-		return fallback, err
-	}
 	name, ok := asText(v)
-	if !ok {
-		return fallback, n.errorf("expected text, not %s", describe(v))
+	if err == nil && v != nil && !ok { // nil is AWS::NoValue, say
+		err = n.errorf("expected text, not %s", describe(v))
+	}
+	if err != nil {
+		e.report(err)
 	}
 	return cmp.Or(name, fallback), nil
 }
@@ -339,7 +340,7 @@ func (e *Evaluator) special(r *Resource, name, attribute string, depth int) (str
 	switch r.Type + "." + attribute {
 	case "AWS::ApiGatewayV2::Api.ApiEndpoint":
 		return fmt.Sprintf("wss://%s.execute-api.%s.%s", name, e.Pseudo(Region), e.Pseudo("AWS::URLSuffix")), true
-	case "AWS::DynamoDB::Table.StreamArn", "AWS::DynamoDB::GlobalTable.StreamArn":
+	case "AWS::DynamoDB::Table.StreamArn", "AWS::DynamoDB::GlobalTable.StreamArn", "AWS::Serverless::SimpleTable.StreamArn":
 		return e.arnOf(r, name, depth) + "/stream/" + StreamLabel, true
 	case "AWS::Serverless::Function.Alias":
 		return e.arnOf(r, name, depth), true

@@ -69,6 +69,14 @@ func (s *samAPI) wrong(n *node, format string, args ...any) error {
 	return fmt.Errorf("%s: %w", s.api, n.errorf(format, args...))
 }
 
+// severe records, if the parser is lenient, what keeps a part of the API from working.
+func (s *samAPI) severe(n *node, format string, args ...any) {
+	if s.lenient {
+		_ = s.wrong(n, format, args...)
+		s.problems[len(s.problems)-1].Severe = true
+	}
+}
+
 func (s *samAPI) expand(globals *node) error {
 	s.properties = map[string]*node{}
 	for _, from := range []*node{globals, s.api.properties} {
@@ -110,20 +118,17 @@ func (s *samAPI) expand(globals *node) error {
 // checkNames records, if the parser is lenient, properties that are written in wrong forms that
 // have been published.
 func (s *samAPI) checkNames() {
-	if !s.lenient {
-		return
-	}
 	for _, name := range slices.Sorted(maps.Keys(s.properties)) {
 		switch n := s.properties[name]; {
 		case strings.HasPrefix(name, "$"):
-			_ = s.wrong(n, "the route %s must be below Routes: Routes: {%s: {FunctionArn: !GetAtt MyFunction.Arn}}",
+			s.severe(n, "the route %s must be below Routes: Routes: {%s: {FunctionArn: !GetAtt MyFunction.Arn}}",
 				shorten(name), shorten(name))
 		case name == "IAMAuthorization":
-			_ = s.wrong(n, "there is no property IAMAuthorization; write Auth: {AuthType: AWS_IAM}")
+			s.severe(n, "there is no property IAMAuthorization; write Auth: {AuthType: AWS_IAM}")
 		}
 	}
 	if auth := s.properties["Auth"]; auth != nil && auth.members["IAMAuthorization"] != nil {
-		_ = s.wrong(auth.members["IAMAuthorization"], "there is no property IAMAuthorization; write Auth: {AuthType: AWS_IAM}")
+		s.severe(auth.members["IAMAuthorization"], "there is no property IAMAuthorization; write Auth: {AuthType: AWS_IAM}")
 	}
 }
 
@@ -157,8 +162,8 @@ func (s *samAPI) authorization(routes *node) (map[string]*node, error) {
 	properties := map[string]*node{}
 	if kind := auth.members["AuthType"]; kind != nil {
 		properties["AuthorizationType"] = kind
-	} else if s.lenient {
-		_ = s.wrong(auth, "Auth needs an AuthType: NONE, AWS_IAM or CUSTOM")
+	} else {
+		s.severe(auth, "Auth needs an AuthType: NONE, AWS_IAM or CUSTOM")
 	}
 	if arn := auth.members["AuthArn"]; arn != nil {
 		id := s.api.ID + "ConnectAuthorizer"
@@ -210,8 +215,8 @@ func (s *samAPI) addRoute(key string, n *node, auth map[string]*node) error {
 			integration[to] = v
 		}
 	}
-	if s.lenient && n.members["FunctionArn"] == nil {
-		_ = s.wrong(n, "the route %s has no FunctionArn", shorten(key))
+	if n.members["FunctionArn"] == nil {
+		s.severe(n, "the route %s has no FunctionArn", shorten(key))
 	}
 	if err := s.add(n, id+"Route", "AWS::ApiGatewayV2::Route", route); err != nil {
 		return err

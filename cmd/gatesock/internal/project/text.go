@@ -99,13 +99,14 @@ func (w *textWriter) line(depth int, name, text string) {
 
 // member writes a value with a name, unless it is the zero value.
 func (w *textWriter) member(depth int, name string, v reflect.Value) {
+	set := false
 	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
 		if v.IsNil() {
 			return
 		}
-		v = v.Elem()
+		v, set = v.Elem(), true
 	}
-	if v.IsZero() {
+	if v.IsZero() && !set {
 		return
 	}
 	if text, ok := w.scalar(v); ok {

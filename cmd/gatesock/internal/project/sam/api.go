@@ -413,8 +413,12 @@ func (a *api) function(s *project.Stage, uri string) *project.Function {
 
 // readIntegration reads what a route calls.
 func (a *api) readIntegration(s *project.Stage, i item, route *gatesock.Route) {
-	timeout := time.Duration(i.number("TimeoutInMillis", 0, 50, 29_000)) * time.Millisecond
-	target := project.Target{Timeout: cmp.Or(timeout, 29*time.Second)}
+	const longest = 29_000
+	target := project.Target{Timeout: time.Duration(i.number("TimeoutInMillis", longest, 50, longest)) * time.Millisecond}
+	timeout := target.Timeout
+	if timeout == longest*time.Millisecond { // the default of a stage
+		timeout = 0
+	}
 	key, uri := quote(route.Key), i.text("IntegrationUri")
 	switch kind := i.text("IntegrationType"); kind {
 	case "MOCK":
@@ -442,6 +446,10 @@ func (a *api) readIntegration(s *project.Stage, i item, route *gatesock.Route) {
 		}
 		if uri == "" {
 			i.fail("IntegrationUri", "the integration of the route %s has no IntegrationUri", key)
+		}
+		if strings.Contains(target.URL, "${stageVariables.") {
+			i.fail("IntegrationUri", "the address of the route %s is %s, but the stage %s has no such variable", key, quote(target.URL), s.Config.Stage)
+			target.URL, target.Method = "", ""
 		}
 		if timeout > 0 {
 			setTimeouts(&s.Config, route.Key, emulator.Timeouts{Integration: timeout})

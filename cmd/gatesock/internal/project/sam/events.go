@@ -22,6 +22,7 @@ func (r *run) readRules() {
 		}
 		if rule.Pattern == nil && rule.Schedule == "" {
 			i.warn("", "the rule has neither an EventPattern nor a ScheduleExpression")
+			continue
 		}
 		r.project.Rules = append(r.project.Rules, rule)
 	}
@@ -202,6 +203,7 @@ func (r *run) addRule(p item, rule project.Rule, f *project.Function) {
 	rule.Targets = []project.RuleTarget{p.target(f.ARN)}
 	if rule.Pattern == nil && rule.Schedule == "" {
 		p.fail("", "the event has neither a pattern nor a schedule")
+		return
 	}
 	r.project.Rules = append(r.project.Rules, rule)
 }

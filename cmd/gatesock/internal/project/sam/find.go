@@ -218,6 +218,12 @@ func readAssembly(file string, o Options) (*project.Project, error) {
 	if o.Region != "" && slices.ContainsFunc(sources, func(s stackSource) bool { return s.region == o.Region }) {
 		sources = slices.DeleteFunc(sources, func(s stackSource) bool { return !inRegion(s) })
 	}
+	for _, s := range sources { // stacks without a region of their own go where others are
+		for n := range sources {
+			sources[n].region = cmp.Or(sources[n].region, s.region)
+			sources[n].account = cmp.Or(sources[n].account, s.account)
+		}
+	}
 	p, err := read(sources, o)
 	if err != nil {
 		return nil, err

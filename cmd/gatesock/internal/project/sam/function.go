@@ -33,7 +33,7 @@ func (r *run) readFunctions() {
 
 func (i item) function() project.Function {
 	f := project.Function{
-		ID: i.id(), Name: i.PhysicalName(i.res), ARN: i.Attribute(i.res, "Arn"),
+		ID: i.id(), Name: cmp.Or(i.PhysicalName(i.res), i.id()), ARN: i.Attribute(i.res, "Arn"),
 		Runtime: strings.ToLower(i.text("Runtime")), Handler: i.text("Handler"),
 		Architecture: "x86_64",
 		Timeout:      i.seconds("Timeout", 3, 1, 900),
@@ -42,6 +42,9 @@ func (i item) function() project.Function {
 		Environment:  map[string]string{},
 		Async:        project.Async{MaxAge: 6 * time.Hour, Retries: 2},
 		Line:         i.res.Line(),
+	}
+	if !strings.Contains(f.ARN, ":function:") { // of a template with too much to evaluate
+		f.ARN = "arn:" + i.Pseudo("AWS::Partition") + ":lambda:" + i.region + ":" + i.account + ":function:" + f.Name
 	}
 	if i.source.Place != nil {
 		_, f.Line = i.place(i.res.ID, "")
@@ -109,10 +112,14 @@ func (i item) layer(n int, arn string) string {
 		if l.res.Type == "AWS::Serverless::LayerVersion" {
 			property = "ContentUri"
 		}
-		if path := filepath.Join(l.folder, ".aws-sam", "build", l.res.ID); l.res.Metadata("BuildMethod") != "" && isFolder(path) {
-			return path
+		if l.res.Metadata("BuildMethod") != "" && isFolder(l.built()) {
+			return l.built()
 		}
 		path, _ := l.codePath(property)
+		if path != "" && !exists(path) {
+			l.fail(property, "there is no %s", l.relative(path))
+			return ""
+		}
 		return path
 	}
 	i.warn("Layers", "the layer %s is not in this project; the function runs without it", quote(arn))
@@ -200,9 +207,8 @@ func (i item) findCode(f *project.Function) {
 	if i.readGo(f, path, property) {
 		return
 	}
-	built := filepath.Join(i.folder, ".aws-sam", "build", i.res.ID)
-	if f.Build != "" && isFolder(built) {
-		f.Code = built
+	if f.Build != "" && isFolder(i.built()) {
+		f.Code = i.built()
 		i.notice(property, "the code is what sam build has made (%s); run sam build again after a change", f.Build)
 		i.checkHandler(f, property)
 		return
@@ -219,6 +225,9 @@ func (i item) findCode(f *project.Function) {
 		i.checkHandler(f, property)
 	}
 }
+
+// built is the folder into which sam build writes the resource.
+func (i item) built() string { return filepath.Join(i.folder, ".aws-sam", "build", i.res.ID) }
 
 // readGo sets the package of a function in Go whose source is in a folder, and reports whether it
 // is there.
@@ -279,6 +288,7 @@ func (i item) readEntry(f *project.Function) {
 		f.Entry = filepath.Join(f.Code, filepath.FromSlash(entry))
 		if _, err := os.Stat(f.Entry); err != nil {
 			i.fail("", "the EntryPoints have %s, which is not there", i.relative(f.Entry))
+			f.Entry = ""
 		}
 	}
 }
@@ -306,8 +316,8 @@ func (i item) checkHandler(f *project.Function, property string) {
 	default:
 		return
 	}
-	if f.Entry != "" {
-		return
+	if f.Build == "esbuild" && i.res.Metadata("BuildProperties", "EntryPoints") != "" && f.Code != i.built() {
+		return // the handler is what esbuild makes of the entry point
 	}
 	for _, extension := range extensions {
 		path := filepath.Join(f.Code, filepath.FromSlash(module+extension))

@@ -43,7 +43,7 @@ type run struct {
 	options Options
 	stacks  []*stack
 	seen    map[project.Finding]bool
-	asked   error // the error of Options.Ask
+	asked   error             // the error of Options.Ask
 	values  map[string]string // the answers, by parameter
 	imports int               // that are being evaluated
 	handled map[string]bool   // resource types
@@ -166,6 +166,9 @@ func (s *stack) problem(p template.Problem) {
 	f := project.Finding{Severity: project.Warning, File: s.file, Line: p.Line, Resource: p.Resource, Text: p.Text}
 	if p.Minor {
 		f.Severity = project.Notice
+	}
+	if p.Severe {
+		f.Severity = project.Failure
 	}
 	if s.source.Place != nil {
 		f.File, f.Line = s.place(p.Resource, p.Property)

@@ -1,0 +1,4 @@
+// A comment.
+package main
+
+func main() {}
