@@ -79,8 +79,8 @@ func (s *service) cleanHandler(f lambda, handler string, line int) string {
 	return path.Clean(filepath.ToSlash(handler))
 }
 
-// nodeBuild checks the handler of a Node.js function, and returns what builds its code; "" if it runs
-// as it is.
+// nodeBuild checks the handler of a Node.js function, and returns what builds its code; "" if it
+// runs as it is.
 func (s *service) nodeBuild(f lambda, handler string, line int) string {
 	folder, base := path.Split(handler)
 	first, _, ok := strings.Cut(base, ".")
@@ -98,10 +98,14 @@ func (s *service) nodeBuild(f lambda, handler string, line int) string {
 			if !isFile(s.absolute(module + extension)) {
 				continue
 			}
+			build := s.bundler()
 			if strings.Contains(extension, "ts") || extension == ".jsx" {
-				return cmp.Or(s.bundler(), "esbuild")
+				build = cmp.Or(build, "esbuild")
 			}
-			return s.bundler()
+			if build != "" {
+				s.entries[f.id] = s.absolute(module + extension)
+			}
+			return build
 		}
 	}
 	s.add(project.Failure, line, f.id, "There is no file %s.js, .mjs, .cjs or .ts for the handler %s.", short(modules[0]), short(handler))
@@ -109,7 +113,9 @@ func (s *service) nodeBuild(f lambda, handler string, line int) string {
 }
 
 // isGo reports whether a runtime is one of Go programs.
-func isGo(runtime string) bool { return strings.HasPrefix(runtime, "go") || strings.HasPrefix(runtime, "provided") }
+func isGo(runtime string) bool {
+	return strings.HasPrefix(runtime, "go") || strings.HasPrefix(runtime, "provided")
+}
 
 // goCode returns where the code of a program is: the folder of its source, or what was built of it.
 func (s *service) goCode(f lambda, handler, artifact string, line int) (sam.Code, string) {

@@ -13,12 +13,12 @@ import (
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
 )
 
-// assignment is a line of a .env file: a name, "=" or ": ", and a value that may be in quotes, which
-// may have line breaks.
-var assignment = regexp.MustCompile( //nolint:gochecknoglobals // compiled once
+// assignment is a line of a .env file: a name, "=" or ": ", and a value that may be in quotes, in
+// which there may be line breaks.
+var assignment = regexp.MustCompile(
 	`(?m)^[ \t]*(?:export[ \t]+)?([\w.-]+)(?:[ \t]*=[ \t]*|:[ \t]+)('(?:\\'|[^'])*'|"(?:\\"|[^"])*"|[^#\r\n]*)`)
 
-var reference = regexp.MustCompile(`\\?\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))`) //nolint:gochecknoglobals // compiled once
+var reference = regexp.MustCompile(`\\?\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))`)
 
 // parseDotenv returns the variables of a .env file. References to variables are replaced by their
 // values in env, or before in the file.

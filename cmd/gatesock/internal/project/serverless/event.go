@@ -42,35 +42,37 @@ func (s *service) addEvents() {
 	}
 }
 
+// ignored is a kind of events that is not served here.
+type ignored struct {
+	line      int // of the first
+	functions []string
+}
+
 // ignore notes an event that is not served here.
 func (s *service) ignore(f lambda, e event) {
-	if len(s.ignored[e.kind]) == 0 {
-		s.ignored[e.kind] = []string{fmt.Sprint(e.key.Line)}
+	i := s.ignored[e.kind]
+	if i == nil {
+		i = &ignored{line: e.key.Line}
+		s.ignored[e.kind] = i
 	}
-	if list := s.ignored[e.kind]; list[len(list)-1] != f.key {
-		s.ignored[e.kind] = append(list, f.key)
+	if !slices.Contains(i.functions, f.key) {
+		i.functions = append(i.functions, f.key)
 	}
 }
 
-// reportIgnored adds a finding for each kind of events that are not served here.
+// reportIgnored adds a finding for each kind of events that is not served here.
 func (s *service) reportIgnored() {
 	for _, kind := range slices.Sorted(maps.Keys(s.ignored)) {
-		line := 0
-		fmt.Sscan(s.ignored[kind][0], &line)
-		functions := s.ignored[kind][1:]
-		what := "is a trigger"
+		i := s.ignored[kind]
+		functions := short(strings.Join(i.functions, ", "))
 		switch kind {
-		case "http", "httpApi", "alb":
-			what = "is an HTTP request"
-		case "s3", "iot", "cognitoUserPool", "kafka", "msk", "activemq", "rabbitmq", "cloudwatchLog", "alexaSkill",
-			"alexaSmartHome", "cloudFront", "iotFleetProvisioning":
+		case "http", "httpApi", "alb", "s3", "iot", "cognitoUserPool", "kafka", "msk", "activemq", "rabbitmq", "cloudwatchLog",
+			"alexaSkill", "alexaSmartHome", "cloudFront", "iotFleetProvisioning":
+			s.add(project.Notice, i.line, "", "Events of the kind %s, of %s, are not served here; invoke the function through Lambda's API.",
+				kind, functions)
 		default:
-			s.add(project.Warning, line, "", "There is no event %q in the framework; that of %s is left away.",
-				short(kind), short(strings.Join(functions, ", ")))
-			continue
+			s.add(project.Warning, i.line, "", "The framework has no event %q; that of %s is left away.", short(kind), functions)
 		}
-		s.add(project.Notice, line, "", "The event %s of %s %s that is not served here; invoke the function through Lambda's API instead.",
-			kind, short(strings.Join(functions, ", ")), what)
 	}
 }
 
@@ -239,7 +241,7 @@ func (s *service) addSchedule(f lambda, e event, n int) int {
 	for _, rate := range rates {
 		if !strings.HasPrefix(textOf(rate), "rate(") && !strings.HasPrefix(textOf(rate), "cron(") {
 			if fn, _ := function(rate); fn == "" {
-				s.add(project.Failure, rate.Line, f.id, "The schedule %q is neither rate(…) nor cron(…).", short(toJSON(rate)))
+				s.add(project.Failure, rate.Line, f.id, "The schedule %s is neither rate(…) nor cron(…).", short(toJSON(rate)))
 				continue
 			}
 		}

@@ -21,7 +21,7 @@ import (
 const (
 	maxFile  = 4 << 20
 	maxDepth = 100
-	maxNodes = 500_000
+	maxNodes = 200_000
 )
 
 // linesPerFile separates the files in yaml.Node.Line: the line of a node is that of its file plus
@@ -30,10 +30,10 @@ const linesPerFile = 1 << 24
 
 // reader has what the reading of a project needs.
 type reader struct {
-	folder   string   // of the service
-	files    []string // absolute paths; the first is the source
+	folder   string                // of the service
+	files    []string              // absolute paths; the first is the source
 	trees    map[string]*yaml.Node // of files
-	ctx      context.Context //nolint:containedctx // that of Read
+	ctx      context.Context       //nolint:containedctx // that of Read
 	options  Options
 	findings []project.Finding
 	said     map[string]bool // findings

@@ -71,7 +71,7 @@ func (s *service) readEnvironment() {
 	if n := get(s.provider, "environment"); isMapping(n) {
 		s.environment = n
 	} else if !isNull(n) {
-		s.add(project.Warning, n.Line, "", "The environment of the provider is no mapping of names to values, and is left away.")
+		s.add(project.Warning, n.Line, "", "The environment of the provider is not a mapping of names to values, and is left away.")
 	}
 	if !s.plugins["serverless-dotenv-plugin"] {
 		return
@@ -101,7 +101,7 @@ func (s *service) readLayers() {
 		}
 		s.layers[id] = s.absolute(path)
 		if !exists(s.layers[id]) {
-			s.add(project.Failure, k.Line, id, "There is no %s for the layer %s; build it first.", short(path), short(key))
+			s.add(project.Failure, k.Line, id, "There is no %s, so functions run without the layer %s; build it first.", short(path), short(key))
 		}
 		s.addResource(id, "AWS::Lambda::LayerVersion", k.Line, mapping(
 			"LayerName", cmp.Or(textOf(get(n, "name")), key), "Content", mapping("S3Bucket", "local", "S3Key", path)))
@@ -121,7 +121,7 @@ func (s *service) absolute(path string) string {
 func (s *service) readFunctions() {
 	functions := get(s.tree, "functions")
 	if !isNull(functions) && !isMapping(functions) {
-		s.add(project.Failure, functions.Line, "", "functions is no mapping of names to functions.")
+		s.add(project.Failure, functions.Line, "", "functions is not a mapping of names to functions.")
 	}
 	for _, key := range keys(functions) {
 		k, n := entry(functions, key)
@@ -129,7 +129,7 @@ func (s *service) readFunctions() {
 		case isNull(n):
 			s.add(project.Warning, k.Line, "", "The function %s is empty, and is left away.", short(key))
 		case !isMapping(n):
-			s.add(project.Failure, k.Line, "", "The function %s is no mapping; it needs a handler.", short(key))
+			s.add(project.Failure, k.Line, "", "The function %s is not a mapping; it needs a handler.", short(key))
 		default:
 			s.functions = append(s.functions, lambda{key: key, id: normalize(key) + "LambdaFunction", node: n, line: k.Line})
 		}
@@ -172,7 +172,7 @@ func (s *service) addFunction(f lambda) {
 	set(resource, "Condition", given(get(f.node, "condition")))
 	s.addInvokeConfig(f)
 	if n := get(f.node, "url"); !isNull(n) && !isFalse(n) {
-		s.add(project.Notice, n.Line, f.id, "The function URL is not served here; invoke the function through Lambda's API instead.")
+		s.add(project.Notice, n.Line, f.id, "The function URL is not served here; invoke the function through Lambda's API.")
 	}
 	if n := get(f.node, "image"); !isNull(n) {
 		s.add(project.Failure, n.Line, f.id, "Functions that are container images are not run here; give the function a handler.")
@@ -201,7 +201,7 @@ func (s *service) setting(f lambda, key string, value int) *yaml.Node {
 func (s *service) environmentOf(f lambda) *yaml.Node {
 	own := get(f.node, "environment")
 	if !isNull(own) && !isMapping(own) {
-		s.add(project.Warning, own.Line, f.id, "The environment is no mapping of names to values, and is left away.")
+		s.add(project.Warning, own.Line, f.id, "The environment is not a mapping of names to values, and is left away.")
 		own = nil
 	}
 	variables := mapping()

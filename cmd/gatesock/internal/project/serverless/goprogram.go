@@ -44,7 +44,7 @@ func isMain(folder string) bool {
 }
 
 // buildLine matches a line of a build script: go build … -o binary … source.
-var buildLine = regexp.MustCompile( //nolint:gochecknoglobals // compiled once
+var buildLine = regexp.MustCompile(
 	`go build\b[^\n;&|]*?\s-o[ =]"?([^\s"]+)"?([^\n;&|"]*)`)
 
 // search looks for the main packages in a folder, and for build scripts.

@@ -221,7 +221,7 @@ function ask(what) {
 }
 
 const context = (options) => ({
-  options,
+  options: options ?? {},
   resolveVariable: (variable) => ask({ variable: String(variable) }),
   resolveConfigurationProperty: (keys) => ask({ keys: [keys].flat().map(String) }),
 });
@@ -266,11 +266,18 @@ function plain(value) {
   }) ?? "null");
 }
 
+/** Returns an error in one line, with the place in the project's files. */
 function describe(error) {
-  if (error?.plain) return error.message;
-  const text = String(error?.stack ?? error);
-  const own = text.split("\n").filter((line) => !/^\s+at .*(node:internal|\[eval\]|node_modules)/.test(line));
-  return own.slice(0, 8).join("\n");
+  const failed = error?.errors?.[0]; // of esbuild
+  if (failed?.location) return `${failed.text} (${failed.location.file}:${failed.location.line}:${failed.location.column + 1})`;
+  const message = String(error?.message ?? error).split("\n")[0];
+  if (error?.plain) return message;
+  const lines = String(error?.stack ?? "").split("\n");
+  const own = (line) => /[/\\].*:\d+/.test(line) && !/node:internal|node:fs|\[eval\]|node_modules/.test(line);
+  const frame = error instanceof SyntaxError ? lines.find(own) : lines.filter((line) => /^\s+at /.test(line)).find(own);
+  const place = frame?.replace(/^\s+at (?:.*\()?/, "").replace(/\)$/, "").replace(/^file:\/\//, "");
+  const name = error?.name && error.name !== "Error" ? error.name + ": " : "";
+  return name + message + (place ? ` (${path.relative(service, place)})` : "");
 }
 
 readline.createInterface({ input: process.stdin }).on("line", async (line) => {

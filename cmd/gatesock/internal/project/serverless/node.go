@@ -33,7 +33,7 @@ type nodeProcess struct {
 	output  tail
 	last    int
 	early   map[int]message // replies to requests that wait for another one, by ID
-	err     error // that it did not start, or has ended
+	err     error           // that it did not start, or has ended
 }
 
 // request and message are lines of the protocol with the loader.
@@ -70,7 +70,7 @@ func startNode(ctx context.Context, folder string, env map[string]string) *nodeP
 	p := &nodeProcess{ctx: ctx, early: map[int]message{}}
 	node, err := exec.LookPath("node")
 	if err != nil {
-		p.err = errors.New("Node.js is needed to run it, and there is no node in the PATH") //nolint:staticcheck,revive // a name
+		p.err = errors.New("it needs Node.js, and there is no node in the PATH; install Node.js 20 or later")
 		return p
 	}
 	p.command = exec.CommandContext(ctx, node, "-e", loader)
@@ -86,7 +86,7 @@ func startNode(ctx context.Context, folder string, env map[string]string) *nodeP
 		err = p.command.Start()
 	}
 	if err != nil {
-		p.command, p.err = nil, fmt.Errorf("Node.js did not start: %w", err) //nolint:staticcheck,revive // a name
+		p.command, p.err = nil, fmt.Errorf("cannot start Node.js: %w", err)
 		return p
 	}
 	p.lines = bufio.NewReader(output)
@@ -199,7 +199,7 @@ func (p *nodeProcess) ended(err error) error {
 	}
 	text := strings.TrimSpace(p.output.String())
 	if errors.Is(err, io.EOF) || strings.Contains(err.Error(), "broken pipe") {
-		err = errors.New("Node.js ended") //nolint:staticcheck,revive // a name
+		err = errors.New("the Node.js that ran it has ended")
 	}
 	if text != "" {
 		err = fmt.Errorf("%w: %s", err, text)
@@ -217,7 +217,7 @@ func (p *nodeProcess) stop() {
 	_ = p.command.Process.Kill()
 	_ = p.command.Wait()
 	p.command = nil
-	p.err = cmp.Or(p.err, errors.New("Node.js was stopped")) //nolint:staticcheck,revive // a name
+	p.err = cmp.Or(p.err, errors.New("the Node.js that runs it was stopped"))
 }
 
 // tail keeps the end of what is written to it.
@@ -268,7 +268,7 @@ func (v *resolver) answer(m message, n *yaml.Node) request {
 			return request{Error: err.Error()}
 		}
 		if len(parts) != 1 || parts[0].variable == nil {
-			return request{Error: fmt.Sprintf("%q is no variable", m.Variable)}
+			return request{Error: fmt.Sprintf("%q is not a variable", m.Variable)}
 		}
 		value, _ = v.variable(parts[0].variable, n)
 	} else {

@@ -5,12 +5,11 @@ import (
 	"slices"
 	"strings"
 
-
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
 )
 
-// pluginEffect returns what is done here about a plugin of the framework that changes variables, paths
-// or the build, or "" for one that is not known. It is "-" for one that has no effect on a run.
+// pluginEffect returns what is done here about a plugin of the framework that changes variables,
+// paths or the build, or "" for one that is not known. It is "-" for one that has no effect on a run.
 func pluginEffect(name string) string {
 	switch name {
 	case "serverless-offline", "serverless-offline-direct-lambda", "serverless-prune-plugin", "serverless-deployment-bucket",
@@ -114,8 +113,11 @@ func (s *service) readOffline() {
 // bundler returns what builds JavaScript and TypeScript, or "".
 func (s *service) bundler() string {
 	for _, pair := range [][2]string{
-		{"serverless-esbuild", "esbuild"}, {"serverless-webpack", "webpack"}, {"serverless-bundle", "webpack"},
-		{"serverless-plugin-typescript", "typescript"}, {"serverless-rollup-plugin", "rollup"},
+		{"serverless-esbuild", "esbuild"},
+		{"serverless-webpack", "webpack"},
+		{"serverless-bundle", "webpack"},
+		{"serverless-plugin-typescript", "typescript"},
+		{"serverless-rollup-plugin", "rollup"},
 	} {
 		if s.plugins[pair[0]] {
 			return pair[1]
@@ -138,4 +140,3 @@ func (s *service) goPlugin() string {
 	}
 	return ""
 }
-

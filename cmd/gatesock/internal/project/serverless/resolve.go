@@ -23,7 +23,8 @@ type resolver struct {
 	names  []string                  // of the variables in open, for people
 	steps  int                       // left
 	size   int                       // of texts, left
-	spent  bool                      // a finding says that steps or size are used up
+	spent  bool                      // steps or size are used up, which a finding names
+	cycles int                       // that were found
 }
 
 // Limits of a resolver, which no file comes near.
@@ -34,7 +35,8 @@ const (
 
 func newResolver(r *reader, root *yaml.Node) *resolver {
 	return &resolver{
-		reader: r, root: root, values: map[*yaml.Node]*yaml.Node{}, whole: map[*yaml.Node]*yaml.Node{}, steps: maxSteps, size: maxText,
+		reader: r, root: root, values: map[*yaml.Node]*yaml.Node{}, whole: map[*yaml.Node]*yaml.Node{},
+		steps: maxSteps, size: maxText,
 	}
 }
 
@@ -55,7 +57,9 @@ func (v *resolver) step(n *yaml.Node, size int) bool {
 // enter notes that a node is being resolved. It reports false for a node that already is.
 func (v *resolver) enter(n *yaml.Node, name string) bool {
 	if i := slices.Index(v.open, n); i >= 0 {
-		names := slices.Compact(slices.DeleteFunc(append(slices.Clone(v.names[i:]), name), func(s string) bool { return s == "" }))
+		v.cycles++
+		names := slices.DeleteFunc(append(slices.Clone(v.names[i:]), name), func(s string) bool { return s == "" })
+		names = slices.Compact(names)
 		v.add(project.Failure, n.Line, "", "The variables refer to each other without end: %s.", short(strings.Join(names, " → ")))
 		return false
 	}
@@ -68,7 +72,10 @@ func (v *resolver) leave() {
 }
 
 // resolve returns a tree without variables. It never returns nil.
-func (v *resolver) resolve(n *yaml.Node) *yaml.Node {
+func (v *resolver) resolve(n *yaml.Node) *yaml.Node { return v.resolveAs(n, "") }
+
+// resolveAs resolves a tree that a text with variables, name, stands for.
+func (v *resolver) resolveAs(n *yaml.Node, name string) *yaml.Node {
 	if n == nil {
 		return null(0)
 	}
@@ -81,11 +88,11 @@ func (v *resolver) resolve(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.ScalarNode {
 		value := v.value(n)
 		if value != n && value.Kind != yaml.ScalarNode {
-			value = v.resolve(value)
+			value = v.resolveAs(value, n.Value)
 		}
 		return value
 	}
-	if !v.step(n, 0) || !v.enter(n, "") {
+	if !v.step(n, 0) || !v.enter(n, name) {
 		return null(n.Line)
 	}
 	defer v.leave()
@@ -131,19 +138,19 @@ func (v *resolver) value(n *yaml.Node) *yaml.Node {
 	return value
 }
 
-// join returns the value of the pieces of a text at n: the value itself if there is one piece, else a
-// text.
+// join returns the value of the pieces of a text at n: the value itself if there is one piece, else
+// a text.
 func (v *resolver) join(parts []part, n *yaml.Node) *yaml.Node {
 	if len(parts) == 1 && parts[0].variable != nil {
+		cycles := v.cycles
 		value, known := v.variable(parts[0].variable, n)
-		if !known {
+		switch {
+		case !known:
 			return text(parts[0].variable.text)
-		}
-		if value == nil {
+		case value == nil && cycles == v.cycles:
 			v.missing(parts[0].variable, n)
-			return null(n.Line)
 		}
-		return value
+		return orNull(value, n.Line)
 	}
 	return text(v.text(parts, n))
 }
@@ -171,8 +178,6 @@ func (v *resolver) text(parts []part, n *yaml.Node) string {
 			b.WriteString(p.variable.text)
 		case value == nil:
 			v.missing(p.variable, n)
-		case isMapping(value) && isText(get(value, "name")): // service: {name: …} of older versions
-			b.WriteString(textOf(v.value(get(value, "name"))))
 		case value.Kind != yaml.ScalarNode:
 			v.add(project.Warning, n.Line, "", "%s is not text, but is part of one; it is left away.", short(p.variable.text))
 		default:
@@ -206,8 +211,8 @@ func (v *resolver) missing(variable *variable, n *yaml.Node) {
 	v.add(project.Warning, n.Line, "", "%s has no value.%s", short(variable.text), hint)
 }
 
-// variable returns the value of a variable; nil if it has none. It reports false for a variable that
-// is to stay as it is.
+// variable returns the value of a variable; nil if it has none. It reports false for a variable
+// that is to stay as it is.
 func (v *resolver) variable(variable *variable, n *yaml.Node) (value *yaml.Node, known bool) {
 	if !v.step(n, 0) {
 		return nil, true
@@ -297,6 +302,9 @@ func (v *resolver) self(address string) *yaml.Node {
 		return v.root
 	}
 	if value := v.follow(v.root, address); value != nil {
+		if name := get(value, "name"); address == "service" && name != nil { // service: {name: …} of old versions
+			return v.value(name)
+		}
 		return value
 	}
 	switch address { // which the framework sets

@@ -14,7 +14,7 @@ import (
 func (s *service) addResources() {
 	own := get(s.tree, "resources")
 	if !isNull(own) && !isMapping(own) {
-		s.add(project.Failure, own.Line, "", "resources is no mapping; it needs Resources: and the resources in it.")
+		s.add(project.Failure, own.Line, "", "resources is not a mapping; it needs Resources: and the resources in it.")
 		own = nil
 	}
 	s.template = mapping("AWSTemplateFormatVersion", "2010-09-09", "Resources", s.resources)
@@ -24,7 +24,7 @@ func (s *service) addResources() {
 		switch key {
 		case "Resources", "Outputs", "Parameters", "Conditions", "Mappings":
 			if !isNull(n) && !isMapping(n) {
-				s.add(project.Failure, k.Line, "", "%s is no mapping, and is left away.", key)
+				s.add(project.Failure, k.Line, "", "%s is not a mapping, and is left away.", key)
 				continue
 			}
 			if !isNull(n) {
@@ -53,7 +53,7 @@ func (s *service) addResources() {
 	}
 }
 
-// checkResources removes resources that are none.
+// checkResources removes what is not a resource.
 func (s *service) checkResources() {
 	kept := &yaml.Node{Kind: yaml.MappingNode}
 	for _, id := range keys(s.resources) {
@@ -70,8 +70,8 @@ func (s *service) checkResources() {
 	set(s.template, "Resources", kept)
 }
 
-// extend changes generated resources by resources.extensions, whose properties replace the generated
-// ones.
+// extend changes generated resources by resources.extensions, whose properties replace the
+// generated ones.
 func (s *service) extend(extensions *yaml.Node) {
 	for _, id := range keys(extensions) {
 		k, n := entry(extensions, id)
@@ -113,6 +113,7 @@ func (s *service) addGenerated() {
 	}
 	for _, g := range generated {
 		if get(s.resources, g[0]) == nil && refersTo(s.template, g[0]) {
+			s.implied[g[0]] = true
 			s.addResource(g[0], g[1], 0, mapping("ProtocolType", "HTTP"))
 		}
 	}
@@ -155,7 +156,7 @@ func find(n *yaml.Node, s string) int {
 	return 0
 }
 
-var hash = regexp.MustCompile(`#\{([A-Za-z0-9:.]+)\}`) //nolint:gochecknoglobals // compiled once
+var hash = regexp.MustCompile(`#\{([A-Za-z0-9:.]+)\}`)
 
 // withoutHashes returns a tree whose texts with #{…} are Fn::Sub, as serverless-pseudo-parameters
 // makes them. inSub is set in Fn::Sub.

@@ -8,11 +8,14 @@
 package serverless
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -48,8 +51,8 @@ func names() []string {
 	}
 }
 
-// Find returns the path of the file in a folder that [Read] reads, or "" if there is none. It may be
-// a package.json with a member "serverless".
+// Find returns the path of the file in a folder that [Read] reads, or "" if there is none. It may
+// be a package.json with a member "serverless".
 func Find(folder string) string {
 	for _, name := range names() {
 		file := filepath.Join(folder, name)
@@ -95,7 +98,7 @@ func Read(ctx context.Context, file string, o Options) (*project.Project, error)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return s.project()
+	return s.project() //nolint:contextcheck // what it calls has nothing to wait for
 }
 
 // service is a service of the framework, whose variables are resolved.
@@ -108,9 +111,11 @@ type service struct {
 	template        *yaml.Node // of CloudFormation
 	resources       *yaml.Node // of template
 	code            map[string]sam.Code
+	entries         map[string]string // sources of handlers that are built, by the function's logical id
 	layers          map[string]string
 	functions       []lambda
-	ignored         map[string][]string // functions, by the kind of their events
+	ignored         map[string]*ignored // by the kind of events
+	implied         map[string]bool     // resources of the framework that nobody wrote
 	programs        goPrograms
 	environment     *yaml.Node // of the provider, with what plugins add
 }
@@ -122,22 +127,22 @@ func (r *reader) service() (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if root == nil || !isMapping(root) {
-		return nil, fmt.Errorf("there is no configuration of a service in it")
+	if given(get(root, "service"), get(root, "provider"), get(root, "functions"), get(root, "resources")) == nil {
+		return nil, errors.New("there is no configuration of a service in it")
 	}
 	if provider := get(root, "provider"); isText(provider) && !hasVariable(provider.Value) { // provider: aws
 		set(root, "provider", mapping("name", provider))
 	}
 	v.root = root
-	if isTrue(v.value(orNull(get(root, "useDotenv")))) || strings.HasPrefix(textOf(get(root, "frameworkVersion")), "4") {
+	if isTrue(v.value(orNull(get(root, "useDotenv"), 0))) || strings.HasPrefix(textOf(get(root, "frameworkVersion")), "4") {
 		v.loadDotenv()
 	}
 	for _, key := range []string{"resources", "functions"} { // lists of parts
 		set(root, key, v.parts(get(root, key)))
 	}
 	s := &service{
-		resolver: v, tree: v.resolve(root), code: map[string]sam.Code{}, layers: map[string]string{},
-		plugins: map[string]bool{}, ignored: map[string][]string{},
+		resolver: v, tree: v.resolve(root), code: map[string]sam.Code{}, entries: map[string]string{}, layers: map[string]string{},
+		plugins: map[string]bool{}, ignored: map[string]*ignored{}, implied: map[string]bool{},
 	}
 	s.provider, s.custom = get(s.tree, "provider"), get(s.tree, "custom")
 	s.name = textOf(get(s.tree, "service"))
@@ -150,13 +155,6 @@ func (r *reader) service() (*service, error) {
 	}
 	s.stageName = s.stage()
 	return s, nil
-}
-
-func orNull(n *yaml.Node) *yaml.Node {
-	if n == nil {
-		return null(0)
-	}
-	return n
 }
 
 // parts returns the value of a section that may be a list of parts, which are merged.
@@ -179,7 +177,7 @@ func (v *resolver) parts(n *yaml.Node) *yaml.Node {
 		case isList(item): // a file with a list of functions
 			merged = merge(merged, v.parts(item))
 		default:
-			v.add(project.Warning, item.Line, "", "An element of this list is no mapping, and is left away.")
+			v.add(project.Warning, item.Line, "", "An element of this list is not a mapping, and is left away.")
 		}
 	}
 	return merged
@@ -191,6 +189,11 @@ func (s *service) project() (*project.Project, error) {
 		return nil, fmt.Errorf("%s: the provider is %q; only aws has WebSocket APIs of API Gateway", s.files[0], short(name))
 	}
 	s.makeTemplate()
+	if len(s.resources.Content) == 0 {
+		p := &project.Project{Region: s.region(), AccountID: s.accountID(), StackName: s.stackName()}
+		s.finish(p)
+		return p, nil
+	}
 	data, err := yaml.Marshal(s.template)
 	if err != nil {
 		return nil, err
@@ -202,15 +205,28 @@ func (s *service) project() (*project.Project, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.finish(p)
+	return p, nil
+}
+
+// finish adds to a project what its template does not say.
+func (s *service) finish(p *project.Project) {
 	p.Folder, p.Source, p.Files = s.folder, s.files[0], s.files
-	p.Findings = append(s.findings, p.Findings...)
-	for i := range p.Functions {
-		f := &p.Functions[i]
-		if line := s.lineOf(f.ID, ""); line != 0 {
-			_, f.Line = s.place(line)
+	for _, f := range p.Findings {
+		if f.Severity != project.Notice || !s.implied[f.Resource] {
+			s.findings = append(s.findings, f)
 		}
 	}
-	return p, nil
+	p.Findings = s.findings
+	slices.SortStableFunc(p.Findings, func(a, b project.Finding) int {
+		return cmp.Or(slices.Index(s.files, a.File)-slices.Index(s.files, b.File), a.Line-b.Line)
+	})
+	for i := range p.Functions {
+		f := &p.Functions[i]
+		_, f.Line = s.place(s.lineOf(f.ID, ""))
+		f.Entry = s.entries[f.ID]
+		f.Layers = slices.DeleteFunc(f.Layers, func(path string) bool { return !exists(path) }) // which findings name
+	}
 }
 
 // makeTemplate makes the template of CloudFormation that the framework would deploy.

@@ -81,7 +81,7 @@ func (v *resolver) content(path, address string, n *yaml.Node) (*yaml.Node, erro
 	if isScript(path) {
 		return v.run(request{File: path, Address: address}, n)
 	}
-	if tree := v.reader.trees[path]; tree != nil {
+	if tree := v.trees[path]; tree != nil {
 		return tree, nil
 	}
 	data, err := v.readFile(path)
@@ -90,6 +90,6 @@ func (v *resolver) content(path, address string, n *yaml.Node) (*yaml.Node, erro
 	}
 	tree := text(string(data))
 	tree.Line = v.fileIndex(path)*linesPerFile + 1
-	v.reader.trees[path] = tree
+	v.trees[path] = tree
 	return tree, nil
 }

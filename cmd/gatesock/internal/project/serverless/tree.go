@@ -130,6 +130,14 @@ func null(line int) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tagNull, Value: "null", Line: line}
 }
 
+// orNull returns n, or a null if it is missing.
+func orNull(n *yaml.Node, line int) *yaml.Node {
+	if n == nil {
+		return null(line)
+	}
+	return n
+}
+
 // text returns a scalar of a text.
 func text(s string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tagString, Style: yaml.DoubleQuotedStyle, Value: s}

@@ -51,7 +51,7 @@ type variableParser struct {
 	pos  int
 	err  error // the first
 
-	// failed has where variables begin that are none, so that none is tried twice.
+	// failed has where variables seem to begin, so that each place is tried once.
 	failed map[int]bool
 }
 

@@ -50,7 +50,8 @@ func (s *service) events(f lambda) []event {
 	for i, item := range n.Content {
 		switch {
 		case isMapping(item) && len(item.Content) > 0:
-			list = append(list, event{kind: item.Content[0].Value, key: item.Content[0], value: item.Content[1], all: item, index: i + 1})
+			key, value := item.Content[0], item.Content[1]
+			list = append(list, event{kind: key.Value, key: key, value: value, all: item, index: i + 1})
 		case isText(item): // such as "- alexaSkill"
 			list = append(list, event{kind: item.Value, key: item, value: null(item.Line), all: mapping(), index: i + 1})
 		default:

@@ -1,0 +1,1 @@
+exports.good = exports.main = async () => ({ statusCode: 200 });

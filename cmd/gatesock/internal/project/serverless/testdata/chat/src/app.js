@@ -1,0 +1,1 @@
+exports.connect = exports.disconnect = exports.main = exports.checkToken = async () => ({ statusCode: 200 });

@@ -1,0 +1,1 @@
+throw new Error("lib/bad.js is bad");

@@ -1,0 +1,1 @@
+module.exports = [{ websocket: "$connect" }, { websocket: { route: "$default", routeResponseSelectionExpression: "$default" } }];

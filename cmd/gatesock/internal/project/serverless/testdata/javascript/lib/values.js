@@ -1,0 +1,7 @@
+module.exports = {
+  object: { key: "a value" },
+  asked: async ({ options, resolveVariable, resolveConfigurationProperty }) =>
+    [options.stage, await resolveVariable("self:service"), (await resolveConfigurationProperty(["functions", "main", "handler"]))].join(" "),
+  parallel: async ({ resolveVariable }) =>
+    (await Promise.all([resolveVariable("file(lib/values.js):asked"), resolveVariable("aws:region")])).join(", "),
+};

@@ -1,0 +1,1 @@
+export const origin = <T>(): T | string => import.meta.url.split('/').pop() as string;
