@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -112,7 +113,7 @@ func Start(ctx context.Context, cfg Config) (*Cloud, error) {
 	c.started = c.clock.Now()
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	c.queues = queue.New(queue.Config{
-		Region: cfg.Project.Region, AccountID: cfg.Project.AccountID, Clock: c.clock, Refused: c.refused,
+		Region: cfg.Project.Region, AccountID: cfg.Project.AccountID, Clock: c.clock, Refused: c.refused, Buried: c.buried,
 	})
 	c.serveOthers()
 	c.serveTopics()
@@ -144,8 +145,9 @@ func (c *Cloud) Close(ctx context.Context) error {
 }
 
 // start makes what the project has, and begins to deliver.
-func (c *Cloud) start(context.Context) error {
+func (c *Cloud) start(ctx context.Context) error {
 	c.createQueues()
+	c.startMappings(ctx)
 	return nil
 }
 
@@ -156,6 +158,14 @@ func (c *Cloud) createQueues() {
 			c.notice("the queue " + q.ID + " is not there: " + err.Error())
 		}
 	}
+}
+
+// buried tells that a message has gone to a dead-letter queue.
+func (c *Cloud) buried(from, to string, receives int) {
+	c.log(Event{
+		Kind: KindDeadLetter, Source: from, Target: to, Attempts: receives, Records: 1,
+		Text: "a message of " + from + " was received " + strconv.Itoa(receives) + " times and not deleted",
+	})
 }
 
 // spawn runs f in a goroutine that Close waits for. After Close it does nothing.

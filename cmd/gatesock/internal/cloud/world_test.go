@@ -88,8 +88,8 @@ func inWorld(t *testing.T, p *project.Project, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, p, nil)
+		defer func() { require.NoError(t, w.cloud.Close(context.Background())) }()
 		f(w)
-		require.NoError(t, w.cloud.Close(context.Background()))
 	})
 }
 

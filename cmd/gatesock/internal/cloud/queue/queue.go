@@ -45,6 +45,9 @@ type Config struct {
 	Clock emulator.Clock
 	// Refused is told what is asked for and not there; it may be nil.
 	Refused func(text string)
+	// Buried is told the names of two queues when a message has gone from the first to the second, its
+	// dead-letter queue, and how often it was received. It may be nil, and must not call the service.
+	Buried func(from, to string, receives int)
 }
 
 // Service has queues. It is safe for concurrent use.
@@ -736,6 +739,9 @@ func (s *Service) bury(q *queue, m *message) bool {
 	q.remove(m)
 	m.source, m.receipt, m.visible = s.ARN(q.name), 0, s.cfg.Clock.Now()
 	dead.push(m)
+	if s.cfg.Buried != nil {
+		s.cfg.Buried(q.name, dead.name, m.receives)
+	}
 	return true
 }
 
