@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/dev"
+	"github.com/gatesock/gatesock/emulator/runtimeapi/managed"
 )
 
 // devCommand runs an application on this machine.
@@ -165,4 +166,14 @@ func (a asker) ask(name, description string) (string, error) {
 		return "", fmt.Errorf("no value for %s: %w", name, err)
 	}
 	return strings.TrimRight(line, "\r\n"), nil
+}
+
+// serveLegacyCommand runs a Go program that is older than the Runtime API, for dev.
+type serveLegacyCommand struct {
+	Binary string `arg:""`
+}
+
+// Run runs the program until it ends.
+func (c *serveLegacyCommand) Run(ctx context.Context) error {
+	return managed.ServeLegacy(ctx, c.Binary)
 }

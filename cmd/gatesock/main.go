@@ -126,6 +126,8 @@ type cli struct {
 	Help    helpCommand    `cmd:"" group:"other" help:"Show the help of a command, for example: gatesock help keys create."`
 	Version versionCommand `cmd:"" group:"other" help:"Show the version."`
 
+	ServeLegacy serveLegacyCommand `cmd:"" hidden:""`
+
 	ShowVersion versionFlag `name:"version" help:"Show the version."`
 }
 

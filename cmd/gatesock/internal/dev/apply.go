@@ -502,7 +502,11 @@ func (s *supervisor) target(t project.Target) lambda.Handler {
 	case t.Function != "":
 		return failing{"the function " + t.Function + " does not run"}
 	case t.URL != "":
-		return failing{"HTTP integrations are not served here"}
+		h, err := emulator.NewHTTPProxy(emulator.HTTPProxy{URL: t.URL, Method: t.Method})
+		if err != nil {
+			return failing{plainError(err)}
+		}
+		return h
 	}
 	return failing{"the route's integration is not served here"}
 }
