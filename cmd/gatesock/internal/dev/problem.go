@@ -116,6 +116,9 @@ func (p *Printer) trouble(folder string, t trouble) {
 		}
 		b.WriteString(p.excerpt(margin, one))
 	}
+	if len(t.problems) > 0 && t.output != "" {
+		b.WriteString("\n")
+	}
 	for line := range strings.SplitSeq(strings.TrimSpace(t.output), "\n") {
 		if line != "" {
 			fmt.Fprintf(&b, "%s%s\n", margin, line)
