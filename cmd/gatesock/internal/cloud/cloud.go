@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/cloud/api"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/cloud/queue"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
@@ -85,7 +87,9 @@ type Cloud struct {
 	started time.Time
 
 	queues                                *queue.Service
-	dynamo                                http.Handler // nil if there is none
+	dynamo                                http.Handler // nil if there is none, as are tables and transport
+	tables                                *dynamodb.Client
+	transport                             *http.Transport
 	events, secrets, sns, parameters, sts *api.Service
 
 	ctx    context.Context //nolint:containedctx // the life of the goroutines that Start begins
@@ -138,6 +142,9 @@ func (c *Cloud) Close(ctx context.Context) error {
 	}()
 	select {
 	case <-done:
+		if c.transport != nil {
+			c.transport.CloseIdleConnections()
+		}
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("cloud: close: %w", ctx.Err())
@@ -147,6 +154,9 @@ func (c *Cloud) Close(ctx context.Context) error {
 // start makes what the project has, and begins to deliver.
 func (c *Cloud) start(ctx context.Context) error {
 	c.createQueues()
+	if err := c.connectDynamo(ctx); err != nil {
+		return err
+	}
 	c.startMappings(ctx)
 	return nil
 }
