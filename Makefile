@@ -61,7 +61,7 @@ fmt: ## Format the Go code
 	$(GOTOOL) gofumpt -w .
 
 check-tidy: ## Check that every go.mod and go.sum is tidy
-	$(call in,$(MODULES) tools,go mod tidy -diff)
+	$(call in,$(MODULES) tools tools/rie,go mod tidy -diff)
 
 check-deps: ## Check what the packages link, and the size of minimal Lambda functions
 	scripts/check-deps

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -43,6 +45,8 @@ var programs = map[string]func(){
 				os.Exit(0)
 			case "large":
 				return strings.Repeat("x", 6<<20+100), nil // and two quotes
+			case "hang":
+				select {}
 			case "pid":
 				return fmt.Sprint(os.Getpid()), nil
 			}
@@ -71,6 +75,12 @@ var programs = map[string]func(){
 		_ = r.Body.Close()
 		os.Exit(1)
 	},
+	// Takes longer to start than its timeout is.
+	"slow start": func() {
+		<-time.After(3100 * time.Millisecond)
+		lambda.Start(func(_ context.Context, in json.RawMessage) (json.RawMessage, error) { return in, nil })
+	},
+	"probe":  probe,
 	"puppet": dance,
 	"sleep":  func() { select {} },
 	"parent": beParent,
@@ -328,6 +338,56 @@ func dance() {
 		if _, err := io.WriteString(c, answer+"\n"); err != nil {
 			return
 		}
+	}
+}
+
+// probe is a program that replies with what its Runtime API answers to requests of many kinds.
+func probe() {
+	base := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API")
+	call := func(method, path, body string) (*http.Response, string) {
+		r, err := http.NewRequestWithContext(context.Background(), method, base+path, strings.NewReader(body))
+		if err != nil {
+			panic(err)
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			panic(err)
+		}
+		defer answer.Body.Close()
+		text, _ := io.ReadAll(answer.Body)
+		var failed struct{ ErrorType string }
+		_ = json.Unmarshal(text, &failed)
+		return answer, strings.TrimSpace(fmt.Sprint(answer.StatusCode, " ", failed.ErrorType))
+	}
+	const invocation = "/2018-06-01/runtime/invocation/"
+	last := ""
+	for {
+		next, _ := call(http.MethodGet, invocation+"next", "")
+		id := next.Header.Get("Lambda-Runtime-Aws-Request-Id")
+		again, _ := call(http.MethodGet, invocation+"next", "")
+		found := []string{"next again: the same is " + fmt.Sprint(again.Header.Get("Lambda-Runtime-Aws-Request-Id") == id)}
+		for _, name := range slices.Sorted(maps.Keys(next.Header)) {
+			if name != "Date" && name != "Content-Length" {
+				found = append(found, "header "+name)
+			}
+		}
+		for _, request := range []string{
+			"POST " + invocation + "other/response", "POST " + invocation + "other/error", "POST " + invocation + last + "/response",
+			"GET " + invocation + "ID/response", "PUT " + invocation + "ID/error", "POST " + invocation + "next",
+			"POST /2018-06-01/runtime/init/error", "GET /2018-06-01/ping", "GET /2018-06-01/other", "GET /",
+			"GET /2018-06-01/runtime/restore/next", "PUT /2020-08-15/logs", "PUT /2022-07-01/telemetry",
+			"POST /2020-01-01/extension/register", "GET /2020-01-01/extension/event/next",
+		} {
+			method, path, _ := strings.Cut(request, " ")
+			_, status := call(method, strings.ReplaceAll(path, "ID", id), "{}")
+			if last != "" {
+				request = strings.ReplaceAll(request, last, "LAST")
+			}
+			found = append(found, request+": "+status)
+		}
+		reply, _ := json.Marshal(found)
+		call(http.MethodPost, invocation+id+"/response", string(reply))
+		last = id
 	}
 }
 

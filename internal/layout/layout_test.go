@@ -204,3 +204,27 @@ func readPackages(t *testing.T) map[string][]string {
 	require.Greater(t, len(packages), 10)
 	return packages
 }
+
+// TestBrowserPages checks that the browser tests open their pages by newPage of a browser.mjs, which
+// gives them the patience of all tests: the drivers' own 30 seconds are too few on a busy machine.
+func TestBrowserPages(t *testing.T) {
+	t.Parallel()
+	helpers := 0
+	for _, pattern := range []string{"clients/js/browser/*.mjs", "examples/*/browser/*.mjs"} {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		require.NoError(t, err)
+		require.NotEmpty(t, files, pattern)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			want := 0
+			if strings.Contains(string(text), "export async function newPage(") {
+				require.Contains(t, string(text), "page.setDefaultTimeout(patience)", file)
+				want = 1
+				helpers++
+			}
+			require.Equal(t, want, strings.Count(string(text), ".newPage()"), "%s: call newPage of browser.mjs", file)
+		}
+	}
+	require.Equal(t, 2, helpers, "files with newPage")
+}

@@ -50,6 +50,13 @@ function findInPath(browser, ...names) {
   throw new Error(`there is no ${browser}: set ${browser.toUpperCase()} to its path`);
 }
 
+/** Opens an empty page in a browser or in a browser context. Its steps have the patience of all tests. */
+export async function newPage(context) {
+  const page = await context.newPage();
+  page.setDefaultTimeout(patience);
+  return page;
+}
+
 /** A tab with the test page. */
 export class Tab {
   errors = []; // that the page has thrown
@@ -57,8 +64,7 @@ export class Tab {
   /** Opens the page in a browser, or in a browser context: those of one context share what tabs share. */
   static async open(context, server, options) {
     const tab = new Tab();
-    tab.page = await context.newPage();
-    tab.page.setDefaultTimeout(patience);
+    tab.page = await newPage(context);
     tab.page.on("pageerror", (error) => tab.errors.push(String(error)));
     await tab.page.goto(`${server.url}/pages/test.html`);
     await tab.page.waitForFunction("globalThis.isReady");

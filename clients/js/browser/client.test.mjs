@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { DynamoDB } from "../../../examples/chat/browser/dynamodb.mjs";
-import { launchChromium, limit, numbers, Tab } from "./browser.mjs";
+import { launchChromium, limit, newPage, numbers, Tab } from "./browser.mjs";
 import { Server } from "./server.mjs";
 
 let browser;
@@ -35,7 +35,7 @@ describe("In Chromium", { concurrency: true, ...limit }, () => {
     withServer([], async (server, context) => {
       const pages = [];
       for (let i = 0; i < 2; i++) {
-        const page = await context.newPage();
+        const page = await newPage(context);
         await page.goto(`${server.url}/pages/start.html`);
         await page.waitForFunction("document.title === 'online'");
         pages.push(page);

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { launchFirefox, limit, numbers, Tab } from "./browser.mjs";
+import { launchFirefox, limit, newPage, numbers, Tab } from "./browser.mjs";
 import { Server } from "./server.mjs";
 
 let browser;
@@ -18,7 +18,7 @@ after(async () => {
 
 describe("In Firefox", limit, () => {
   test("the page of ten lines that the documentation shows works", limit, async () => {
-    const page = await browser.newPage();
+    const page = await newPage(browser);
     await page.goto(`${server.url}/pages/start.html`);
     await page.waitForFunction("document.title === 'online'");
     await page.type("#text", "Hello");

@@ -12,6 +12,6 @@
 // versions, and only if the code uses it and the project has none; it is kept in a cache, and
 // nothing is written into the project. What the project has itself always wins.
 //
-// Go programs need no managed runtime. [CheckGo] finds those that cannot run: for another machine, or
-// older than the Runtime API, for which [ServeLegacy] is.
+// Go programs need no managed runtime. [CheckGo] finds those that cannot run: for another machine,
+// or older than the Runtime API, for which [ServeLegacy] is.
 package managed

@@ -1,4 +1,4 @@
-//go:build !race
+//go:build unix && !race
 
 package managed_test
 
@@ -15,9 +15,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -45,9 +47,18 @@ func options(t *testing.T, o managed.Options) managed.Options {
 	if o.Cache == "" {
 		o.Cache = t.TempDir()
 	}
-	path := filepath.Dir(sdktest.Node(t)) + ":" + filepath.Dir(sdktest.Python(t)) + ":" + os.Getenv("PATH")
-	o.Env = append([]string{"PATH=" + path, "HOME=" + t.TempDir()}, o.Env...)
+	found.once.Do(func() {
+		found.path = filepath.Dir(sdktest.Node(t)) + ":" + filepath.Dir(sdktest.Python(t)) + ":" + os.Getenv("PATH")
+	})
+	require.NotEmpty(t, found.path, "an earlier test has said what is missing")
+	o.Env = append([]string{"PATH=" + found.path, "HOME=" + t.TempDir()}, o.Env...)
 	return o
+}
+
+// found is the PATH with the interpreters, which take a while to find.
+var found struct { //nolint:gochecknoglobals // for all tests of the binary
+	once sync.Once
+	path string
 }
 
 // notes collects what a preparation says.
@@ -85,16 +96,45 @@ type process struct {
 	stop, lose  func()
 }
 
-// output is what a process prints.
+// output is what a process prints. It comes some time after the process has printed it.
 type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
+	mu    sync.Mutex
+	text  bytes.Buffer
+	grown *sync.Cond
+	ended bool
+}
+
+func newOutput() *output {
+	o := &output{}
+	o.grown = sync.NewCond(&o.mu)
+	return o
 }
 
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	defer o.grown.Broadcast()
 	return o.text.Write(p)
+}
+
+func (o *output) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended = true
+	o.grown.Broadcast()
+}
+
+// await waits until the process has printed a text, and fails if it ends without that.
+func (o *output) await(t *testing.T, text string) {
+	t.Helper()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for !strings.Contains(o.text.String(), text) {
+		if o.ended {
+			require.Contains(t, o.text.String(), text)
+		}
+		o.grown.Wait()
+	}
 }
 
 func (o *output) String() string {
@@ -125,7 +165,7 @@ func run(t *testing.T, command []string, dir string, env []string) *process {
 		invocations: make(chan http.Header),
 		results:     make(chan result, 1),
 		ended:       make(chan struct{}),
-		output:      &output{},
+		output:      newOutput(),
 		connections: &connections{},
 	}
 	server := httptest.NewUnstartedServer(p)
@@ -140,17 +180,23 @@ func run(t *testing.T, command []string, dir string, env []string) *process {
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir = dir
-	cmd.Env = append(env,
+	cmd.Env = append(slices.Clone(env),
 		"AWS_LAMBDA_RUNTIME_API="+server.Listener.Addr().String(),
 		"AWS_LAMBDA_FUNCTION_NAME=chat", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
 		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/chat", "AWS_LAMBDA_LOG_STREAM_NAME=stream")
 	cmd.Stdout, cmd.Stderr = p.output, p.output
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	require.NoError(t, cmd.Start())
 	go func() {
 		defer close(p.ended)
 		p.err = cmd.Wait()
+		p.output.end()
 	}()
-	p.lose = server.CloseClientConnections
+	p.lose = func() {
+		server.Listener.Close()
+		server.CloseClientConnections()
+	}
 	p.stop = func() {
 		cancel()
 		<-p.ended
@@ -173,7 +219,7 @@ func (p *process) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			body := given.Get("Body")
 			given.Del("Body")
 			maps.Copy(w.Header(), given)
-			io.WriteString(w, body)
+			_, _ = io.WriteString(w, body) // the process may be gone
 		case <-r.Context().Done():
 		}
 		return
@@ -209,7 +255,7 @@ func (p *process) send(t *testing.T, id, event string, headers ...string) {
 	}
 }
 
-// result returns the next thing that the process tells the Runtime API.
+// result returns what the process sends to the Runtime API next.
 func (p *process) result(t *testing.T) result {
 	t.Helper()
 	select {

@@ -55,9 +55,9 @@ func Serves(runtime string) bool {
 
 // Prepare finds the interpreter for a function, supplies the SDK, and returns the program. The
 // first time it may install packages, which takes seconds; later it takes the time of starting the
-// interpreter once. Call it again after each change of the code: it compiles handlers in TypeScript.
-// Errors are sentences for the developer: what is missing, and what to do. It can be called
-// concurrently, also by several processes with the same cache.
+// interpreter once. Call it again after each change of the code: it compiles handlers in
+// TypeScript. Errors are sentences for the developer: what is missing, and what to do. It can be
+// called concurrently, also by several processes with the same cache.
 func Prepare(ctx context.Context, o Options) (Program, error) {
 	p, err := newPreparation(o)
 	if err != nil {

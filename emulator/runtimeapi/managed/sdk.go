@@ -2,6 +2,7 @@ package managed
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -73,8 +74,7 @@ func common(version int) []string {
 
 // installNode returns a folder of the cache that has the packages.
 func (p *preparation) installNode(ctx context.Context, names []string) (folder string, err error) {
-	// A new release of gatesock may have other versions.
-	kind := filepath.Join("node-sdk", keyOf(string(sdkLock)))
+	kind := nodeSDKFolder()
 	if folder := p.findInstalled(kind, names); folder != "" {
 		return folder, nil
 	}
@@ -107,6 +107,10 @@ func (p *preparation) installNode(ctx context.Context, names []string) (folder s
 		return nil
 	})
 }
+
+// nodeSDKFolder is the folder of the cache with installations. A new release of gatesock, which may
+// have other versions, has another one.
+func nodeSDKFolder() string { return filepath.Join("node-sdk", keyOf(string(sdkLock))) }
 
 // findInstalled returns a folder that has all packages, and maybe more; empty if there is none.
 func (p *preparation) findInstalled(kind string, names []string) string {
@@ -185,18 +189,20 @@ func (p *preparation) tool(ctx context.Context, folder, program string, args ...
 
 // reason returns the line of a tool's output that says best what went wrong.
 func reason(output string) string {
-	best := ""
+	first, last := "", ""
 	for line := range strings.Lines(output) {
 		line = strings.TrimSpace(line)
 		line = strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(line, "npm error"), "npm ERR!"))
 		if line == "" || strings.HasPrefix(line, "A complete log of this run") || strings.HasPrefix(line, "code ") {
 			continue
 		}
-		if best == "" || strings.HasPrefix(line, "ERROR:") {
-			best = line
+		if text, ok := strings.CutPrefix(line, "ERROR: "); ok { // pip writes the reason last
+			last = text
+		} else if first == "" {
+			first = line
 		}
 	}
-	return best
+	return cmp.Or(last, first)
 }
 
 // boto returns a folder of the cache with boto3 for an interpreter.

@@ -23,7 +23,7 @@ func (p *preparation) typeScript(ctx context.Context, node interpreter, entry st
 	version := node.version()
 	settings.TypeScript, settings.File = true, entry
 	switch {
-	case !older(version, 22, 18) && !(version[0] == 23 && older(version, 23, 6)):
+	case !older(version, 22, 18) && (version[0] != 23 || !older(version, 23, 6)):
 		return nil, nil
 	case !older(version, 22, 6):
 		return []string{"--experimental-strip-types", "--disable-warning=ExperimentalWarning"}, nil

@@ -50,6 +50,13 @@ function findInPath(browser, ...names) {
   throw new Error(`there is no ${browser}: set ${browser.toUpperCase()} to its path`);
 }
 
+// newPage opens an empty page in a browser or in a browser context. Its steps have the patience of all tests.
+export async function newPage(context) {
+  const page = await context.newPage();
+  page.setDefaultTimeout(patience);
+  return page;
+}
+
 // Window is a page in its own browser context, like another person at another machine.
 export class Window {
   problems = []; // errors that the page has thrown or logged
@@ -59,7 +66,7 @@ export class Window {
     const window = new Window();
     window.context = await browser.newContext({ viewport: { width: 900, height: 640 }, locale: "en-GB", ...options });
     window.context.setDefaultTimeout(patience);
-    window.page = await window.context.newPage();
+    window.page = await newPage(window.context);
     window.page.on("pageerror", (error) => window.problems.push(String(error)));
     window.page.on("console", (message) => {
       // The browser logs every failed connection, which some tests provoke.

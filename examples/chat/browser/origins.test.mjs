@@ -7,7 +7,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
-import { launch, launchFirefox, limit } from "./browser.mjs";
+import { launch, launchFirefox, limit, newPage } from "./browser.mjs";
 
 const examples = new URL("../..", import.meta.url).pathname;
 
@@ -55,7 +55,7 @@ for (const [name, launchBrowser] of Object.entries({ Chromium: launch, Firefox: 
   test(`A ticket from another origin, in ${name}`, limit, async () => {
     const browser = await launchBrowser();
     try {
-      const page = await browser.newPage();
+      const page = await newPage(browser);
       await page.goto(where.page);
       assert.deepEqual(await page.evaluate(fetchTicket, [where.api, "include"]), { status: 401 }, "nobody is signed in, and the page may know");
       await page.goto(`${where.api}/sign-in?name=ann`);

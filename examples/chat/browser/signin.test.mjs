@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, limit, Window } from "./browser.mjs";
+import { launch, limit, newPage, Window } from "./browser.mjs";
 import { Server } from "./server.mjs";
 
 let server;
@@ -243,7 +243,7 @@ signing("Without a token, with a bad one, and from another origin nobody gets in
   assert.equal(await connect(ann.page, server.gateway, ["chat.v1"]), "refused");
   assert.equal(await connect(ann.page, server.gateway, ["chat.v1", "bearer.a.b.c"]), "refused");
   assert.equal(await connect(ann.page, server.gateway, ["chat.v1", `bearer.${access}`]), "chat.v1");
-  const evil = await (await browser.newContext()).newPage();
+  const evil = await newPage(await browser.newContext());
   await evil.route("http://evil.example/", (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html>" }));
   await evil.goto("http://evil.example/");
   assert.equal(await connect(evil, server.gateway, ["chat.v1", `bearer.${access}`]), "refused", "a good token from a page of another origin");

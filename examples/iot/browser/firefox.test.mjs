@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launchFirefox, limit } from "../../chat/browser/browser.mjs";
+import { launchFirefox, limit, newPage } from "../../chat/browser/browser.mjs";
 import { register, report } from "./device.mjs";
 import { Server } from "./server.mjs";
 
@@ -19,8 +19,7 @@ after(async () => {
 test("The dashboard, in Firefox", limit, async () => {
   await register(server, [{ id: "x-1", name: "Boiler", type: "thermometer", region: "north" }]);
   await report(server, [["x-1", { temperature: 21.5 }]]);
-  const page = await browser.newPage();
-  page.setDefaultTimeout(limit.timeout);
+  const page = await newPage(browser);
   await page.setViewport({ width: 1280, height: 800 });
   const problems = [];
   page.on("pageerror", (error) => problems.push(String(error)));

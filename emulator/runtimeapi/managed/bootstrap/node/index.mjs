@@ -101,7 +101,7 @@ function shapeOf(error) {
   } catch {
     return {
       errorType: 'handled',
-      errorMessage: 'the handler failed with a value that is no error and has no text, such as undefined',
+      errorMessage: 'the handler failed with a value that is not an error and has no text, such as undefined',
       trace: [],
     };
   }
