@@ -1,6 +1,8 @@
 # make test is what CI runs (.ci/run). Longer steps are in scripts/, tools are pinned in tools/go.mod.
 
 MODULES  := . otelgatesock examples bench
+# A module with version 1 of the SDK for Go, which only a test has.
+AWSV1    := cmd/gatesock/internal/intercept/testdata/awsv1
 GOTOOL   := go tool -modfile=$(CURDIR)/tools/go.mod
 FUZZTIME ?= 10s
 BENCH    ?= .
@@ -20,7 +22,7 @@ export GOFLAGS := $(strip $(filter-out -ldflags=-w,$(shell go env GOFLAGS)) -ldf
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat iot test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm test-go test-race test-without-race test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-fanout bench-coldstart sim sim-mutants bench-jitter client-soak soak-iot client-sim client-sim-mutants tools
+.PHONY: help chat iot test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm sdks test-go test-race test-without-race test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-fanout bench-coldstart sim sim-mutants bench-jitter client-soak soak-iot client-sim client-sim-mutants tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +47,7 @@ iot: ## Run dashboards of simulated devices locally; ADDR=host:port, MQTT=host:p
 # The tests under the race detector often wait for a server; the other steps run meanwhile.
 test: ## Run everything that CI runs
 	@scripts/need cc >/dev/null
-	@scripts/steps dynamodb sqs npm check-tidy
+	@scripts/steps dynamodb sqs npm sdks check-tidy
 	@scripts/side-by-side 'test-race=scripts/steps test-race' \
 		'the rest=scripts/steps lint build check-deps test-without-race test-allocations test-js test-browser'
 
@@ -61,7 +63,7 @@ fmt: ## Format the Go code
 	$(GOTOOL) gofumpt -w .
 
 check-tidy: ## Check that every go.mod and go.sum is tidy
-	$(call in,$(MODULES) tools tools/rie,go mod tidy -diff)
+	$(call in,$(MODULES) tools tools/rie $(AWSV1),go mod tidy -diff)
 
 check-deps: ## Check what the packages link, and the size of minimal Lambda functions
 	scripts/check-deps
@@ -78,15 +80,18 @@ dynamodb: ## Install DynamoDB Local, so that no test waits for the download
 sqs: ## Install the tests' SQS server, so that no test waits for the download
 	scripts/sqs-local --prepare
 
-npm: ## Install the npm tools and the AWS SDKs of the tests, and build clients/js, so that no test waits for the download
+npm: ## Install the npm tools of the tests, and build clients/js, so that no test waits for the download
 	scripts/npm-tools --prepare
+	scripts/js-test --prepare
+
+sdks: ## Install the AWS SDKs of the tests' handlers in other languages, so that no test waits for the download
 	NPM_TOOLS=internal/sdktest/npm scripts/npm-tools --prepare
 	@scripts/need boto3 >/dev/null
-	scripts/js-test --prepare
+	cd $(AWSV1) && go mod download
 
 test-go: test-race test-without-race test-allocations ## Run the Go tests of all modules
 
-test-race: dynamodb sqs npm ## Run the Go tests of all modules under the race detector, with clocks years ahead for DynamoDB
+test-race: dynamodb sqs npm sdks ## Run the Go tests of all modules under the race detector, with clocks years ahead for DynamoDB
 	@scripts/test-race $(MODULES)
 
 test-without-race: ## Run the tests of code that the race detector leaves out

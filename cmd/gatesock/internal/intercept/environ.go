@@ -55,7 +55,8 @@ func (i *Interceptor) child(name string) (*child, error) {
 	if i.ctx.Err() != nil {
 		return nil, errors.New("the interceptor is closed")
 	}
-	l, err := listenPrivate(i.ctx, filepath.Join(i.run, strconv.Itoa(len(i.children))))
+	i.sockets++
+	l, err := listenPrivate(i.ctx, filepath.Join(i.run, strconv.Itoa(i.sockets)))
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +108,8 @@ func (i *Interceptor) childOf(secret string) (name string, ok bool) {
 
 // Environ returns the environment of a child: Child.Env, and what leads its requests here. Where both
 // have NODE_OPTIONS, those of Env come first. Variables of Env for proxies are replaced; certificates
-// that it names are trusted. A child of the same name gets the same environment again. The error is
-// one of the file system or of the network.
+// that it names are trusted. A child of the same name gets the same environment again, until
+// [Interceptor.Release]. The error is one of the file system or of the network.
 func (i *Interceptor) Environ(c Child) ([]string, error) {
 	known, err := i.child(c.Name)
 	if err != nil {
@@ -123,6 +124,17 @@ func (i *Interceptor) Environ(c Child) ([]string, error) {
 		return slices.ContainsFunc(own, func(v string) bool { return strings.HasPrefix(v, name+"=") })
 	})
 	return append(env, own...), nil
+}
+
+// Release forgets a child that has ended: its secret and its socket no longer lead here. It does
+// nothing if no child has that name.
+func (i *Interceptor) Release(name string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if c, ok := i.children[name]; ok {
+		_ = c.listener.Close() // what it has accepted stays open
+		delete(i.children, name)
+	}
 }
 
 // variables returns what leads the requests of a child here.

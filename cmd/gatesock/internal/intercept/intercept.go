@@ -69,7 +69,7 @@ type Config struct {
 	Proxy func(*http.Request) (*url.URL, error)
 }
 
-// Child is a process, or several that need not be told apart, such as the instances of a function.
+// Child is a process, such as an instance of a function, or several that need not be told apart.
 type Child struct {
 	// Name is what Config.Refused and [Caller] call it.
 	Name string
@@ -103,6 +103,7 @@ type Interceptor struct {
 
 	mu         sync.Mutex
 	children   map[string]*child // by name
+	sockets    int               // how many there have been
 	refused    map[string]bool   // hosts
 	distrusted map[string]bool   // names of children
 }

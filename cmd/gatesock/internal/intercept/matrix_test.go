@@ -73,8 +73,10 @@ func newApplication(t *testing.T) *application {
 	require.NoError(t, err)
 	a.connection = session.ID()
 	api := Paths{Bases: []string{gateway.BasePath()}}.Handler(gateway)
+	roots, _ := trust(t, "system") // Python takes 0.3 s to load those of a real system, for each client
 	a.Interceptor, err = Start(t.Context(), Config{
-		Folder: t.TempDir(),
+		Folder:  t.TempDir(),
+		Environ: []string{"SSL_CERT_FILE=" + roots},
 		Host: func(host string) http.Handler {
 			if host == apiHost {
 				return api

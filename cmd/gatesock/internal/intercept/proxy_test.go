@@ -251,6 +251,25 @@ func TestForeignProcessesNeedTheSecret(t *testing.T) {
 	}
 }
 
+func TestChildThatHasEnded(t *testing.T) {
+	t.Parallel()
+	i := intercept(t, Config{})
+	client := i.client(t, "chat.1")
+	status, _ := get(t, client, "http://"+tableHost)
+	require.Equal(t, http.StatusOK, status)
+	before := i.environ(t, Child{Name: "chat.1"})
+	i.Release("chat.1")
+	i.Release("chat.1")
+	status, _ = get(t, client, "http://"+tableHost)
+	require.Equal(t, http.StatusProxyAuthRequired, status)
+	after := i.environ(t, Child{Name: "chat.1"})
+	for _, name := range []string{"HTTPS_PROXY", "GATESOCK_INTERCEPT"} {
+		require.NotEqual(t, before[name], after[name])
+	}
+	status, _ = get(t, i.client(t, "chat.1"), "http://"+tableHost)
+	require.Equal(t, http.StatusOK, status)
+}
+
 func TestHostOfTheRequestCounts(t *testing.T) {
 	t.Parallel()
 	i := intercept(t, Config{})
