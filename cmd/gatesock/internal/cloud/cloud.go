@@ -86,6 +86,8 @@ type Cloud struct {
 	clock   emulator.Clock
 	started time.Time
 
+	rules                                 []*rule
+	topics                                []*topic
 	queues                                *queue.Service
 	dynamo                                http.Handler // nil if there is none, as are tables and transport
 	tables                                *dynamodb.Client
@@ -95,9 +97,10 @@ type Cloud struct {
 	ctx    context.Context //nolint:containedctx // the life of the goroutines that Start begins
 	cancel context.CancelFunc
 
-	mu      sync.Mutex // guards closed and the Add of running
-	closed  bool
-	running sync.WaitGroup
+	mu       sync.Mutex // guards closed, the Add of running, and sequence
+	closed   bool
+	sequence uint64 // of FIFO topics
+	running  sync.WaitGroup
 }
 
 // maxText is the most of an answer that an [Event] shows.
@@ -154,10 +157,13 @@ func (c *Cloud) Close(ctx context.Context) error {
 // start makes what the project has, and begins to deliver.
 func (c *Cloud) start(ctx context.Context) error {
 	c.createQueues()
+	c.readTopics()
+	c.readRules()
 	if err := c.connectDynamo(ctx); err != nil {
 		return err
 	}
 	c.startMappings(ctx)
+	c.startSchedules()
 	return nil
 }
 

@@ -37,7 +37,7 @@ func (s *supervisor) apply(ctx context.Context, p *project.Project, due stale) (
 	if ctx.Err() != nil {
 		return false, false
 	}
-	ctx = context.WithoutCancel(ctx) // from here on, nothing is left half done
+	ctx = s.life // from here on, nothing is left half done
 	s.findings(p)
 	s.serve(ctx, p)
 	fresh := s.functions(ctx, p, due)
@@ -79,9 +79,7 @@ func (s *supervisor) buildAll(ctx context.Context, p *project.Project, due stale
 // findings prints what the reader noticed, each once.
 func (s *supervisor) findings(p *project.Project) {
 	for _, f := range slices.Concat(s.source.findings, p.Findings) {
-		key := fmt.Sprint(f)
-		if !s.noted[key] {
-			s.noted[key] = true
+		if s.isNew(fmt.Sprint(f)) {
 			s.out.Finding(s.o.Folder, f)
 		}
 	}
@@ -154,13 +152,11 @@ func (s *supervisor) startDynamo(ctx context.Context) {
 // functions starts the functions of a project, replaces those that have changed, and returns both.
 func (s *supervisor) functions(ctx context.Context, p *project.Project, due stale) []*unit {
 	var fresh []*unit
+	configs := s.configs(ctx, p)
 	for i := range p.Functions {
 		fn := p.Functions[i]
 		u, known := s.units[fn.ID]
-		cfg, err := s.functionConfig(ctx, &fn)
-		if err != nil {
-			s.say(failure, "%s: %v", fn.ID, err)
-		}
+		cfg := configs[i]
 		if !known {
 			u = &unit{id: fn.ID}
 			u.fn.Store(&fn)
@@ -195,6 +191,24 @@ func (s *supervisor) functions(ctx context.Context, p *project.Project, due stal
 	}
 	s.services.setUnits(s.units)
 	return fresh
+}
+
+// configs returns how the functions of a project run, in their order. Where something is missing, it
+// says so, and the function has no command.
+func (s *supervisor) configs(ctx context.Context, p *project.Project) []runtimeapi.Config {
+	all := make([]runtimeapi.Config, len(p.Functions))
+	errs := make([]error, len(p.Functions))
+	var running sync.WaitGroup
+	for i := range p.Functions {
+		running.Go(func() { all[i], errs[i] = s.functionConfig(ctx, &p.Functions[i]) })
+	}
+	running.Wait()
+	for i, err := range errs {
+		if err != nil && ctx.Err() == nil {
+			s.say(failure, "%s: %v", p.Functions[i].ID, err)
+		}
+	}
+	return all
 }
 
 // start makes the process of a unit. Without a command it is one that waits for code.

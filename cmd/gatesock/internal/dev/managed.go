@@ -71,8 +71,16 @@ func (s *supervisor) bootstrap(fn *project.Function, cfg *runtimeapi.Config) err
 
 // once prints a sentence that was not printed before.
 func (s *supervisor) once(kind, text string) {
-	if !s.noted[text] {
-		s.noted[text] = true
+	if s.isNew(text) {
 		s.say(kind, "%s", text)
 	}
+}
+
+// isNew reports whether a text was not seen before. It may be called concurrently.
+func (s *supervisor) isNew(text string) bool {
+	s.notedMu.Lock()
+	defer s.notedMu.Unlock()
+	seen := s.noted[text]
+	s.noted[text] = true
+	return !seen
 }

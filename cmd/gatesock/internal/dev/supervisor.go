@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/cloud"
@@ -26,8 +27,9 @@ import (
 // supervisor runs an application and keeps it up to date. Its fields are those of one goroutine,
 // except where they say so.
 type supervisor struct {
-	o   Options
-	out *Printer
+	o    Options
+	out  *Printer
+	life context.Context //nolint:containedctx // of the command: a round has one that a change ends
 
 	source    source
 	variables map[string]string // of the files with variables
@@ -48,8 +50,10 @@ type supervisor struct {
 	services  *services
 	resources string // that services were made of
 	proxy     *intercept.Interceptor
-	noted     map[string]bool // findings that were printed
-	ready     bool            // the banner was printed
+	ready     bool // the banner was printed
+
+	notedMu sync.Mutex
+	noted   map[string]bool // what is printed once
 
 	newProcess func(runtimeapi.Config) (process, error)
 }
@@ -108,6 +112,7 @@ func Run(ctx context.Context, out *Printer, o Options) error {
 }
 
 func (s *supervisor) supervise(ctx context.Context) (err error) {
+	s.life = ctx
 	if s.source, err = s.o.find(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil

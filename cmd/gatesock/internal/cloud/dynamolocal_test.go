@@ -1,0 +1,129 @@
+//go:build !race
+
+package cloud
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
+)
+
+// cacheFolder returns the folder where scripts/dynamodb-local keeps the program.
+func cacheFolder(t *testing.T) string {
+	t.Helper()
+	folder, err := os.Getwd()
+	require.NoError(t, err)
+	for {
+		if _, err := os.Stat(filepath.Join(folder, "scripts", "dynamodb-local")); err == nil {
+			return filepath.Join(folder, ".cache", "dynamodb")
+		}
+		require.NotEqual(t, folder, filepath.Dir(folder), "scripts/dynamodb-local is in no folder above")
+		folder = filepath.Dir(folder)
+	}
+}
+
+func table(name, key string) project.Table {
+	const s = types.ScalarAttributeTypeS
+	return project.Table{
+		ID: name, Name: name, ARN: arn("dynamodb", "table/"+name), StreamARN: arn("dynamodb", "table/"+name+"/stream/x"), TTL: "expires",
+		Create: &dynamodb.CreateTableInput{
+			TableName: &name, BillingMode: types.BillingModePayPerRequest,
+			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: &key, AttributeType: s}, {AttributeName: aws.String("room"), AttributeType: s}},
+			KeySchema:            []types.KeySchemaElement{{AttributeName: &key, KeyType: types.KeyTypeHash}},
+			StreamSpecification:  &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage},
+			GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
+				IndexName: aws.String("byRoom"), Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
+				KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("room"), KeyType: types.KeyTypeHash}},
+			}},
+		},
+	}
+}
+
+// TestDynamo has the whole way: a program writes through the front, and the stream invokes a
+// function; a second cloud on the same tables finds them, and one with another key names it.
+func TestDynamo(t *testing.T) {
+	t.Parallel()
+	d, err := StartDynamo(t.Context(), DynamoOptions{Cache: cacheFolder(t), Data: filepath.Join(t.TempDir(), "tables")})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, d.Close()) }()
+	got := make(chan string, 10)
+	start := func(tables ...project.Table) *world {
+		p := &project.Project{
+			Region: region, AccountID: account, Tables: tables, Functions: []project.Function{function("F")},
+			Mappings: []project.Mapping{{Source: tables[0].StreamARN, Function: "F", StartingPosition: "LATEST", Retries: -1}},
+		}
+		w := newWorld(t, p, func(cfg *Config) { cfg.Dynamo = d.URL })
+		w.answers(func(_ int, _ string, payload []byte) ([]byte, error) {
+			got <- string(payload)
+			return nil, nil
+		})
+		return w
+	}
+	w := start(table("chat", "id"))
+	require.Contains(t, w.cloud.Services(), "dynamodb")
+	api := dynamodb.New(dynamodb.Options{Region: "ap-south-1", Credentials: keys(), HTTPClient: w.http()})
+	put := func(id string) {
+		_, err := api.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("chat"), Item: map[string]types.AttributeValue{
+			"id": &types.AttributeValueMemberS{Value: id}, "room": &types.AttributeValueMemberS{Value: "r"},
+		}})
+		require.NoError(t, err)
+	}
+	put("one")
+	event := records(t, <-got)[0]
+	require.Equal(t, "INSERT", event["eventName"])
+	require.Equal(t, arn("dynamodb", "table/chat/stream/x"), event["eventSourceARN"])
+	require.Equal(t, "aws:dynamodb", event["eventSource"])
+	require.Equal(t, region, event["awsRegion"])
+	change := event["dynamodb"].(map[string]any)
+	require.Equal(t, map[string]any{"id": map[string]any{"S": "one"}}, change["Keys"])
+	require.Equal(t, map[string]any{"id": map[string]any{"S": "one"}, "room": map[string]any{"S": "r"}}, change["NewImage"])
+	require.NotContains(t, change, "OldImage")
+	query, err := api.Query(t.Context(), &dynamodb.QueryInput{
+		TableName: aws.String("chat"), IndexName: aws.String("byRoom"), KeyConditionExpression: aws.String("room = :r"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":r": &types.AttributeValueMemberS{Value: "r"}},
+	})
+	require.NoError(t, err)
+	require.Len(t, query.Items, 1)
+	ttl, err := api.DescribeTimeToLive(t.Context(), &dynamodb.DescribeTimeToLiveInput{TableName: aws.String("chat")})
+	require.NoError(t, err)
+	require.Equal(t, "expires", *ttl.TimeToLiveDescription.AttributeName)
+	_, err = api.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("none"), Key: map[string]types.AttributeValue{
+		"id": &types.AttributeValueMemberS{Value: "x"},
+	}})
+	require.ErrorAs(t, err, new(*types.ResourceNotFoundException))
+	require.NoError(t, w.cloud.Close(context.Background()))
+
+	w = start(table("chat", "id"))
+	require.Empty(t, w.texts(KindNotice))
+	put = func(id string) {
+		api = dynamodb.New(dynamodb.Options{Region: region, Credentials: keys(), HTTPClient: w.http()})
+		_, err := api.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("chat"), Item: map[string]types.AttributeValue{
+			"id": &types.AttributeValueMemberS{Value: id},
+		}})
+		require.NoError(t, err)
+	}
+	put("two")
+	require.Equal(t, map[string]any{"id": map[string]any{"S": "two"}}, records(t, <-got)[0]["dynamodb"].(map[string]any)["Keys"],
+		"from the end of the stream on")
+	require.NoError(t, w.cloud.Close(context.Background()))
+
+	w = start(table("chat", "key"))
+	require.Equal(t, []string{
+		"the table chat: it is there from an earlier run with the key id HASH, not key HASH: delete it, or the folder of the tables",
+	}, w.texts(KindNotice))
+	require.NoError(t, w.cloud.Close(context.Background()))
+	other := table("chat", "id")
+	other.Create.GlobalSecondaryIndexes[0].IndexName = aws.String("other")
+	w = start(other)
+	require.Contains(t, fmt.Sprint(w.texts(KindNotice)), "without the index other")
+	require.NoError(t, w.cloud.Close(context.Background()))
+}
