@@ -25,6 +25,7 @@ type deployment struct {
 	stageVariables string             // the member of events, or ""
 	functionARN    string
 	limiter        *rate.Limiter // nil: no limit
+	requestTime    requestTimes
 }
 
 // apiRoute is a route with all that the configuration says about it.

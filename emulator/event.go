@@ -16,6 +16,24 @@ import (
 // clfTime is the layout of requestTime: that of the Common Log Format, in UTC.
 const clfTime = "02/Jan/2006:15:04:05 +0000"
 
+// requestTimes keeps the text of the last second, which most events of a busy gateway share.
+type requestTimes struct{ last atomic.Pointer[requestTime] }
+
+type requestTime struct {
+	unix int64
+	text string
+}
+
+// of returns the requestTime of an event.
+func (r *requestTimes) of(t time.Time) string {
+	last := r.last.Load()
+	if last == nil || last.unix != t.Unix() {
+		last = &requestTime{t.Unix(), t.UTC().Format(clfTime)}
+		r.last.Store(last)
+	}
+	return last.text
+}
+
 // eventParts is what the events of one connection have in common, encoded once. The keys are in the
 // order of captured events (docs/gateway-facts.md, §1).
 type eventParts struct {
@@ -79,7 +97,7 @@ func (p *eventParts) open(b []byte, routeKey string) []byte {
 func (p *eventParts) stamped(b []byte, st stamp) []byte {
 	b = append(append(b, `,"extendedRequestId":"`...), st.requestID...)
 	b = append(b, `","requestTime":"`...)
-	b = st.time.UTC().AppendFormat(b, clfTime)
+	b = append(b, st.on.requestTime.of(st.time)...)
 	return append(b, `","messageDirection":"IN"`...)
 }
 
@@ -248,14 +266,28 @@ func randomSeed() (seed [4]byte) {
 // next returns a new id. If more than 65,536 ids are needed in one tick, the counter runs ahead of
 // the clock.
 func (s *idSource) next(now time.Time, kind byte) string {
+	var text [idLength]byte
+	s.encode(text[:], now, kind)
+	return string(text[:])
+}
+
+// pair returns the ids of a request and of its message, which share a string.
+func (s *idSource) pair(now time.Time) (request, message string) {
+	var text [2 * idLength]byte
+	s.encode(text[:idLength], now, kindRequest)
+	s.encode(text[idLength:], now, kindMessage)
+	both := string(text[:])
+	return both[:idLength], both[idLength:]
+}
+
+// encode writes a new id.
+func (s *idSource) encode(text []byte, now time.Time, kind byte) {
 	n := s.reserve(now)
 	b := [idSize]byte{
 		byte(n >> 40), byte(n >> 32), byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n),
 		s.seed[0], s.seed[1], kind, s.seed[2], s.seed[3],
 	}
-	var text [idLength]byte
-	base64.URLEncoding.Encode(text[:], b[:])
-	return string(text[:])
+	base64.URLEncoding.Encode(text, b[:])
 }
 
 func (s *idSource) reserve(now time.Time) uint64 {

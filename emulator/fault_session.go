@@ -136,6 +136,7 @@ func (s *Session) warm(inv *invocation) *invocation {
 	if len(hits) == 0 {
 		return inv
 	}
+	inv.arm(0)
 	s.g.hold(total(hits), func(bool) *invocation {
 		s.g.running.begin()
 		return inv

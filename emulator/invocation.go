@@ -46,17 +46,18 @@ type invocation struct {
 	twin    *invocation // runs at the same time, or nil
 
 	mu       sync.Mutex
-	timer    Timer         // of the next timeout
+	timer    Timer         // of the next timeout; nil before arm
 	returned bool          // the handler has returned
 	answered bool          // answer has returned
 	done     chan struct{} // closed when answered becomes true; nil until wait is called
 }
 
-// invocation prepares an invocation and starts its timeouts. The caller must call run or start.
+// invocation prepares an invocation. The caller must call start, or run and, if that takes long,
+// arm.
 func (s *Session) invocation(
 	ctx context.Context, route *apiRoute, st stamp, event []byte, answer func(replier, response, error),
 ) *invocation {
-	g, limits := s.g, route.timeouts
+	g := s.g
 	inv := &invocation{
 		g:      g,
 		on:     st.on,
@@ -67,19 +68,27 @@ func (s *Session) invocation(
 		route:  route,
 		answer: answer,
 		ctx: functionContext{
-			parent: ctx, deadline: time.Now().Add(limits.Function), requestID: st.requestID, arn: st.on.functionARN,
+			parent: ctx, deadline: time.Now().Add(route.timeouts.Function), requestID: st.requestID, arn: st.on.functionARN,
 		},
 	}
 	g.running.begin()
 	g.invocations.add(inv)
+	return inv
+}
+
+// arm starts the timeouts of an invocation that began some time ago, unless they have started or
+// the handler has returned.
+func (inv *invocation) arm(ago time.Duration) {
 	inv.mu.Lock() // the timer may be due at once
 	defer inv.mu.Unlock()
-	if limits.Function < limits.Integration {
-		inv.timer = g.clock.AfterFunc(limits.Function, inv.functionTimeout)
-	} else {
-		inv.timer = g.clock.AfterFunc(limits.Integration, inv.integrationTimeout)
+	if inv.timer != nil || inv.returned {
+		return
 	}
-	return inv
+	if limits := inv.route.timeouts; limits.Function < limits.Integration {
+		inv.timer = inv.g.clock.AfterFunc(limits.Function-ago, inv.functionTimeout)
+	} else {
+		inv.timer = inv.g.clock.AfterFunc(limits.Integration-ago, inv.integrationTimeout)
+	}
 }
 
 // String returns the name of the invocation for an error.
@@ -112,6 +121,7 @@ func (inv *invocation) run() {
 // start runs the invocation in another goroutine. It does nothing for nil.
 func (inv *invocation) start() {
 	if inv != nil {
+		inv.arm(0)
 		inv.g.workers.run(inv)
 		inv.twin.start()
 	}
@@ -220,7 +230,9 @@ func (inv *invocation) finish() {
 	inv.g.invocations.remove(inv)
 	inv.mu.Lock()
 	inv.returned = true
-	inv.timer.Stop()
+	if inv.timer != nil {
+		inv.timer.Stop()
+	}
 	inv.mu.Unlock()
 	inv.ctx.end(context.Canceled)
 }
@@ -241,8 +253,9 @@ type functionContext struct {
 	arn       string // of the function
 
 	mu     sync.Mutex
-	values context.Context //nolint:containedctx // the parent's values and those of Lambda; nil until needed
-	done   chan struct{}   // nil until needed
+	values context.Context              //nolint:containedctx // the parent's values; nil until needed
+	lambda *lambdacontext.LambdaContext // nil until needed
+	done   chan struct{}                // nil until needed
 	err    error
 }
 
@@ -268,15 +281,40 @@ func (c *functionContext) Err() error {
 
 func (c *functionContext) Value(key any) any {
 	c.mu.Lock()
+	if key == lambdaKey {
+		defer c.mu.Unlock()
+		if c.lambda == nil {
+			c.lambda = &lambdacontext.LambdaContext{AwsRequestID: c.requestID, InvokedFunctionArn: c.arn}
+		}
+		return c.lambda
+	}
 	if c.values == nil {
-		c.values = lambdacontext.NewContext(context.WithoutCancel(c.parent), &lambdacontext.LambdaContext{
-			AwsRequestID:       c.requestID,
-			InvokedFunctionArn: c.arn,
-		})
+		c.values = context.WithoutCancel(c.parent)
 	}
 	values := c.values
 	c.mu.Unlock()
 	return values.Value(key)
+}
+
+// lambdaKey is the key of package lambdacontext. Handlers ask for other values in every invocation,
+// which should not make a LambdaContext.
+//
+//nolint:gochecknoglobals // a constant
+var lambdaKey = func() any {
+	var asked askedFor
+	_, _ = lambdacontext.FromContext(&asked)
+	return asked.key
+}()
+
+// askedFor remembers the key that a context was asked for.
+type askedFor struct {
+	context.Context //nolint:containedctx // nil
+	key             any
+}
+
+func (a *askedFor) Value(key any) any {
+	a.key = key
+	return nil
 }
 
 // end ends the context with err, unless it has ended.

@@ -82,7 +82,8 @@ func (s *Session) accept(ctx context.Context, data []byte) (*invocation, error) 
 // gateway's frames.
 func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 	now, d := s.g.clock.Now(), s.g.current()
-	st := stamp{on: d, requestID: s.g.ids.next(now, kindRequest), messageID: s.g.ids.next(now, kindMessage), time: now}
+	st := stamp{on: d, time: now}
+	st.requestID, st.messageID = s.g.ids.pair(now)
 	route := d.route(data)
 	s.observeMessage(route, data, st)
 	if !s.g.allow(d) || !s.allowed(route.key()) {

@@ -58,8 +58,6 @@ func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)
 // slow $connect does not.
 func TestServerTimeouts(t *testing.T) {
 	t.Parallel()
-	const upgrade = "GET /local HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 	for name, c := range map[string]struct {
 		sent  string
 		after time.Duration // the connection ends
@@ -115,6 +113,51 @@ func TestServerTimeouts(t *testing.T) {
 			require.NoError(t, s.Close(t.Context()))
 		})
 	})
+}
+
+// upgrade is the request of a client.
+const upgrade = "GET /local HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+// By the machine's clock, over a socket, timeouts start when an invocation has outlasted its turn.
+// They count from its beginning all the same.
+func TestTimeoutsByTheMachinesClock(t *testing.T) {
+	t.Parallel()
+	for want, timeouts := range map[string]Timeouts{
+		"Endpoint request timed out": {Integration: 5 * time.Second, Function: 7 * time.Second},
+		"Internal server error":      {Integration: 7 * time.Second, Function: 5 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ended := make(chan time.Time, 1)
+			h := on("$default", func(ctx context.Context, _ []byte) ([]byte, error) {
+				<-ctx.Done()
+				ended <- time.Now()
+				return nil, ctx.Err()
+			})
+			g, err := New(h, Config{
+				RouteTimeouts: map[string]Timeouts{"$default": timeouts}, Logger: slog.New(slog.DiscardHandler),
+			})
+			require.NoError(t, err)
+			l := newPipes()
+			s := serve(g, l, g)
+			conn := l.dial()
+			_, err = io.WriteString(conn, upgrade)
+			require.NoError(t, err)
+			in := bufio.NewReader(conn)
+			_, err = http.ReadResponse(in, nil) //nolint:bodyclose // there is none
+			require.NoError(t, err)
+			began := time.Now()
+			_, err = conn.Write(masked(opText, true, "x"))
+			require.NoError(t, err)
+			_, _, payload, err := readFrame(in)
+			require.NoError(t, err)
+			require.Contains(t, string(payload), want)
+			require.Equal(t, 5*time.Second, time.Since(began))
+			require.Equal(t, timeouts.Function, (<-ended).Sub(began))
+			require.NoError(t, conn.Close())
+			require.NoError(t, s.Close(t.Context()))
+		})
+	}
 }
 
 // soleSession returns the id of the only open connection.

@@ -32,10 +32,24 @@ var errRelieved = errors.New("emulator: another goroutine reads")
 
 // read reads until the connection ends and closes it, unless another goroutine takes over.
 func (c *socket) read(ctx context.Context) {
-	// The timer belongs to this goroutine. If it can't be stopped, another goroutine reads.
-	relief := time.AfterFunc(time.Hour, func() { c.read(ctx) })
-	relief.Stop()
-	c.end(c.readAll(ctx, relief))
+	c.end(c.readAll(ctx, c.newRelief(ctx)))
+}
+
+// relief is the end of the turn of the goroutine that reads. It belongs to this goroutine: if the
+// timer can't be stopped, another goroutine reads, and knows which invocation goes on.
+type relief struct {
+	*time.Timer
+	inv *invocation
+}
+
+func (c *socket) newRelief(ctx context.Context) *relief {
+	r := new(relief)
+	r.Timer = time.AfterFunc(time.Hour, func() {
+		r.inv.arm(turn)
+		c.read(ctx)
+	})
+	r.Stop()
+	return r
 }
 
 // end closes the connection after a reader has ended with err, unless another goroutine reads now.
@@ -60,7 +74,7 @@ func (c *socket) end(err error) {
 }
 
 // readAll handles what the client sends. It returns nil after the client's close frame.
-func (c *socket) readAll(ctx context.Context, relief *time.Timer) error {
+func (c *socket) readAll(ctx context.Context, relief *relief) error {
 	for {
 		op, payload, err := c.frames.next()
 		if err != nil {
@@ -84,8 +98,9 @@ func (c *socket) readAll(ctx context.Context, relief *time.Timer) error {
 }
 
 // handle handles a message. It returns false if it took longer than a turn and another goroutine
-// reads now.
-func (c *socket) handle(ctx context.Context, payload []byte, relief *time.Timer) bool {
+// reads now. By the machine's clock the timeouts of an invocation start with the end of the turn,
+// which most never reach.
+func (c *socket) handle(ctx context.Context, payload []byte, relief *relief) bool {
 	inv, err := c.session.accept(ctx, payload)
 	if inv == nil || err != nil { // messages after the end are dropped
 		return true
@@ -100,7 +115,11 @@ func (c *socket) handle(ctx context.Context, payload []byte, relief *time.Timer)
 			go c.read(ctx)
 		}
 	}()
+	relief.inv = inv
 	relief.Reset(turn)
+	if _, machine := c.session.g.clock.(systemClock); !machine {
+		inv.arm(0)
+	}
 	inv.run()
 	returned = true
 	return relief.Stop()
