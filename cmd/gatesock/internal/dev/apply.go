@@ -573,8 +573,17 @@ func (s *supervisor) addresses() []Address {
 			stage := &api.Stages[j]
 			host := fmt.Sprintf("localhost:%d", server.front.port)
 			a := Address{
-				API: cmp.Or(api.Name, api.LogicalID), Stage: stage.Config.Stage, Routes: routesOf(stage), Authorizer: stage.Authorizer,
+				API: cmp.Or(api.Name, api.LogicalID), Stage: stage.Config.Stage, Routes: routesOf(stage),
 				TLS: "wss://" + host + "/" + stage.Config.Stage, Page: "https://" + host + "/",
+			}
+			if stage.Authorizer != "" {
+				a.Authorizer = stage.Authorizer
+				if fn := s.project.Function(stage.Authorizer); fn != nil {
+					a.Authorizer = displayName(fn)
+				}
+			}
+			if c := stage.Config.Authorizer; c != nil {
+				a.Identity = c.IdentitySources
 			}
 			if !s.o.TLS {
 				a.URL, a.Page = "ws://"+host+"/"+stage.Config.Stage, "http://"+host+"/"

@@ -25,6 +25,8 @@ type Address struct {
 	Routes []string `json:"routes"`
 	// Authorizer is the name of the authorizer's function; empty if anybody may connect.
 	Authorizer string `json:"authorizer,omitempty"`
+	// Identity are the authorizer's identity sources, which a client must send.
+	Identity []string `json:"identitySources,omitempty"`
 }
 
 // client returns the address that is shown first.
@@ -89,19 +91,32 @@ func (p *Printer) banner(b banner) {
 	}
 	row("beside", wrap(strings.Join(b.services, "  "), 13))
 	if len(b.addresses) > 0 {
-		row("try it", wscat(b.addresses[0].client()))
+		row("try it", b.addresses[0].wscat())
 	}
 	row("watching", fmt.Sprintf("%d folders; Ctrl-C ends everything", b.watching))
 	out.WriteString("\n")
 	p.print(out.String())
 }
 
-// wscat returns a command line that connects to an address.
-func wscat(url string) string {
+// wscat returns a command line that connects to the address, with what the authorizer wants to see.
+func (a Address) wscat() string {
+	url, options, separator := a.client(), "", "?"
 	if strings.HasPrefix(url, "wss:") {
-		return "npx wscat -n -c " + url
+		options = " -n" // the certificate is of this machine
 	}
-	return "npx wscat -c " + url
+	for _, source := range a.Identity {
+		if name, ok := strings.CutPrefix(source, "route.request.querystring."); ok {
+			url += separator + name + "=…"
+			separator = "&"
+		}
+		if name, ok := strings.CutPrefix(source, "route.request.header."); ok {
+			options += " -H '" + name + ": …'"
+		}
+	}
+	if separator == "&" {
+		url = "'" + url + "'"
+	}
+	return "npx wscat" + options + " -c " + url
 }
 
 // wrap breaks a list into lines, with a margin before all but the first.

@@ -26,7 +26,7 @@
     box.setAttribute("role", "alert");
     box.dataset.gatesock = "overlay";
     const close = element("button", "×", {
-      float: "right", font: "inherit", fontSize: "18px", border: 0, background: "none", color: "#eee", cursor: "pointer",
+      float: "right", font: "inherit", fontSize: "18px", lineHeight: 1, padding: 0, border: 0, background: "none", color: "#eee", cursor: "pointer",
     });
     close.setAttribute("aria-label", "Close");
     close.addEventListener("click", hide);

@@ -306,7 +306,8 @@ func (p *Printer) eventObject(api string, e emulator.Event) {
 	p.object(e.Time, r)
 }
 
-// Line prints a line of a function's log.
+// Line prints a line of a function's log. Lines with metrics for CloudWatch are left out of a text
+// without bodies.
 func (p *Printer) Line(function string, l runtimeapi.Line) {
 	late := ""
 	if l.Late {
@@ -326,12 +327,12 @@ func (p *Printer) Line(function string, l runtimeapi.Line) {
 		p.object(l.Time, r)
 		return
 	}
+	if l.JSON && late == "" && !p.o.Bodies && strings.HasPrefix(l.Text, `{"_aws":`) {
+		return // metrics of CloudWatch, which nobody reads here
+	}
 	text := printable(l.Text)
-	switch {
-	case l.Stream == runtimeapi.Platform:
+	if l.Stream == runtimeapi.Platform {
 		text = p.style(yellow, text)
-	case l.Stream == runtimeapi.Stderr && !l.JSON:
-		text = p.style("", text)
 	}
 	if late != "" {
 		text += "  " + p.style(yellow, "("+late+")")

@@ -34,6 +34,7 @@ func everything(p *Printer) {
 		addresses: []Address{{
 			API: "chat", Stage: "dev", URL: "ws://localhost:3001/dev", TLS: "wss://localhost:3001/dev", Page: "http://localhost:3001/",
 			Routes: []string{"$connect", "$disconnect", "say"}, Authorizer: "Authorize",
+			Identity: []string{"route.request.header.Authorization", "route.request.querystring.name"},
 		}},
 		functions: []string{"App", "Authorize"}, services: []string{"table chat-Table", "queue jobs"}, watching: 12,
 	})
@@ -65,6 +66,7 @@ func everything(p *Printer) {
 	for _, l := range []runtimeapi.Line{
 		{Stream: runtimeapi.Stdout, Text: "joined\tlobby \x1b[31mred"},
 		{Stream: runtimeapi.Stderr, Text: `{"level":"info","msg":"joined"}`, JSON: true},
+		{Stream: runtimeapi.Stdout, Text: `{"_aws":{"Timestamp":1}}`, JSON: true},
 		{Stream: runtimeapi.Platform, Text: "the init took longer than 10s"},
 		{Stream: runtimeapi.Stdout, Text: "still here", Late: true, RequestID: "r1"},
 	} {

@@ -148,7 +148,7 @@ func (s *supervisor) supervise(ctx context.Context) (err error) {
 	}
 	defer s.watcher.close()
 	s.proxy, err = intercept.Start(ctx, intercept.Config{
-		Folder: s.o.Config, Host: func(host string) http.Handler { return s.services.handlerOf(host) }, Domains: s.domains(ctx), Refused: s.refused, Real: realHosts(s.o.Real), Environ: s.o.Environ,
+		Folder: s.o.Config, Host: func(host string) http.Handler { return s.services.handlerOf(host) }, Domains: s.domains(ctx), Refused: s.refused, Distrusted: s.distrusted, Real: realHosts(s.o.Real), Environ: s.o.Environ,
 	})
 	if err != nil {
 		return err
@@ -566,7 +566,7 @@ func (s *supervisor) announce(ctx context.Context, due stale, changed bool) {
 		s.page.update(func(now *status) {
 			now.Addresses = b.addresses
 			if len(b.addresses) > 0 {
-				now.Try = wscat(b.addresses[0].client())
+				now.Try = b.addresses[0].wscat()
 			}
 		})
 		s.out.banner(b)
@@ -663,6 +663,11 @@ func (s *supervisor) late(u *unit, requestID, what string) {
 
 func (s *supervisor) refused(host, who string) {
 	s.say(warning, "%s wanted to call %s, which is not served here: it got an error (--real allows a real service)", who, host)
+}
+
+func (s *supervisor) distrusted(host, who string) {
+	s.say(warning, "%s does not trust the certificate of this machine, so that its calls of %s fail: "+
+		"with --domain local the address in events is one without TLS", who, host)
 }
 
 // realHosts returns the hosts of services that may really be called.
