@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -233,11 +234,14 @@ func sameConfig(a, b runtimeapi.Config) bool {
 
 // functionConfig returns how a function runs. It has no command if there is no code for it.
 func (s *supervisor) functionConfig(ctx context.Context, fn *project.Function) (runtimeapi.Config, error) {
-	name := displayName(fn)
+	name := s.displayName(fn)
 	cfg := runtimeapi.Config{
 		FunctionName: fn.Name, Handler: cmp.Or(fn.Handler, "bootstrap"), Region: s.region(), AccountID: account,
 		MemoryMB: fn.Memory, Timeout: fn.Timeout, Concurrency: s.concurrency(fn), NoFreeze: s.o.NoFreeze,
-		Log:    func(l runtimeapi.Line) { s.out.Line(name, l) },
+		Log: func(l runtimeapi.Line) {
+			s.tails.add(name, l)
+			s.out.Line(name, l)
+		},
 		Report: func(r runtimeapi.Report) { s.reported(name, r) },
 	}
 	cfg.Env = s.o.baseEnv()
@@ -293,10 +297,16 @@ func existing(folder string) string {
 	return ""
 }
 
+// hashed is a logical id of the CDK, which has a hash at its end.
+var hashed = regexp.MustCompile(`^(.+)[0-9A-F]{8}$`)
+
 // displayName returns what the lines of a function begin with.
-func displayName(fn *project.Function) string {
-	if fn.Runtime == "" && fn.ID == "App" {
+func (s *supervisor) displayName(fn *project.Function) string {
+	if s.source.file == "" && fn.ID == "App" {
 		return "app"
+	}
+	if m := hashed.FindStringSubmatch(fn.ID); m != nil && strings.HasSuffix(s.source.file, ".json") {
+		return m[1]
 	}
 	return fn.ID
 }
@@ -313,6 +323,7 @@ func (s *supervisor) warm(ctx context.Context, fresh []*unit) bool {
 	var running sync.WaitGroup
 	errs := make([]error, len(fresh))
 	for i, u := range fresh {
+		s.tails.forget(s.displayName(u.fn.Load()))
 		running.Go(func() { errs[i] = u.proc.Warm(ctx) })
 	}
 	running.Wait()
@@ -320,7 +331,8 @@ func (s *supervisor) warm(ctx context.Context, fresh []*unit) bool {
 	for i, u := range fresh {
 		if errs[i] != nil {
 			ok = false
-			s.report(trouble{title: fmt.Sprintf("%s does not start: %s", displayName(u.fn.Load()), plainError(errs[i]))})
+			name := s.displayName(u.fn.Load())
+			s.report(trouble{title: name + " does not start: " + plainError(errs[i]), output: s.tails.of(name)})
 		}
 	}
 	return ok
@@ -579,7 +591,7 @@ func (s *supervisor) addresses() []Address {
 			if stage.Authorizer != "" {
 				a.Authorizer = stage.Authorizer
 				if fn := s.project.Function(stage.Authorizer); fn != nil {
-					a.Authorizer = displayName(fn)
+					a.Authorizer = s.displayName(fn)
 				}
 			}
 			if c := stage.Config.Authorizer; c != nil {
@@ -597,7 +609,7 @@ func (s *supervisor) addresses() []Address {
 func (s *supervisor) bannerOf() banner {
 	b := banner{name: s.source.name(s.o.Folder), addresses: s.addresses(), watching: s.watcher.count()}
 	for i := range s.project.Functions {
-		b.functions = append(b.functions, displayName(&s.project.Functions[i]))
+		b.functions = append(b.functions, s.displayName(&s.project.Functions[i]))
 	}
 	p := s.project
 	for _, t := range p.Tables {

@@ -165,7 +165,7 @@ func (d *described) value(n describe.Need) (string, bool) {
 			d.note(project.Failure, n.Variable, missing(n))
 		}
 	case "iot":
-		d.note(project.Warning, n.Variable, "AWS IoT is not served here: what the program publishes by "+n.Variable+" fails")
+		d.note(project.Warning, n.Variable, "AWS IoT is not served here: what the program publishes by "+n.Variable+" fails.")
 	}
 	return "", false
 }
@@ -176,7 +176,7 @@ func missing(n describe.Need) string {
 	if n.Description != "" {
 		what = " (" + strings.TrimSuffix(n.Description, ".") + ")"
 	}
-	return fmt.Sprintf("the program needs %s%s: set it with --parameter %s=%s, or in a file with --env-file",
+	return fmt.Sprintf("The program needs %s%s: set it with --parameter %s=%s, or in a file with --env-file.",
 		n.Variable, what, n.Variable, cmp.Or(n.Example, "VALUE"))
 }
 
@@ -239,7 +239,7 @@ func (d *described) source(s *stack.Source) {
 	case "schedule":
 		d.rule(s, project.Rule{Name: cmp.Or(s.Schedule, d.nameOf(s.From, s.ID)), Schedule: "rate(5 minutes)"}, fn)
 	default:
-		d.note(project.Notice, s.ID, "events of the source "+s.Kind+" do not come here: it is not served")
+		d.note(project.Notice, s.ID, "Events of the source "+s.Kind+" do not come here: it is not served.")
 	}
 }
 
@@ -275,7 +275,7 @@ func (d *described) mapStream(s *stack.Source, fn *project.Function) {
 		d.p.Mappings = append(d.p.Mappings, m)
 		return
 	}
-	d.note(project.Notice, s.ID, "the stream of a table that the program does not make is not served")
+	d.note(project.Notice, s.ID, "The stream of a table that the program does not make is not served.")
 }
 
 // nameOf returns the name of a resource that the stack does not make.

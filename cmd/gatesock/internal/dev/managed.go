@@ -24,7 +24,7 @@ func (s *supervisor) managed(ctx context.Context, fn *project.Function, cfg *run
 	o := managed.Options{
 		Runtime: fn.Runtime, Handler: fn.Handler, Folder: fn.Code, Inline: fn.Inline, Layers: fn.Layers, Env: cfg.Env,
 		Cache: filepath.Join(s.o.Cache, "managed"),
-		Log:   func(text string) { s.once(info, displayName(fn)+": "+text) },
+		Log:   func(text string) { s.once(info, s.displayName(fn)+": "+text) },
 	}
 	if fn.Entry != "" {
 		o.Entry = shorter(fn.Code, fn.Entry)
@@ -59,7 +59,7 @@ func (s *supervisor) bootstrap(fn *project.Function, cfg *runtimeapi.Config) err
 	var old *managed.LegacyGoError
 	switch err := managed.CheckGo(binary); {
 	case errors.As(err, &old):
-		s.once(warning, displayName(fn)+": "+err.Error())
+		s.once(warning, s.displayName(fn)+": "+err.Error())
 		cfg.Command = []string{s.o.Self, LegacyCommand, binary}
 	case err != nil:
 		return err

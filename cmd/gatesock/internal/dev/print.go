@@ -439,5 +439,9 @@ func (p *Printer) Finding(folder string, f project.Finding) {
 	if f.Resource != "" && !strings.Contains(f.Text, f.Resource) {
 		place += f.Resource + ": "
 	}
+	if f.Severity == project.Notice {
+		p.line(timeZero, p.style(dim, printable(place+f.Text)))
+		return
+	}
 	p.Say(kind, "%s%s", place, f.Text)
 }

@@ -33,6 +33,9 @@ type source struct {
 // name returns what the user calls the application.
 func (s source) name(from string) string {
 	name := cmp.Or(shorter(from, s.file), shorter(from, s.pkg))
+	if filepath.Base(name) == "manifest.json" { // of a cdk.out
+		name = filepath.Dir(name)
+	}
 	if name == "." {
 		return filepath.Base(from)
 	}

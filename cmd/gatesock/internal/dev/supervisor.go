@@ -52,6 +52,7 @@ type supervisor struct {
 	proxy     *intercept.Interceptor
 	ready     bool // the banner was printed
 
+	tails   tails // what functions have printed last
 	notedMu sync.Mutex
 	noted   map[string]bool // what is printed once
 
@@ -658,7 +659,7 @@ func (s *supervisor) listener(l net.Listener) net.Listener {
 // late reports a request that left after a reply.
 func (s *supervisor) late(u *unit, requestID, what string) {
 	s.say(warning, "%s: %s left after the reply of %s: on AWS the function would stand still, and send it with a later event or never; "+
-		"wait for it before you return", displayName(u.fn.Load()), cmp.Or(what, "a call"), requestID)
+		"wait for it before you return", s.displayName(u.fn.Load()), cmp.Or(what, "a call"), requestID)
 }
 
 func (s *supervisor) refused(host, who string) {
