@@ -1,67 +1,81 @@
+//go:build linux
+
 package runtimeapi_test
 
 import (
 	"bytes"
 	"context"
 	"fmt"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/emulator/runtimeapi"
 )
 
-// BenchmarkInvoke measures invocations of a Go program that returns the event, of 600 bytes as one of
-// the gateway has.
+// BenchmarkInvoke measures invocations of a Go program that returns the event, of 600 bytes as one
+// of the gateway has, and the CPU time that they cost here and in the instances.
 func BenchmarkInvoke(b *testing.B) {
 	event := fmt.Appendf(nil, "%q", bytes.Repeat([]byte("x"), 598))
 	for _, c := range []struct {
-		name     string
-		callers  int
-		noFreeze bool
-		delay    time.Duration
+		name    string
+		callers int
+		change  func(*runtimeapi.Config)
 	}{
-		{"one caller", 1, false, 0},
-		{"one caller, never frozen", 1, true, 0},
-		{"one caller, frozen at once", 1, false, time.Nanosecond},
-		{"two callers", 2, false, 0},
-		{"ten callers", 10, false, 0},
+		{"callers=1", 1, nil},
+		{"callers=1/log", 1, func(cfg *runtimeapi.Config) { cfg.Log = func(runtimeapi.Line) {} }},
+		{"callers=1/never frozen", 1, func(cfg *runtimeapi.Config) { cfg.NoFreeze = true }},
+		{"callers=1/frozen each time", 1, func(cfg *runtimeapi.Config) { cfg.FreezeDelay = time.Nanosecond }},
+		{"callers=1/one thread", 1, func(cfg *runtimeapi.Config) { cfg.Env = append(cfg.Env, "GOMAXPROCS=1") }},
+		{"callers=2/one thread each", 2, func(cfg *runtimeapi.Config) { cfg.Env = append(cfg.Env, "GOMAXPROCS=1") }},
+		{"callers=2", 2, nil},
+		{"callers=10", 10, nil},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			cfg := program(b, "echo")
-			cfg.NoFreeze, cfg.FreezeDelay = c.noFreeze, c.delay
-			f := start(b, cfg)
+			if c.change != nil {
+				c.change(&cfg)
+			}
+			f, err := runtimeapi.New(cfg)
+			require.NoError(b, err)
 			require.NoError(b, f.Warm(context.Background()))
 			b.ReportAllocs()
-			b.SetParallelism(c.callers)
-			each := make(chan int)
-			done := make(chan error)
+			before := cpu(syscall.RUSAGE_SELF)
+			children := cpu(syscall.RUSAGE_CHILDREN)
+			b.ResetTimer()
+			var callers sync.WaitGroup
+			each := make(chan struct{}, 100)
 			for range c.callers {
-				go func() {
+				callers.Go(func() {
 					for range each {
 						if _, err := f.Invoke(context.Background(), event); err != nil {
 							b.Error(err)
 						}
 					}
-					done <- nil
-				}()
+				})
 			}
-			b.ResetTimer()
-			if c.callers == 1 {
-				for range b.N {
-					if _, err := f.Invoke(context.Background(), event); err != nil {
-						b.Fatal(err)
-					}
-				}
-			} else {
-				for n := range b.N {
-					each <- n
-				}
+			for range b.N {
+				each <- struct{}{}
 			}
 			close(each)
-			for range c.callers {
-				<-done
-			}
+			callers.Wait()
+			b.StopTimer()
+			b.ReportMetric(float64((cpu(syscall.RUSAGE_SELF)-before).Nanoseconds())/float64(b.N)/1e3, "cpu-µs/op")
+			require.NoError(b, f.Close(context.Background()))
+			b.ReportMetric(float64((cpu(syscall.RUSAGE_CHILDREN)-children).Nanoseconds())/float64(b.N)/1e3, "child-cpu-µs/op")
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "invocations/s")
 		})
 	}
+}
+
+// cpu returns the CPU time that this process, or those that it has waited for, have used.
+func cpu(whose int) time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(whose, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

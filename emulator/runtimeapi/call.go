@@ -25,14 +25,15 @@ type call struct {
 	id       string
 	payload  []byte
 	trace    string
-	client   string // the client context in JSON, or empty
-	identity string // the Cognito identity in JSON, or empty
-	queued   time.Time
+	client   string      // the client context in JSON, or empty
+	identity string      // the Cognito identity in JSON, or empty
 	done     chan result // has room for the one result
 
+	queued   time.Time
 	settled  bool      // done has the result
 	replied  bool      // by the program
-	err      *Error    // why the invocation failed
+	failed   *Error    // what it replied, if that is an error
+	err      *Error    // why the invocation failed, or what happened to the instance after the reply
 	started  time.Time // when an instance got it
 	running  Activity  // of the instance, during the invocation
 	over     Activity  // and after it
@@ -41,8 +42,8 @@ type call struct {
 }
 
 // newCall returns an invocation with the context of its caller.
-func newCall(ctx context.Context, payload []byte, now time.Time) *call {
-	c := &call{payload: payload, queued: now, done: make(chan result, 1)}
+func newCall(ctx context.Context, payload []byte) *call {
+	c := &call{payload: payload, done: make(chan result, 1)}
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		if isUUID(lc.AwsRequestID) {
 			c.id = lc.AwsRequestID
@@ -63,7 +64,7 @@ func newCall(ctx context.Context, payload []byte, now time.Time) *call {
 	if trace, ok := ctx.Value("x-amzn-trace-id").(string); ok && trace != "" && oneLine(trace) {
 		c.trace = trace
 	} else {
-		c.trace = newTrace(now)
+		c.trace = newTrace(time.Now())
 	}
 	return c
 }
@@ -83,7 +84,7 @@ func clientContext(c *lambdacontext.ClientContext) string {
 // head returns the head of the HTTP response that hands the invocation to a program, with the
 // headers of the Lambda Developer Guide, "Using the Lambda runtime API".
 func (c *call) head(arn string) []byte {
-	b := make([]byte, 0, 512)
+	b := make([]byte, 0, 512+min(len(c.payload), smallPayload)) // with room for the payload
 	b = append(b, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: "...)
 	b = append(b, c.id...)
 	b = append(b, "\r\nLambda-Runtime-Deadline-Ms: "...)
@@ -105,7 +106,7 @@ func (c *call) head(arn string) []byte {
 	return append(b, "\r\n\r\n"...)
 }
 
-// settle gives the caller the result, once. Function.mu must be held.
+// settle hands the result to the caller, once. Function.mu must be held.
 func (c *call) settle(r result) {
 	if !c.settled {
 		c.settled = true
@@ -113,7 +114,7 @@ func (c *call) settle(r result) {
 	}
 }
 
-// fail records why the invocation failed, and gives it to the caller. Function.mu must be held.
+// fail records why the invocation failed, and hands that to the caller. Function.mu must be held.
 func (c *call) fail(err *Error) {
 	c.err = err
 	c.settle(result{err: err})

@@ -12,40 +12,48 @@ import (
 
 // Config describes a function and how it runs. Only Command is needed.
 type Config struct {
-	// Command is the program and its arguments. A name without a slash is looked up on this process's
-	// PATH, a relative path begins at Dir. Without a command there is no program yet: invocations wait
-	// until [Function.Replace] brings one.
+	// Command is the program and its arguments. A name without a slash is looked up on this
+	// process's PATH, a relative path begins at Dir. Without a command there is no program yet:
+	// invocations wait until [Function.Replace] brings one.
 	Command []string
 	// Dir is the folder in which the process runs, and its LAMBDA_TASK_ROOT. Default: the current
 	// folder.
 	Dir string
-	// Env are further variables of the process, as NAME=VALUE; the last of a name counts. The process
-	// gets these and what Lambda sets, and nothing of this process's environment. Names that Lambda
-	// reserves, such as AWS_LAMBDA_FUNCTION_NAME, have Lambda's value. PATH, LANG and TZ have defaults.
+	// Env are further variables of the process, as NAME=VALUE; the last of a name counts. The
+	// process gets these and what Lambda sets, and nothing of this process's environment. Names
+	// that Lambda reserves, such as AWS_LAMBDA_FUNCTION_NAME, have Lambda's value. PATH, LANG and
+	// TZ have defaults.
 	Env []string
-	// InstanceEnv returns more such variables for one instance, by its name (see Line.Instance). With
-	// it a proxy can tell from which instance a request comes; see [Function.Activity]. Default: none.
+	// InstanceEnv returns more such variables for one instance, by its name (see Line.Instance).
+	// With it a proxy can tell from which instance a request comes; see [Function.Activity].
+	// Default: none.
 	InstanceEnv func(instance string) []string
+	// InstanceEnd is called when an instance has ended, so that what InstanceEnv has made for it
+	// can end too. Default: nil.
+	InstanceEnd func(instance string)
 
-	// FunctionName is the function's name: 1 to 64 letters, digits, "-" and "_". Default: "function".
+	// FunctionName is the function's name: 1 to 64 letters, digits, "-" and "_". Default:
+	// "function".
 	FunctionName string
 	// Handler is the value of _HANDLER, such as "app.handler". Default: "bootstrap".
 	Handler string
-	// Region and AccountID are parts of the function's ARN. Defaults: "us-east-1" and "123456789012".
+	// Region and AccountID are parts of the function's ARN. Defaults: "us-east-1" and
+	// "123456789012".
 	Region    string
 	AccountID string
-	// MemoryMB is what the function believes to have, in MB: 128 to 10,240. Nothing limits it to that.
-	// Default: 128.
+	// MemoryMB is what the function believes to have, in MB: 128 to 10,240. Nothing limits it to
+	// that. Default: 128.
 	MemoryMB int
 
 	// Timeout is how long an invocation may take: 1 s to 15 min on Lambda, here from 1 ms. Then the
 	// instance is killed. Default: 3 s.
 	Timeout time.Duration
-	// InitTimeout is how long an instance may take until it asks for its first invocation. Then it is
-	// killed and started once more, with the function's Timeout for start and invocation together.
-	// Default: 10 s.
+	// InitTimeout is how long an instance may take until it asks for its first invocation. Then it
+	// is killed and started once more, with the function's Timeout for start and invocation
+	// together. Default: 10 s.
 	InitTimeout time.Duration
-	// IdleTimeout is how long an instance may have nothing to do. Then it is killed. Default: 5 min.
+	// IdleTimeout is how long an instance may have nothing to do. Then it is killed. Default: 5
+	// min.
 	IdleTimeout time.Duration
 	// Concurrency is how many instances there are at most. Default: 10.
 	Concurrency int
@@ -53,14 +61,15 @@ type Config struct {
 	// NoFreeze lets instances run on between invocations.
 	NoFreeze bool
 	// FreezeDelay is how long an instance runs on after its last invocation before it is frozen.
-	// Default: 5 ms, which is less than most requests take, and costs an instance that is busy nothing.
+	// Default: 5 ms, which is less than most requests take, and costs an instance that is busy
+	// nothing.
 	FreezeDelay time.Duration
 
-	// Log gets the lines that instances print, and what this package has to say. It is called for one
-	// line at a time and must return soon. Default: nil, which drops them.
+	// Log gets the lines that instances print, and what this package has to say. It is called for
+	// one line at a time and must return soon. Default: nil, which drops them.
 	Log func(Line)
-	// Report gets what happened to each invocation, when it is over. It is called for one invocation
-	// at a time and must return soon. Default: nil.
+	// Report gets what happened to each invocation, when it is over. It is called for one
+	// invocation at a time and must return soon. Default: nil.
 	Report func(Report)
 	// Clock provides the time. Default: the machine's clock.
 	Clock emulator.Clock
@@ -79,10 +88,11 @@ const (
 // Line is a line of a function's log.
 type Line struct {
 	Time time.Time
-	// Instance is the name of the instance: the name of the function, a dot, and a number that counts
-	// from 1.
+	// Instance is the name of the instance: the name of the function, a dot, and a number that
+	// counts from 1.
 	Instance string
-	// RequestID is the id of the invocation that the line belongs to, or empty before the first one.
+	// RequestID is the id of the invocation that the line belongs to, or empty before the first
+	// one.
 	RequestID string
 	// Late means that the line came after the invocation was over: something that the handler left
 	// running has written it. On Lambda it would not appear, or with a later invocation.
@@ -99,8 +109,8 @@ type Report struct {
 	RequestID string
 	Instance  string // empty if the invocation had none
 	Start     time.Time
-	// Duration is the time from the hand-over to the instance until it asked for the next invocation,
-	// or ended.
+	// Duration is the time from the hand-over to the instance until it asked for the next
+	// invocation, or ended.
 	Duration time.Duration
 	// Waited is how long the invocation waited for an instance, which includes its start.
 	Waited time.Duration
@@ -118,8 +128,8 @@ type Report struct {
 type Activity struct {
 	// RequestID is the id of the running invocation, or of the last one if none runs.
 	RequestID string
-	// Late means that no invocation runs: what the instance does now it does after the invocation was
-	// over, and on Lambda it would be frozen.
+	// Late means that no invocation runs: what the instance does now it does after the invocation
+	// was over, and on Lambda it would be frozen.
 	Late bool
 }
 

@@ -14,8 +14,8 @@
 // A process is an instance, which Lambda calls an execution environment. It has one invocation at a
 // time. An invocation that finds no free instance starts another one, up to Config.Concurrency, and
 // waits for whichever is free first. An instance that has had nothing to do for Config.IdleTimeout
-// is killed. So is one whose invocation takes longer than Config.Timeout; the next invocation starts
-// a new one.
+// is killed. So is one whose invocation takes longer than Config.Timeout; the next invocation
+// starts a new one.
 //
 // Between invocations an instance is frozen, as on Lambda: what a handler has left running stands
 // still until the next invocation. Config.FreezeDelay says how soon, and [Freezes] reports whether
@@ -23,9 +23,9 @@
 //
 // # What differs from Lambda
 //
-//   - Where all instances are busy, an invocation waits until its context ends. Lambda refuses it at
-//     once, with the same error, but has a thousand of them.
+//   - Where all instances are busy, an invocation waits until its context ends. Lambda refuses it
+//     at once, with the same error, but has a thousand of them.
 //   - An instance is not limited in memory, files or processes, and may use the whole file system.
-//   - There are no extensions, no Telemetry API and no SnapStart: requests for them are refused, with
-//     a line in the log.
+//   - There are no extensions, no Telemetry API and no SnapStart: requests for them are refused,
+//     with a line in the log.
 package runtimeapi

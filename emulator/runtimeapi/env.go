@@ -11,8 +11,8 @@ import (
 	"github.com/gatesock/gatesock/internal/partition"
 )
 
-// environ returns the variables of an instance's process, sorted by name. The names and defaults are
-// those of the Lambda Developer Guide, "Defined runtime environment variables".
+// environ returns the variables of an instance's process, sorted by name. The names and defaults
+// are those of the Lambda Developer Guide, "Defined runtime environment variables".
 func (c *Config) environ(instance, address string, now time.Time) []string {
 	values := map[string]string{
 		"PATH":                     "/usr/local/bin:/usr/bin:/bin:/opt/bin",

@@ -29,7 +29,8 @@ func ExampleNew() {
 	gateway, err := emulator.New(function, emulator.Config{
 		Routes: []gatesock.Route{{Key: "add", NeedsResponse: true}},
 		// The function's own timeout counts, and its start does not count for that.
-		FunctionTimeout: time.Hour,
+		FunctionTimeout:   time.Hour,
+		IgnoreDescription: true, // of a Go handler
 	})
 	if err != nil {
 		panic(err)

@@ -50,28 +50,29 @@ func New(cfg Config) (*Function, error) {
 }
 
 // Invoke hands an event to an instance and returns the response. It waits for a free instance, and
-// where there is no program yet, for that. An error is an [*Error], [ErrClosed] or the error of ctx.
+// where there is no program yet, for that. An error is an [*Error], [ErrClosed] or the error of
+// ctx.
 //
 // The invocation has an id of its own, or that of the lambdacontext of ctx if it is a UUID. The
 // client context, the identity and the "x-amzn-trace-id" of ctx are handed on.
 //
 // When ctx ends, Invoke returns ctx's error, and the invocation goes on until Config.Timeout, as on
-// Lambda. An invocation that is still waiting has failed with [TypeThrottled], which wraps the error
-// of ctx.
+// Lambda. An invocation that is still waiting has failed with [TypeThrottled], which wraps the
+// error of ctx.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	f.mu.Lock()
-	if f.closed {
-		f.mu.Unlock()
-		return nil, ErrClosed
-	}
-	c := newCall(ctx, payload, f.cfg.Clock.Now())
 	if len(payload) > maxPayload {
-		f.mu.Unlock()
 		return nil, &Error{
 			Type:    TypeEventTooLarge,
 			Message: fmt.Sprintf("%d byte payload is too large for the Invoke operation (limit 6291556 bytes)", len(payload)),
 		}
 	}
+	c := newCall(ctx, payload)
+	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return nil, ErrClosed
+	}
+	c.queued = f.cfg.Clock.Now()
 	if n := len(f.waiting); n > 0 && !f.held {
 		i := f.waiting[n-1]
 		f.waiting = f.waiting[:n-1]
@@ -115,11 +116,12 @@ func (f *Function) abandon(c *call, cause error) ([]byte, error) {
 	return nil, c.err
 }
 
-// Warm starts an instance if there is none, and returns when one is ready for an invocation, or with
-// the [*Error] of its start. Lambda has nothing like it but provisioned concurrency: it is for callers
-// that want to know at once whether a program starts, and its first invocation to be fast. Where there
-// is no program yet, it waits for that.
+// Warm starts an instance if there is none, and returns when one is ready for an invocation, or
+// with the [*Error] of its start. Lambda has nothing like it but provisioned concurrency: it is for
+// callers that want to know at once whether a program starts, and its first invocation to be fast.
+// Where there is no program yet, it waits for that.
 func (f *Function) Warm(ctx context.Context) error {
+	c := newCall(ctx, nil)
 	f.mu.Lock()
 	if f.closed {
 		f.mu.Unlock()
@@ -129,7 +131,6 @@ func (f *Function) Warm(ctx context.Context) error {
 		f.mu.Unlock()
 		return nil
 	}
-	c := newCall(ctx, nil, f.cfg.Clock.Now())
 	f.warming = append(f.warming, c)
 	f.scale()
 	f.mu.Unlock()
@@ -156,7 +157,8 @@ func (f *Function) anyReady() bool {
 
 // Replace changes the program and the configuration. Running invocations end on the old instances,
 // which are then killed; all others, including those that wait, have new ones. It ends what Hold
-// began. FunctionName, Log, Report and Clock stay as they were if the new ones are zero.
+// began. FunctionName, Clock and what is called (Log, Report, InstanceEnv, InstanceEnd) stay as
+// they were if the new ones are zero.
 func (f *Function) Replace(cfg Config) error {
 	f.mu.Lock()
 	before := f.cfg
@@ -168,6 +170,12 @@ func (f *Function) Replace(cfg Config) error {
 	}
 	if cfg.Report == nil {
 		cfg.Report = before.Report
+	}
+	if cfg.InstanceEnv == nil {
+		cfg.InstanceEnv = before.InstanceEnv
+	}
+	if cfg.InstanceEnd == nil {
+		cfg.InstanceEnd = before.InstanceEnd
 	}
 	checked, err := cfg.check()
 	if err != nil {
@@ -216,9 +224,9 @@ func (f *Function) Resume() {
 	}
 }
 
-// Activity returns what an instance does, by its name, and reports whether there is such an instance.
-// With it a proxy that knows the instance can say that a request came after the reply, and to which
-// invocation it belongs. Before the first invocation the id is empty.
+// Activity returns what an instance does, by its name, and reports whether there is such an
+// instance. With it a proxy that knows the instance can say that a request came after the reply,
+// and to which invocation it belongs. Before the first invocation the id is empty.
 func (f *Function) Activity(instance string) (Activity, bool) {
 	f.mu.Lock()
 	i := f.instances[instance]
@@ -395,6 +403,13 @@ func (f *Function) asks(i *instance, c *conn) bool {
 	return true
 }
 
+// waits reports whether a program waits for an invocation on a connection.
+func (f *Function) waits(i *instance, c *conn) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return i.next == c
+}
+
 // withdraws ends the wait of a connection that is closed, and reports whether it waited.
 func (f *Function) withdraws(i *instance, c *conn) bool {
 	f.mu.Lock()
@@ -438,7 +453,7 @@ func (f *Function) ended(i *instance, how string, startError error) {
 		} else if i.reason != nil {
 			lines = append(lines, i.reason.Message)
 		}
-		c.settle(result{err: c.err})
+		c.settle(result{err: c.err}) // unless it has replied
 		reports = append(reports, i.report(c, i.cfg.Clock.Now()))
 		i.call = nil
 	case killed:
@@ -461,10 +476,13 @@ func (f *Function) ended(i *instance, how string, startError error) {
 	f.scale()
 	f.mu.Unlock()
 	for _, line := range lines {
-		i.print(Platform, line)
+		i.line(Platform, line)
 	}
 	for _, r := range reports {
 		f.report(i.cfg, r)
+	}
+	if i.cfg.InstanceEnd != nil {
+		i.cfg.InstanceEnd(i.name)
 	}
 }
 

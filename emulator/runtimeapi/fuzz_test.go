@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// FuzzConnection sends what a program may send over a connection to its Runtime API. Whatever it is,
-// the function works afterwards. "ADDRESS" and "ID" stand for what fits, so that much gets through.
+// FuzzConnection sends what a program may send over a connection to its Runtime API. Whatever it
+// is, the function works afterwards. "ADDRESS" and "ID" stand for what fits, so that much gets
+// through.
 func FuzzConnection(f *testing.F) {
 	const host = " HTTP/1.1\r\nHost: ADDRESS\r\n"
 	for _, seed := range []string{

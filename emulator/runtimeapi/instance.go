@@ -1,12 +1,14 @@
 package runtimeapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,8 +94,8 @@ func (i *instance) live() (how string, err error) {
 	return how, nil
 }
 
-// settle returns when all connections that the process has made are accepted: the last one may have a
-// reply. It makes one more and waits for its answer, since they are accepted in order.
+// settle returns when all connections that the process has made are accepted: the last one may have
+// a reply. It makes one more and waits for its answer, since they are accepted in order.
 func (i *instance) settle() {
 	var dial net.Dialer
 	c, err := dial.DialContext(i.f.lifetime, "tcp", i.address)
@@ -101,6 +103,7 @@ func (i *instance) settle() {
 		return
 	}
 	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(leftBehind))
 	if _, err := io.WriteString(c, "GET "+pathPing+" HTTP/1.0\r\nHost: "+i.address+"\r\n\r\n"); err == nil {
 		_, _ = io.Copy(io.Discard, c)
 	}
@@ -123,11 +126,9 @@ func (i *instance) start() (ended []chan struct{}, err error) {
 		Dir:  i.cfg.Dir,
 		Env:  i.cfg.environ(i.name, i.address, i.began),
 	}
-	// As exec.Command does. With a slash it is relative to Dir.
-	if path, lookErr := exec.LookPath(cmd.Path); lookErr == nil || errors.Is(lookErr, exec.ErrNotFound) {
-		if !containsSlash(cmd.Path) {
-			cmd.Path, cmd.Err = path, lookErr
-		}
+	if filepath.Base(cmd.Path) == cmd.Path { // as exec.Command does
+		path, err := exec.LookPath(cmd.Path)
+		cmd.Path, cmd.Err = cmp.Or(path, cmd.Path), err
 	}
 	var written []*os.File
 	defer func() {
@@ -141,7 +142,7 @@ func (i *instance) start() (ended []chan struct{}, err error) {
 			return nil, i.closeOutputs(err)
 		}
 		written = append(written, w)
-		o, err := newOutput(r, stream, i.print)
+		o, err := newOutput(r, stream, i.line)
 		i.outputs = append(i.outputs, o)
 		if err != nil {
 			return nil, i.closeOutputs(err)
@@ -177,21 +178,19 @@ func (i *instance) closeOutputs(err error) error {
 	return err
 }
 
-func containsSlash(path string) bool {
-	for _, c := range []byte(path) {
-		if os.IsPathSeparator(c) {
-			return true
-		}
-	}
-	return false
-}
+// acceptAgain is how long accept waits after an error.
+const acceptAgain = 5 * time.Millisecond
 
 // accept serves the connections of the process.
 func (i *instance) accept() {
 	for {
 		nc, err := i.listener.Accept()
-		if err != nil {
+		switch {
+		case errors.Is(err, net.ErrClosed):
 			return
+		case err != nil: // such as too many open files
+			<-time.After(acceptAgain)
+			continue
 		}
 		c := newConn(i, nc)
 		i.f.mu.Lock()
@@ -223,8 +222,8 @@ func (i *instance) kill(reason *Error) {
 	}
 }
 
-// print hands on a line of output.
-func (i *instance) print(stream Stream, text string) {
+// line hands on a line of output.
+func (i *instance) line(stream Stream, text string) {
 	if i.cfg.Log == nil {
 		return
 	}
@@ -252,12 +251,13 @@ type hand struct {
 	call   *call
 	used   bool
 	frozen bool
+	last   bool // on its connection
 }
 
-// take gives the instance, which must wait for one, an invocation. Function.mu must be held.
+// take lets the instance, which must wait for one, have an invocation. Function.mu must be held.
 // The caller must call hand.over without the lock.
 func (i *instance) take(c *call) hand {
-	h := hand{i, i.next, c, i.used, i.frozen}
+	h := hand{i, i.next, c, i.used, i.frozen, i.next.last}
 	now := i.cfg.Clock.Now()
 	c.started, c.deadline = now, now.Add(i.cfg.Timeout)
 	if i.retry && !i.used && i.limit.Before(c.deadline) {
@@ -279,6 +279,9 @@ func (h hand) over() {
 	}
 	// If this fails, the program asks again or ends.
 	h.c.write(h.call.head(h.i.arn), h.call.payload)
+	if h.last {
+		h.c.closeWrite()
+	}
 }
 
 // timeout ends an invocation that takes too long.
@@ -289,7 +292,11 @@ func (i *instance) timeout(c *call) {
 		return
 	}
 	err := timeoutError(c.id, i.cfg.Timeout)
-	c.fail(err)
+	if c.replied {
+		c.err = err
+	} else {
+		c.fail(err)
+	}
 	i.kill(err)
 	i.f.scale()
 	i.f.mu.Unlock()

@@ -125,8 +125,8 @@ func kill(tb testing.TB, pid int) {
 	require.NoError(tb, process.Kill())
 }
 
-// TestStartTimeout starts a program that does not ask for an invocation, twice. The second start and
-// the invocation share the function's timeout.
+// TestStartTimeout starts a program that does not ask for an invocation, twice. The second start
+// and the invocation share the function's timeout.
 func TestStartTimeout(t *testing.T) {
 	t.Parallel()
 	x := newTheatre(t, nil)
@@ -186,11 +186,19 @@ func TestConcurrency(t *testing.T) {
 	require.Empty(t, x.puppets)
 
 	// The one that was used last goes first, so that the other one can end.
-	nextB, nextA := b.next(), a.next()
-	<-x.reports
-	<-x.reports
-	<-x.reports
-	_, _ = nextA, nextB
+	nextB := b.next()
+	<-x.reports // two
+	<-x.reports // three
+	nextA = a.next()
+	<-x.reports // one
+	for range 2 {
+		x.invoke(context.Background(), "again")
+		n := <-nextA
+		a.reply(n.id(), "one")
+		nextA = a.next()
+		<-x.reports
+	}
+	require.Empty(t, nextB)
 }
 
 // TestCallerLeaves has a caller whose context ends in the middle of an invocation, which goes on.
@@ -268,7 +276,6 @@ func TestBusyIsNotFrozen(t *testing.T) {
 func TestLate(t *testing.T) {
 	t.Parallel()
 	x := newTheatre(t, nil)
-	next := make(<-chan *response)
 	warm := make(chan error, 1)
 	go func() { warm <- x.Warm(context.Background()) }()
 	p := x.puppet(t)
@@ -276,7 +283,7 @@ func TestLate(t *testing.T) {
 	activity, ok := x.Activity("function.1")
 	require.True(t, ok)
 	require.Zero(t, activity)
-	next = p.next()
+	next := p.next()
 	require.NoError(t, <-warm)
 	require.Equal(t, "starting", (<-x.lines).Text)
 	p.do("out started")
@@ -317,22 +324,41 @@ func TestLate(t *testing.T) {
 	require.False(t, ok)
 }
 
-// TestLinesBeforeTheyAreRead checks that lines belong to the invocation that has written them, however
-// late they are read: the test lets the reader wait.
+// TestLinesBeforeTheyAreRead checks that lines belong to the invocation that has written them,
+// however late they are read: the test lets the reader wait, and what comes next waits for that.
 func TestLinesBeforeTheyAreRead(t *testing.T) {
 	t.Parallel()
 	var x *theatre
-	entered, leave := make(chan string), make(chan struct{})
+	entered, leave := make(chan struct{}), make(chan struct{})
 	x = newTheatre(t, func(cfg *runtimeapi.Config) {
 		cfg.Log = func(l runtimeapi.Line) {
 			if l.Text == "stop" {
-				entered <- l.Text
+				entered <- struct{}{}
 				<-leave
 			}
 			x.lines <- l
 		}
 	})
 	p, next := x.warm(t)
+	stays := func(want runtimeapi.Activity) {
+		ticker := time.NewTicker(time.Millisecond)
+		defer ticker.Stop()
+		for range 50 { // time to go wrong
+			<-ticker.C
+			got, _ := x.Activity("function.1")
+			require.Equal(t, want, got)
+		}
+	}
+	written := func(late bool, id string) {
+		leave <- struct{}{}
+		require.Equal(t, "stop", (<-x.lines).Text)
+		for range 2 {
+			l := <-x.lines
+			require.Equal(t, "waits", l.Text)
+			require.Equal(t, id, l.RequestID)
+			require.Equal(t, late, l.Late)
+		}
+	}
 	done := x.invoke(context.Background(), "1")
 	n := <-next
 	p.do("out stop")
@@ -342,16 +368,20 @@ func TestLinesBeforeTheyAreRead(t *testing.T) {
 	p.reply(n.id(), "one")
 	require.Equal(t, outcome{"one", nil}, <-done)
 	next = p.next()
-	close(leave)
+	stays(runtimeapi.Activity{RequestID: n.id()})
+	written(false, n.id())
 	<-x.reports
-	require.Equal(t, "stop", (<-x.lines).Text)
-	for range 2 {
-		l := <-x.lines
-		require.Equal(t, "waits", l.Text)
-		require.Equal(t, n.id(), l.RequestID)
-		require.False(t, l.Late)
-	}
+
+	p.do("out stop")
+	<-entered
+	p.do("out waits")
+	p.do("err waits")
+	done = x.invoke(context.Background(), "2")
+	stays(runtimeapi.Activity{RequestID: n.id(), Late: true})
 	require.Empty(t, next)
+	written(true, n.id())
+	require.Equal(t, "2", (<-next).body)
+	require.Empty(t, done)
 }
 
 // TestLinesOfOutput checks how output is cut into lines, and that the last one needs no end.
@@ -368,6 +398,7 @@ func TestLinesOfOutput(t *testing.T) {
 	p.do("out-part the last")
 	p.do("exit 0")
 	<-done
+	report := <-x.reports // after the lines
 	var got []string
 	for len(x.lines) > 0 {
 		l := <-x.lines
@@ -376,14 +407,17 @@ func TestLinesOfOutput(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		strings.Repeat("x", 256<<10), strings.Repeat("x", 44<<10), "a", "\ufffd{", "{x}", "the last",
-		"RequestId: " + (<-x.reports).RequestID + " Error: Runtime exited without providing a reason",
+		"RequestId: " + report.RequestID + " Error: Runtime exited without providing a reason",
 	}, got)
 }
 
 // TestReplace brings a new program while the old one works.
 func TestReplace(t *testing.T) {
 	t.Parallel()
-	x := newTheatre(t, func(cfg *runtimeapi.Config) { cfg.Concurrency = 2 })
+	gone := make(chan string, 10)
+	x := newTheatre(t, func(cfg *runtimeapi.Config) {
+		cfg.Concurrency, cfg.InstanceEnd = 2, func(name string) { gone <- name }
+	})
 	busy, next := x.warm(t)
 	running := x.invoke(context.Background(), "1")
 	n := <-next
@@ -402,7 +436,8 @@ func TestReplace(t *testing.T) {
 	cfg.Env = append(cfg.Env, "VERSION=2")
 	cfg.FunctionName, cfg.Log, cfg.Report, cfg.Clock = "", nil, nil, nil
 	require.NoError(t, x.Replace(cfg))
-	awaitEnd(idle.hello.PID)
+	require.Equal(t, "function.2", <-gone)
+	require.Empty(t, stateOf(idle.hello.PID))
 	for range 2 {
 		p := x.puppet(t)
 		require.Equal(t, "2", p.env("VERSION"))
@@ -482,8 +517,8 @@ func TestEventThatIsTooLarge(t *testing.T) {
 	requireError(t, err, runtimeapi.TypeEventTooLarge, "6291557 byte payload")
 }
 
-// TestClose closes a function with a running, a frozen and a starting instance and an invocation that
-// waits.
+// TestClose closes a function with a running, a frozen and a starting instance and an invocation
+// that waits.
 func TestClose(t *testing.T) {
 	t.Parallel()
 	x := newTheatre(t, func(cfg *runtimeapi.Config) { cfg.Concurrency = 3 })
@@ -525,14 +560,12 @@ func TestClose(t *testing.T) {
 // TestKilledParent kills the process that runs a function. Its instance ends, frozen or not.
 func TestKilledParent(t *testing.T) {
 	t.Parallel()
-	for _, freeze := range []string{"", "FREEZE=1"} {
+	for _, child := range []string{"obey", "stubborn"} { // which is frozen, and which runs
+
 		binary, err := os.Executable()
 		require.NoError(t, err)
 		parent := exec.CommandContext(context.Background(), binary)
-		parent.Env = []string{childVariable + "=parent", freeze}
-		if freeze == "" {
-			parent.Env = parent.Env[:1]
-		}
+		parent.Env = []string{childVariable + "=parent", "CHILD=" + child}
 		parent.Stderr = os.Stderr
 		out, err := parent.StdoutPipe()
 		require.NoError(t, err)
@@ -542,7 +575,7 @@ func TestKilledParent(t *testing.T) {
 		var pid int
 		_, err = fmt.Sscanf(line, `"%d" <nil>`, &pid)
 		require.NoError(t, err, line)
-		if freeze != "" {
+		if child == "obey" {
 			awaitState(pid, stopped)
 		}
 		require.NoError(t, parent.Process.Kill())

@@ -7,7 +7,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// childVariable says that the test's own binary is the program of a function, and which.
+// childVariable names the program that the test's own binary is. Without it, it is the test.
 const childVariable = "RUNTIMEAPI_TEST_PROGRAM"
 
 func TestMain(m *testing.M) {

@@ -73,8 +73,8 @@ func (o *output) end() {
 	}
 }
 
-// leftBehind is how long what belongs to an instance that has ended stays open for processes that it
-// has left behind in groups of their own.
+// leftBehind is how long what belongs to an instance that has ended stays open for processes that
+// it has left behind in groups of their own.
 const leftBehind = time.Second
 
 // close ends what run reads, once the process and its group have ended and all that they wrote is

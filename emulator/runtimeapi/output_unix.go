@@ -17,8 +17,8 @@ func (o *output) run() {
 	})
 }
 
-// drain reads what has been written until now, so that it belongs to what the instance has done until
-// now.
+// drain reads what has been written until now, so that it belongs to what the instance has done
+// until now.
 func (o *output) drain() {
 	_ = o.raw.Control(func(fd uintptr) { o.pull(int(fd)) })
 }

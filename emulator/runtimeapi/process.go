@@ -14,8 +14,8 @@ type process struct {
 	ended bool
 }
 
-// wait waits for the process to end, kills what is left of its group, and returns how it ended, such
-// as "exit status 1", or "" for a status of 0.
+// wait waits for the process to end, kills what is left of its group, and returns how it ended,
+// such as "exit status 1", or "" for a status of 0.
 func (p *process) wait() string {
 	awaitExit(p.cmd.Process.Pid)
 	p.mu.Lock()

@@ -7,8 +7,8 @@ import (
 )
 
 // separate makes the command the leader of a group of its own, which a terminal's Ctrl-C does not
-// reach. The system kills it when this process ends. A group that is frozen then ends as a whole: the
-// system sends SIGHUP to a group with a stopped process when its parent ends.
+// reach. The system kills it when this process ends. A group that is frozen then ends as a whole:
+// the system sends SIGHUP to a group with a stopped process when its parent ends.
 func separate(c *exec.Cmd) {
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
@@ -22,7 +22,9 @@ func awaitExit(pid int) {
 	)
 	var info [128]byte
 	for {
-		_, _, err := syscall.Syscall6(syscall.SYS_WAITID, idIsPID, uintptr(pid), uintptr(unsafe.Pointer(&info)), exited|noReap, 0, 0)
+		_, _, err := syscall.Syscall6(
+			syscall.SYS_WAITID, idIsPID, uintptr(pid), uintptr(unsafe.Pointer(&info)), exited|noReap, 0, 0,
+		)
 		if err != syscall.EINTR {
 			return
 		}

@@ -4,7 +4,7 @@ package runtimeapi
 
 import "os/exec"
 
-// freezes says that processes cannot be frozen.
+// freezes: no process can be frozen.
 const freezes = false
 
 // separate does nothing: the system has no groups of processes.

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// stateOf returns the state of a process as the kernel names it, such as "S" or "T", or "" if there is
-// none.
+// stateOf returns the state of a process as the kernel names it, such as "S" or "T", or "" if there
+// is none.
 func stateOf(pid int) string {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	switch {

@@ -4,7 +4,7 @@ package runtimeapi
 
 import "syscall"
 
-// freezes says that processes can be frozen.
+// freezes: SIGSTOP and SIGCONT.
 const freezes = true
 
 func (p *process) kill() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }

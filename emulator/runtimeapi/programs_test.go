@@ -27,6 +27,8 @@ import (
 )
 
 // programs are the programs that the test's own binary can be, by name.
+//
+//nolint:gochecknoglobals // a table
 var programs = map[string]func(){
 	"echo": func() {
 		lambda.Start(func(_ context.Context, in json.RawMessage) (json.RawMessage, error) { return in, nil })
@@ -68,7 +70,7 @@ var programs = map[string]func(){
 	// Posts why it does not start.
 	"init error": func() {
 		body := strings.NewReader(`{"errorType":"Config.Missing","errorMessage":"no table","stackTrace":["main"]}`)
-		r, err := http.Post("http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2018-06-01/runtime/init/error", "", body) //nolint:noctx // a program
+		r, err := http.Post("http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2018-06-01/runtime/init/error", "", body)
 		if err != nil {
 			panic(err)
 		}
@@ -83,16 +85,36 @@ var programs = map[string]func(){
 	"probe":  probe,
 	"puppet": dance,
 	"sleep":  func() { select {} },
+	// Replies once with its number, and does not ask for more, so that it does not see that nobody
+	// is left to ask.
+	"stubborn": func() {
+		api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
+		next, err := http.Get(api + "next")
+		if err != nil {
+			panic(err)
+		}
+		id := next.Header.Get("Lambda-Runtime-Aws-Request-Id")
+		r, err := http.Post(api+id+"/response", "", strings.NewReader(fmt.Sprintf("%q", fmt.Sprint(os.Getpid()))))
+		if err != nil {
+			panic(err)
+		}
+		_, _ = next.Body.Close(), r.Body.Close()
+		select {}
+	},
 	"parent": beParent,
 }
 
-// program returns the configuration of a function that runs one of the programs.
+// program returns the configuration of a function that runs one of the programs, on a machine that
+// may be slow.
 func program(tb testing.TB, name string) runtimeapi.Config {
 	tb.Helper()
 	require.Contains(tb, programs, name)
 	binary, err := os.Executable()
 	require.NoError(tb, err)
-	return runtimeapi.Config{Command: []string{binary}, Env: []string{childVariable + "=" + name}}
+	return runtimeapi.Config{
+		Command: []string{binary}, Env: []string{childVariable + "=" + name},
+		Timeout: 15 * time.Minute, InitTimeout: time.Hour,
+	}
 }
 
 // start returns a function, which is closed at the end of the test.
@@ -143,6 +165,7 @@ func newTheatre(tb testing.TB, change func(*runtimeapi.Config)) *theatre {
 		}
 	}()
 	x.cfg = program(tb, "puppet")
+	x.cfg.Timeout, x.cfg.InitTimeout = 0, 0
 	x.cfg.Env = append(x.cfg.Env, "CONTROL="+listener.Addr().String())
 	x.cfg.Clock = x.clock
 	x.cfg.Log = func(l runtimeapi.Line) { x.lines <- l }
@@ -312,13 +335,13 @@ func dance() {
 		answer := "ok"
 		switch command {
 		case "out":
-			fmt.Println(rest)
+			fmt.Fprintln(os.Stdout, rest)
 		case "out-part":
-			fmt.Print(rest)
+			fmt.Fprint(os.Stdout, rest)
 		case "err":
 			fmt.Fprintln(os.Stderr, rest)
 		case "long":
-			fmt.Println(strings.Repeat("x", 300<<10))
+			fmt.Fprintln(os.Stdout, strings.Repeat("x", 300<<10))
 		case "folder":
 			answer, _ = os.Getwd()
 		case "exit":
@@ -344,7 +367,7 @@ func dance() {
 // probe is a program that replies with what its Runtime API answers to requests of many kinds.
 func probe() {
 	base := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API")
-	call := func(method, path, body string) (*http.Response, string) {
+	call := func(method, path, body string) (http.Header, string) {
 		r, err := http.NewRequestWithContext(context.Background(), method, base+path, strings.NewReader(body))
 		if err != nil {
 			panic(err)
@@ -357,16 +380,16 @@ func probe() {
 		text, _ := io.ReadAll(answer.Body)
 		var failed struct{ ErrorType string }
 		_ = json.Unmarshal(text, &failed)
-		return answer, strings.TrimSpace(fmt.Sprint(answer.StatusCode, " ", failed.ErrorType))
+		return answer.Header, strings.TrimSpace(fmt.Sprint(answer.StatusCode, " ", failed.ErrorType))
 	}
 	const invocation = "/2018-06-01/runtime/invocation/"
 	last := ""
 	for {
 		next, _ := call(http.MethodGet, invocation+"next", "")
-		id := next.Header.Get("Lambda-Runtime-Aws-Request-Id")
+		id := next.Get("Lambda-Runtime-Aws-Request-Id")
 		again, _ := call(http.MethodGet, invocation+"next", "")
-		found := []string{"next again: the same is " + fmt.Sprint(again.Header.Get("Lambda-Runtime-Aws-Request-Id") == id)}
-		for _, name := range slices.Sorted(maps.Keys(next.Header)) {
+		found := []string{"next again: the same is " + fmt.Sprint(again.Get("Lambda-Runtime-Aws-Request-Id") == id)}
+		for _, name := range slices.Sorted(maps.Keys(next)) {
 			if name != "Date" && name != "Content-Length" {
 				found = append(found, "header "+name)
 			}
@@ -391,20 +414,21 @@ func probe() {
 	}
 }
 
-// beParent runs a function in a process of its own, and prints the numbers of the instances' processes.
+// beParent runs a function in a process of its own, and prints the numbers of the instances'
+// processes.
 func beParent() {
 	binary, err := os.Executable()
 	if err != nil {
 		panic(err)
 	}
 	f, err := runtimeapi.New(runtimeapi.Config{
-		Command: []string{binary}, Env: []string{childVariable + "=obey"}, NoFreeze: os.Getenv("FREEZE") == "",
-		FreezeDelay: time.Nanosecond,
+		Command: []string{binary}, Env: []string{childVariable + "=" + os.Getenv("CHILD")}, FreezeDelay: time.Nanosecond,
+		Timeout: 15 * time.Minute,
 	})
 	if err != nil {
 		panic(err)
 	}
 	pid, err := f.Invoke(context.Background(), []byte(`"pid"`))
-	fmt.Println(string(pid), err)
+	fmt.Fprintln(os.Stdout, string(pid), err)
 	select {}
 }

@@ -39,13 +39,15 @@ func TestHeadersOfAnInvocation(t *testing.T) {
 	require.Equal(t, trace, n.header.Get("Lambda-Runtime-Trace-Id"))
 	require.Equal(t, "arn:aws-cn:lambda:cn-north-1:210987654321:function:hello", n.header.Get("Lambda-Runtime-Invoked-Function-Arn"))
 	require.Equal(t, strconv.FormatInt(x.clock.Now().Add(7*time.Second).UnixMilli(), 10), n.header.Get("Lambda-Runtime-Deadline-Ms"))
-	require.JSONEq(t, `{"client":{"installation_id":"","app_title":"","app_version_code":"","app_package_name":""},"env":null,"custom":{"a":"b\nc"}}`,
-		canonical(t, n.header.Get("Lambda-Runtime-Client-Context")))
+	var client lambdacontext.ClientContext
+	require.NoError(t, json.Unmarshal([]byte(n.header.Get("Lambda-Runtime-Client-Context")), &client))
+	require.Equal(t, lambdacontext.ClientContext{Custom: map[string]string{"a": "b\nc"}}, client)
 	require.JSONEq(t, `{"cognitoIdentityId":"me","cognitoIdentityPoolId":"pool"}`, n.header.Get("Lambda-Runtime-Cognito-Identity"))
 	require.Equal(t, http.StatusAccepted, p.reply(id, "1").status)
 	require.Equal(t, outcome{"1", nil}, <-done)
 
-	// An id that is no UUID could not be a part of a path, and text that is no header is no trace id.
+	// Only a UUID is sure to fit into a path, and only one line into a header.
+
 	next = p.next()
 	ctx = lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "a/b="})
 	done = x.invoke(context.WithValue(ctx, "x-amzn-trace-id", "a\r\nb: c"), `2`) //nolint:revive,staticcheck // Lambda's key
@@ -56,20 +58,6 @@ func TestHeadersOfAnInvocation(t *testing.T) {
 	require.NotContains(t, n.header, "Lambda-Runtime-Cognito-Identity")
 	p.reply(n.id(), "2")
 	require.Equal(t, outcome{"2", nil}, <-done)
-}
-
-// canonical returns JSON with the members that this version of lambdacontext writes, by their tags.
-func canonical(t *testing.T, text string) string {
-	t.Helper()
-	var c struct {
-		Client map[string]string `json:"client"`
-		Env    map[string]string `json:"env"`
-		Custom map[string]string `json:"custom"`
-	}
-	require.NoError(t, json.Unmarshal([]byte(text), &c), text)
-	again, err := json.Marshal(c)
-	require.NoError(t, err)
-	return string(again)
 }
 
 func TestReplies(t *testing.T) {
@@ -83,7 +71,12 @@ func TestReplies(t *testing.T) {
 			r.Trailer = http.Header{"Lambda-Runtime-Function-Error-Type": {kind}, "Lambda-Runtime-Function-Error-Body": {body}}
 		}
 	}
+	inChunks := func(r *http.Request) { r.ContentLength = -1 }
 	long := strings.Repeat("frame,", 5000)
+	tooLarge := runtimeapi.Error{
+		Type: runtimeapi.TypeTooLarge, Message: "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
+	}
+	tooLargePayload := `{"errorType":"` + tooLarge.Type + `","errorMessage":"` + tooLarge.Message + `"}`
 	for name, c := range map[string]struct {
 		path    string // after the id; empty for /response
 		body    string
@@ -96,22 +89,22 @@ func TestReplies(t *testing.T) {
 		"a response":       {body: `{"statusCode":200}`, want: `{"statusCode":200}`},
 		"an empty one":     {},
 		"what is not JSON": {body: "\xff\x00", want: "\xff\x00"},
-		"one with chunks":  {body: "abc", want: "abc", change: func(r *http.Request) { r.ContentLength = -1 }},
+		"one with chunks":  {body: "abc", want: "abc", change: inChunks},
 		"a streamed one":   {body: "abc", want: "abc", change: trailer("", "")},
 		"the largest":      {body: strings.Repeat("x", 6<<20+100), want: strings.Repeat("x", 6<<20+100)},
 		"the largest in chunks": {
-			body: strings.Repeat("x", 6<<20+100), want: strings.Repeat("x", 6<<20+100), change: func(r *http.Request) { r.ContentLength = -1 },
+			body: strings.Repeat("x", 6<<20+100), want: strings.Repeat("x", 6<<20+100), change: inChunks,
 		},
 		"one after 100 Continue": {body: "abc", want: "abc", change: func(r *http.Request) { r.Header.Set("Expect", "100-continue") }},
 		"one that is too large": {
 			body: strings.Repeat("x", 6<<20+101), status: http.StatusRequestEntityTooLarge,
-			failed:  &runtimeapi.Error{Type: runtimeapi.TypeTooLarge, Message: "Response payload size exceeded maximum allowed payload size (6291556 bytes)."},
-			payload: `{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes)."}`,
+			failed:  &tooLarge,
+			payload: tooLargePayload,
 		},
 		"one that is too large, in chunks": {
-			body: strings.Repeat("x", 9<<20), status: http.StatusRequestEntityTooLarge, change: func(r *http.Request) { r.ContentLength = -1 },
-			failed:  &runtimeapi.Error{Type: runtimeapi.TypeTooLarge, Message: "Response payload size exceeded maximum allowed payload size (6291556 bytes)."},
-			payload: `{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes)."}`,
+			body: strings.Repeat("x", 9<<20), status: http.StatusRequestEntityTooLarge, change: inChunks,
+			failed:  &tooLarge,
+			payload: tooLargePayload,
 		},
 		"a mode that is not known": {
 			body: "abc", status: http.StatusBadRequest, change: func(r *http.Request) { r.Header.Set("Lambda-Runtime-Function-Response-Mode", "fast") },
@@ -241,6 +234,35 @@ func TestRefusals(t *testing.T) {
 		require.Contains(t, r.body, "InvalidStateTransition")
 	}
 	p.next()
+}
+
+// TestConnectionsForOneRequest has a program that makes each request on a connection of its own,
+// and says so, as urllib of Python does.
+func TestConnectionsForOneRequest(t *testing.T) {
+	t.Parallel()
+	x := newTheatre(t, nil)
+	p, _ := x.warm(t)
+	p.client.Transport = &http.Transport{DisableKeepAlives: true}
+	for range 3 {
+		next := p.next()
+		done := x.invoke(context.Background(), `1`)
+		n := <-next
+		require.NoError(t, n.err)
+		require.Equal(t, http.StatusAccepted, p.reply(n.id(), "2").status)
+		require.Equal(t, outcome{"2", nil}, <-done)
+		require.Equal(t, http.StatusNotFound, p.call(http.MethodPost, "/", strings.Repeat("x", 1<<20)).status)
+	}
+	done := x.invoke(context.Background(), `1`) // waits for the one that asks
+	n := <-p.next()
+	p.reply(n.id(), "2")
+	require.Equal(t, outcome{"2", nil}, <-done)
+	raw := p.dial(t)
+	_, err := io.WriteString(raw, "GET /2018-06-01/runtime/invocation/next HTTP/1.0\r\nHost: "+p.env("AWS_LAMBDA_RUNTIME_API")+"\r\n\r\n")
+	require.NoError(t, err)
+	x.invoke(context.Background(), `"3"`)
+	text, err := io.ReadAll(raw) // to its end
+	require.NoError(t, err)
+	require.True(t, strings.HasSuffix(string(text), "\r\n\r\n\"3\""), string(text))
 }
 
 // TestNextAgain has a program that asks again, since its connection broke.

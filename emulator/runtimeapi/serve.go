@@ -23,21 +23,25 @@ const (
 	pathTelemetry  = "/2022-07-01/telemetry"
 )
 
-// maxHead is how many bytes the head of a request has at most. A program may send the cause of an error
-// in a header, with up to 1 MiB.
+// maxHead is how many bytes the head of a request has at most. A program may send the cause of an
+// error in a header, with up to 1 MiB.
 const maxHead = 2 << 20
 
-// readBuffer is the size of a connection's buffer, which holds the trailers of a response: the error
-// that a program meets in the middle of it.
+// readBuffer is the size of a connection's buffer, which holds the trailers of a response: the
+// error that a program meets in the middle of it.
 const readBuffer = 64 << 10
 
+// smallPayload is how many bytes are copied, so that they are written together with their head.
+const smallPayload = 64 << 10
+
 // conn is a connection of a program to its Runtime API. It is read by one goroutine, and written by
-// that, or while the program waits for an invocation, by whoever has one. net/http's server would need
-// more of them and cost twice as much as the whole of an invocation does here.
+// that, or while the program waits for an invocation, by the goroutine that has one. net/http's
+// server would need more of them and cost twice as much as the whole of an invocation does here.
 type conn struct {
 	i    *instance
 	net  net.Conn
 	r    *bufio.Reader
+	last bool  // the request is the last one on this connection
 	left int64 // how many bytes may still be read, or -1 for any number
 }
 
@@ -86,21 +90,32 @@ func (c *conn) serve() {
 			c.linger()
 			return
 		}
-		c.left = -1
-		if !c.handle(r) || r.Close {
+		c.left, c.last = -1, r.Close
+		if !c.handle(r) {
 			return
 		}
-		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		if r.Body != http.NoBody {
+			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+				return
+			}
+		}
+		if c.last && !c.i.f.waits(c.i, c) {
+			c.linger()
 			return
 		}
 	}
 }
 
-// linger reads what is left, since an answer is lost when its connection is closed with more to read.
+// linger reads what is left, since an answer is lost when its connection is closed with more to
+// read.
 func (c *conn) linger() {
+	c.closeWrite()
+	_, _ = io.Copy(io.Discard, c.net)
+}
+
+func (c *conn) closeWrite() {
 	if tcp, ok := c.net.(*net.TCPConn); ok {
 		_ = tcp.CloseWrite()
-		_, _ = io.Copy(io.Discard, tcp)
 	}
 }
 
@@ -114,7 +129,7 @@ func (c *conn) close() {
 // write writes a head and a body.
 func (c *conn) write(head, body []byte) {
 	var err error
-	if len(body) <= 64<<10 {
+	if len(body) <= smallPayload {
 		_, err = c.net.Write(append(head, body...))
 	} else {
 		buffers := net.Buffers{head, body}
@@ -164,7 +179,7 @@ func (c *conn) handle(r *http.Request) bool {
 		}
 	case path == pathPing:
 		c.answerText(http.StatusOK, "text/plain", "pong")
-		return !r.Close
+		return true
 	case strings.HasPrefix(path, pathExtension):
 		return c.refuse(http.StatusNotImplemented, "Extension.NotSupported", "extensions are not supported: they run only on Lambda")
 	case strings.HasPrefix(path, pathRestore):
@@ -178,8 +193,8 @@ func (c *conn) handle(r *http.Request) bool {
 	return c.refuse(http.StatusNotFound, "InvalidRequest", "the Runtime API has no "+r.Method+" "+strconv.QuoteToASCII(path))
 }
 
-// own reports whether a request comes from the process, and not from a web page whose browser reaches
-// this port.
+// own reports whether a request comes from the process, and not from a web page whose browser
+// reaches this port.
 func (c *conn) own(r *http.Request) bool {
 	if r.Header["Origin"] != nil || r.Header["Sec-Fetch-Site"] != nil {
 		return false
@@ -191,8 +206,8 @@ func (c *conn) own(r *http.Request) bool {
 	return r.Host == "localhost:"+port
 }
 
-// refuses answers a request with another method than the one that its path has, and reports whether it
-// did.
+// refuses answers a request with another method than the one that its path has, and reports whether
+// it did.
 func (c *conn) refuses(r *http.Request, method string) bool {
 	if r.Method == method {
 		return false
@@ -204,7 +219,7 @@ func (c *conn) refuses(r *http.Request, method string) bool {
 // refuse answers a request for what is not there, and says so in the log.
 func (c *conn) refuse(status int, kind, message string) bool {
 	c.answer(status, answerBody{message, kind})
-	c.i.print(Platform, kind+": "+message)
+	c.i.line(Platform, kind+": "+message)
 	return true
 }
 
@@ -232,7 +247,7 @@ func (c *conn) response(r *http.Request, id string) bool {
 		return true
 	}
 	if mode := r.Header.Get("Lambda-Runtime-Function-Response-Mode"); mode != "" && !strings.EqualFold(mode, "streaming") {
-		c.i.replies(id, nil, &Error{Type: "Runtime.InvalidResponseModeHeader", Message: "Invalid function response mode"})
+		c.fails(id, &Error{Type: "Runtime.InvalidResponseModeHeader", Message: "Invalid function response mode"})
 		c.answer(http.StatusBadRequest, answerBody{"Invalid function response mode", "InvalidFunctionResponseMode"})
 		return true
 	}
@@ -242,7 +257,7 @@ func (c *conn) response(r *http.Request, id string) bool {
 		c.i.breaksOff(id)
 		return false
 	case tooLarge:
-		c.i.replies(id, nil, &Error{Type: TypeTooLarge, Message: "Response payload size exceeded maximum allowed payload size (6291556 bytes)."})
+		c.fails(id, &Error{Type: TypeTooLarge, Message: "Response payload size exceeded maximum allowed payload size (6291556 bytes)."})
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return false
 		}
@@ -270,13 +285,24 @@ func (c *conn) error(r *http.Request, id string) bool {
 	return c.replies(id, nil, programError(body, r.Header.Get("Lambda-Runtime-Function-Error-Type")))
 }
 
+// replies ends an invocation. The program is answered first, since it has more to do until the next
+// invocation than the caller.
 func (c *conn) replies(id string, body []byte, failed *Error) bool {
-	if refusal := c.i.replies(id, body, failed); refusal != nil {
+	call, refusal := c.i.replies(id, failed)
+	if refusal != nil {
 		c.answer(refusal.status, refusal.answerBody)
 		return true
 	}
 	c.write([]byte(accepted), nil)
+	c.i.f.settle(call, body)
 	return true
+}
+
+// fails ends an invocation with an error that the program does not know of.
+func (c *conn) fails(id string, failed *Error) {
+	if call, refusal := c.i.replies(id, failed); refusal == nil {
+		c.i.f.settle(call, nil)
+	}
 }
 
 // initError takes the error of a start.
@@ -324,24 +350,31 @@ func (i *instance) replyRefusal(id string) *refusal {
 	return nil
 }
 
-// replies ends an invocation for its caller, and returns why it does not, or nil.
-func (i *instance) replies(id string, body []byte, failed *Error) *refusal {
+// replies records a reply, and returns the invocation, or why the reply does not count. The caller
+// must call settle.
+func (i *instance) replies(id string, failed *Error) (*call, *refusal) {
 	i.f.mu.Lock()
 	defer i.f.mu.Unlock()
 	if r := i.replyRefusal(id); r != nil {
-		return r
+		return nil, r
 	}
-	i.call.replied = true
-	if failed != nil {
-		i.call.fail(failed)
-	} else {
-		i.call.settle(result{payload: body})
-	}
-	return nil
+	i.call.replied, i.call.failed, i.call.err = true, failed, failed
+	return i.call, nil
 }
 
-// breaksOff records that the connection ended in the middle of a reply. The program may reply again. If
-// it asks for the next invocation instead, this one has failed; mostly it has ended.
+// settle hands the caller of an invocation the program's reply.
+func (f *Function) settle(c *call, body []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if failed := c.failed; failed != nil {
+		c.settle(result{err: failed})
+		return
+	}
+	c.settle(result{payload: body})
+}
+
+// breaksOff records that the connection ended in the middle of a reply. The program may reply
+// again. If it asks for the next invocation instead, this one has failed; mostly it has ended.
 func (i *instance) breaksOff(id string) {
 	i.f.mu.Lock()
 	defer i.f.mu.Unlock()
