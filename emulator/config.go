@@ -122,6 +122,12 @@ type Config struct {
 	// Default: no limit.
 	RouteThrottles  map[string]Throttle
 	DefaultThrottle Throttle
+	// Compression accepts the extension permessage-deflate (RFC 7692) over sockets, if a client offers
+	// it, as AWS does. Messages to the client are compressed if that makes them shorter, each by
+	// itself. The limits for messages and frames of clients hold for what arrives, and that of
+	// messages also for what it becomes; which of them AWS means is not known. Default: false, so
+	// that frames can be read on the wire, and cost no time.
+	Compression bool
 	// OutboundBuffer is how many bytes may wait for a client that reads slowly, over sockets. If a
 	// message does not fit, a post fails with 429 (AWS, API reference), and a route response is
 	// dropped and logged. Any message fits into an empty buffer. The size on AWS is not known.

@@ -106,6 +106,23 @@ func managementCases() []conformanceCase {
 		callCase(documented, "POST of 128 KB arrives, in frames of at most 32 KB", dev, "POST", "/dev/@connections/{id}",
 			strings.Repeat("x", 128*kb), ok),
 		{
+			section: "§7", mark: inferred, behavior: "with a custom domain, the API's name on AWS has the stage all the same",
+			config: custom,
+			check: func(w *world) {
+				p := w.connect()
+				post := func(endpoint string) error {
+					to := gatesock.Target{Endpoint: endpoint, ConnectionID: p.id}
+					return w.gw.Post(context.Background(), to, []byte(endpoint))
+				}
+				const onAWS = "https://localapi00.execute-api.us-east-1.amazonaws.com"
+				for _, endpoint := range []string{"https://ws.example.com/api", onAWS + "/dev"} {
+					require.NoError(w.t, post(endpoint))
+					require.Equal(w.t, endpoint, w.frame(p))
+				}
+				require.ErrorIs(w.t, post(onAWS+"/api"), gatesock.ErrForbidden)
+			},
+		},
+		{
 			section: "§7", mark: unknown, behavior: "POST of more than 128 KB to an unknown id: 413, however it is sent",
 			fronts: socketsOnly,
 			check: func(w *world) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -64,6 +65,22 @@ func routingCases() []conformanceCase {
 		defaultCase(documented, "an empty message goes to $default", ``),
 		defaultCase(unknown, "a message that names $connect counts as unmatched", `{"action":"$connect"}`),
 		defaultCase(unknown, "a message that names $disconnect counts as unmatched", `{"action":"$disconnect"}`),
+		{
+			section: "§5", mark: inferred, behavior: "a deployment adds and removes routes while connections stay open",
+			config: Config{Routes: routes("$connect", "old!")}, respond: always(`{"statusCode":200,"body":"hello"}`),
+			check: func(w *world) {
+				p := w.connect()
+				p.text(`{"action":"new"}`)
+				require.Contains(w.t, w.frame(p), "Forbidden")
+				require.NoError(w.t, w.gw.Deploy(w.gw.current().handler, Config{
+					Routes: routes("$connect", "new!"), Logger: slog.New(slog.DiscardHandler),
+				}))
+				p.text(`{"action":"new"}`)
+				require.Equal(w.t, "hello", w.frame(p))
+				p.text(`{"action":"old"}`)
+				require.Contains(w.t, w.frame(p), "Forbidden")
+			},
+		},
 		{
 			section: "§5", mark: unknown, behavior: "a message that names $connect is Forbidden, by option",
 			config: Config{Undocumented: Undocumented{ForbidReservedKeys: true}},

@@ -48,7 +48,8 @@ type conformanceCase struct {
 func conformanceTable() []conformanceCase {
 	var table []conformanceCase
 	for _, cases := range [][]conformanceCase{
-		eventCases(), idCases(), connectCases(), signedConnectCases(), authorizerCases(), selectionCases(), routingCases(),
+		eventCases(), idCases(), connectCases(), deflateCases(),
+		signedConnectCases(), authorizerCases(), selectionCases(), routingCases(),
 		answerCases(), mockCases(), httpCases(),
 		managementCases(), signedCallCases(), limitCases(), routeThrottleCases(),
 		disconnectCases(), keepaliveCases(), protocolCases(), faultCases(),
@@ -117,7 +118,6 @@ type difference struct{ section, mark, behavior, reason string }
 
 func notSupported() []difference {
 	return []difference{
-		{"§3", observed, "permessage-deflate is negotiated", "frames stay readable on the wire"},
 		{
 			"§4", documented, "resource policies, and conditions in the policies of users",
 			"New has no resource policies, and rejects conditions instead of guessing",

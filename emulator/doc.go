@@ -28,7 +28,11 @@
 // A [Gateway] has a core without sockets: [Gateway.Connect], [Session.Receive] and [Session.Close].
 // Its front is a [net/http.Handler], [Gateway.ServeHTTP]. [Serve] listens on a local port. To use a
 // server of your own, listen with [NewListener]. The front accepts requests for names of this
-// machine only, unless [Config.Hosts] has others.
+// machine only, unless [Config.Hosts] has others. [ServeStages] and [NewStages] have several stages
+// and APIs behind one address.
+//
+// [Gateway.Deploy] replaces the handler and the configuration while connections stay open, and
+// [Config.Handlers] has functions for routes of their own. [Config.Observe] gets what happens.
 //
 // A [Clock] provides the time. With a [ManualClock], idle timeouts and the maximum age of a
 // connection pass at once.
@@ -49,7 +53,8 @@
 //
 // # Limitations
 //
-// The emulator does not support usage plans, resource policies, access logs, non-proxy integrations
-// other than MOCK with a fixed answer, mapping templates, and the permessage-deflate extension,
-// which AWS negotiates.
+// The emulator does not support usage plans, resource policies, access logs, mapping templates, and
+// integrations other than Lambda functions, MOCK with a fixed answer ([Config.Routes]) and HTTP
+// ([NewHTTPProxy]). AWS negotiates the extension permessage-deflate, the emulator does so only with
+// Config.Compression.
 package emulator

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -22,18 +23,22 @@ const (
 	opPong         opcode = 0xA
 )
 
+// opCompressed is opText with the bit of a compressed message.
+const opCompressed = opText | 0x40
+
 func (op opcode) isControl() bool { return op&0x8 != 0 }
 
 func (op opcode) isReserved() bool { return opBinary < op && op < opClose || op > opPong }
 
 // frameHeader is the part of a frame before its payload.
 type frameHeader struct {
-	fin      bool
-	reserved bool // a reserved bit is set
-	op       opcode
-	masked   bool
-	mask     [4]byte
-	length   int64 // of the payload
+	fin        bool
+	compressed bool // the first reserved bit is set
+	reserved   bool // another reserved bit is set
+	op         opcode
+	masked     bool
+	mask       [4]byte
+	length     int64 // of the payload
 }
 
 // Limits of RFC 6455, sections 5.2 and 5.5.
@@ -54,11 +59,13 @@ func (v *violation) Error() string { return fmt.Sprintf("%d: %s", v.code, v.caus
 // frameReader reads what a client sends: whole text messages, assembled from their frames, and the
 // control frames in between. It checks the header of a frame before it reads the payload.
 type frameReader struct {
-	r       io.Reader
-	inside  bool // between the frames of a message
-	message []byte
-	control [maxControlPayload]byte
-	header  [maxExtendedHeader]byte
+	r          io.Reader
+	inside     bool // between the frames of a message
+	compressed bool // the message is
+	message    []byte
+	inflater   *inflater // nil: messages may not be compressed
+	control    [maxControlPayload]byte
+	header     [maxExtendedHeader]byte
 }
 
 // keptBuffer is the maximum size of a buffer that a reader or a writer keeps between messages.
@@ -82,7 +89,12 @@ func (f *frameReader) next() (opcode, []byte, error) {
 		if err := f.appendFrame(h); err != nil {
 			return 0, nil, err
 		}
-		if h.fin {
+		switch {
+		case !h.fin:
+		case f.compressed:
+			message, err := f.inflate()
+			return opText, message, err
+		default:
 			return opText, f.message, nil
 		}
 	}
@@ -95,7 +107,7 @@ func (f *frameReader) readHeader() (frameHeader, error) {
 		return frameHeader{}, err
 	}
 	h := frameHeader{
-		fin: b[0]&0x80 != 0, reserved: b[0]&0x70 != 0, op: opcode(b[0] & 0x0f),
+		fin: b[0]&0x80 != 0, compressed: b[0]&0x40 != 0, reserved: b[0]&0x30 != 0, op: opcode(b[0] & 0x0f),
 		masked: b[1]&0x80 != 0, length: int64(b[1] & 0x7f),
 	}
 	extended := 0 // bytes of a longer length
@@ -135,7 +147,7 @@ func (f *frameReader) check(h frameHeader) error {
 		return h.violates(1002, "control frame above 125 bytes")
 	case h.op.isControl() && !h.fin:
 		return h.violates(1002, "control frame in fragments")
-	case h.reserved:
+	case h.reserved, h.compressed && (f.inflater == nil || h.op.isControl() || h.op == opContinuation):
 		return h.violates(1002, "reserved bit without an extension")
 	case !h.masked:
 		return h.violates(1002, "unmasked frame")
@@ -162,6 +174,7 @@ func (h frameHeader) violates(code int, cause string) error {
 func (f *frameReader) appendFrame(h frameHeader) error {
 	if h.op != opContinuation {
 		f.reset()
+		f.compressed = h.compressed
 	}
 	start := len(f.message)
 	f.message = slices.Grow(f.message, int(h.length))[:start+int(h.length)]
@@ -170,6 +183,18 @@ func (f *frameReader) appendFrame(h frameHeader) error {
 	}
 	f.inside = !h.fin
 	return nil
+}
+
+// inflate decompresses the message. The error is a *violation.
+func (f *frameReader) inflate() ([]byte, error) {
+	message, err := f.inflater.inflate(f.message)
+	switch {
+	case errors.Is(err, errInflated):
+		return nil, &violation{code: 1009, cause: err.Error()}
+	case err != nil:
+		return nil, &violation{code: 1007, cause: "compressed message: " + err.Error()}
+	}
+	return message, nil
 }
 
 // reset starts a new message.
@@ -250,9 +275,9 @@ func sendable(code int) bool {
 	return 1000 <= code && code <= 1003 || 1007 <= code && code <= 1014 || 3000 <= code && code <= 4999
 }
 
-// appendMessage appends a text message as one or more frames.
-func appendMessage(b, data []byte) []byte {
-	op := opText
+// appendMessage appends a text message, or with op the compressed payload of one, as one or more
+// frames.
+func appendMessage(b []byte, op opcode, data []byte) []byte {
 	for len(data) > gatesock.MaxFrameSize {
 		b = appendFrame(b, op, false, data[:gatesock.MaxFrameSize])
 		data = data[gatesock.MaxFrameSize:]

@@ -153,14 +153,18 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.fronts.begin()
-	out := newOutbound(&g.fronts, g.config().OutboundBuffer)
+	cfg := g.config()
+	out := newOutbound(&g.fronts, cfg.OutboundBuffer)
+	if cfg.Compression {
+		out.deflate = negotiateDeflate(r.Header)
+	}
 	s, err := g.Connect(r.Context(), g.handshakeOf(r), out)
 	if err != nil {
 		writeRefusal(w, err)
 		g.fronts.end()
 		return
 	}
-	conn, in, err := switchProtocols(w, key, s.subprotocols)
+	conn, in, err := switchProtocols(w, key, s.subprotocols, out.deflate)
 	if err != nil {
 		g.logger().Error("answering a handshake failed", slog.Any("error", err))
 		s.end(g.config().Undocumented.AbnormalClose, byClient).start()
@@ -172,6 +176,9 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	out.attach(conn)
 	c := &socket{session: s, conn: conn, in: in, frames: frameReader{r: in}, out: out}
+	if out.deflate != nil {
+		c.frames.inflater = new(inflater)
+	}
 	go c.read(r.Context()) // in a goroutine of its own: that of net/http keeps more memory
 }
 
@@ -215,7 +222,9 @@ func writeRefusal(w http.ResponseWriter, err error) {
 
 // switchProtocols takes over the connection and answers 101. Only the subprotocols of the handler's
 // response reach the client. The header names are spelled as observed (websockets#1065).
-func switchProtocols(w http.ResponseWriter, key string, subprotocols []string) (net.Conn, *bufio.Reader, error) {
+func switchProtocols(
+	w http.ResponseWriter, key string, subprotocols []string, deflate *deflation,
+) (net.Conn, *bufio.Reader, error) {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, nil, fmt.Errorf("taking over the connection: %w", err)
@@ -224,6 +233,9 @@ func switchProtocols(w http.ResponseWriter, key string, subprotocols []string) (
 	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
 	b = append(b, "\r\nConnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: "...)
 	b = append(b, acceptKey(key)...)
+	if deflate != nil {
+		b = append(append(b, "\r\nsec-websocket-extensions: "...), deflate.String()...)
+	}
 	for _, p := range subprotocols {
 		b = append(append(b, "\r\nsec-websocket-protocol: "...), p...)
 	}

@@ -176,6 +176,7 @@ const closeGrace = time.Second
 type outbound struct {
 	tracker *tracker
 	limit   int
+	deflate *deflation // nil: messages are not compressed
 
 	mu      sync.Mutex
 	idle    sync.Cond // signaled when writing becomes false
@@ -206,18 +207,30 @@ func (o *outbound) attach(conn net.Conn) {
 // Send queues a text message, in frames of at most 32 KB (AWS, quotas: larger payloads are split,
 // also those of @connections).
 func (o *outbound) Send(data []byte) error {
+	op, data := o.encode(data)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	err := o.add(data)
+	err := o.add(op, data)
 	o.wake()
 	return err
 }
 
 // queue is Send without starting a writer. A call of flush must follow.
 func (o *outbound) queue(data []byte) error {
+	op, data := o.encode(data)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.add(data)
+	return o.add(op, data)
+}
+
+// encode returns the payload of a message, with the opcode of its first frame.
+func (o *outbound) encode(data []byte) (opcode, []byte) {
+	if o.deflate != nil {
+		if compressed, shorter := o.deflate.compress(data); shorter {
+			return opCompressed, compressed
+		}
+	}
+	return opText, data
 }
 
 // flush writes what is pending in the calling goroutine, unless another goroutine is writing. It
@@ -230,14 +243,14 @@ func (o *outbound) flush() {
 	}
 }
 
-func (o *outbound) add(data []byte) error {
+func (o *outbound) add(op opcode, data []byte) error {
 	switch {
 	case o.closed:
 		return nil
 	case o.full(len(data)):
 		return errBufferFull
 	}
-	o.pending = appendMessage(o.pending, data)
+	o.pending = appendMessage(o.pending, op, data)
 	return nil
 }
 
