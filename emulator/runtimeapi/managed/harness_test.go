@@ -155,7 +155,7 @@ func start(t *testing.T, o managed.Options) *process {
 	o = options(t, o)
 	program, err := managed.Prepare(t.Context(), o)
 	require.NoError(t, err)
-	return run(t, program.Command, program.Dir, append(append(o.Env, program.Env...), "_HANDLER="+o.Handler))
+	return run(t, program.Command, program.Dir, append(o.Env, program.Env...))
 }
 
 // run starts a program beside a Runtime API.

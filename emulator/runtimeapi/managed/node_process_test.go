@@ -5,6 +5,7 @@ package managed_test
 import (
 	"encoding/json"
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/emulator/runtimeapi/managed"
+	"github.com/gatesock/gatesock/internal/sdktest"
 )
 
 // nodeForms is a handler in CommonJS that has all forms of a handler, by the event.
@@ -339,6 +341,68 @@ func TestNodeWarnsOfCallbacks(t *testing.T) {
 	for _, name := range []string{"callbacks", "context.done"} {
 		require.Equal(t, 1, strings.Count(p.output.String(), "warning: nodejs24.x has no "+name+":"), p.output)
 	}
+}
+
+// TestNodeHooks calls the hooks by themselves: which of them a version of Node.js has, and whether
+// it runs TypeScript, differs.
+func TestNodeHooks(t *testing.T) {
+	t.Parallel()
+	hooks, err := filepath.Abs("bootstrap/node/hooks.mjs")
+	require.NoError(t, err)
+	script := `
+const { initialize, resolve, resolveSync } = await import(process.argv[1]);
+const results = [];
+for (const [specifier, typescript, there] of JSON.parse(process.argv[2])) {
+  initialize({ folders: ['file:///a/index.mjs', 'file:///b/index.mjs'], typescript });
+  const asked = [];
+  const next = (name, { parentURL, conditions }) => {
+    if (conditions !== 'kept') throw new Error('the context is lost');
+    asked.push(name + ' from ' + parentURL);
+    if (there === name + ' from ' + parentURL) return 'found';
+    if (there === 'broken') throw Object.assign(new Error('broken'), { code: 'ERR_INVALID_PACKAGE_CONFIG' });
+    throw Object.assign(new Error(name + ' from ' + parentURL), { code: 'ERR_MODULE_NOT_FOUND' });
+  };
+  const context = { parentURL: 'app', conditions: 'kept' };
+  const inThread = await resolve(specifier, context, async (...args) => next(...args)).catch((error) => error.message);
+  const once = asked.splice(0);
+  let sync;
+  try { sync = resolveSync(specifier, context, next); } catch (error) { sync = error.message; }
+  if (sync !== inThread || asked.join() !== once.join()) throw new Error('the hooks differ: ' + sync + ', ' + inThread);
+  results.push([sync, ...once]);
+}
+console.log(JSON.stringify(results));
+`
+	a, b := " from file:///a/index.mjs", " from file:///b/index.mjs"
+	cases := [][]any{
+		{"uuid", false, "uuid from app"},
+		{"uuid", false, "uuid" + b},
+		{"@aws-sdk/x", true, "none"},
+		{"uuid", false, "broken"},
+		{"./lib", false, "none"},
+		{"./lib", true, "./lib.ts from app"},
+		{"../lib.js", true, "../lib.ts from app"},
+		{"./lib.mjs", true, "none"},
+		{"./dir", true, "./dir/index.ts from app"},
+		{"node:none", false, "none"},
+	}
+	given, err := json.Marshal(cases)
+	require.NoError(t, err)
+	output, err := exec.CommandContext(t.Context(), sdktest.Node(t), "--input-type=module", "-e", script, hooks, string(given)).Output()
+	require.NoError(t, err)
+	var got [][]string
+	require.NoError(t, json.Unmarshal(output, &got))
+	require.Equal(t, [][]string{
+		{"found", "uuid from app"},
+		{"found", "uuid from app", "uuid" + a, "uuid" + b},
+		{"@aws-sdk/x from app", "@aws-sdk/x from app", "@aws-sdk/x" + a, "@aws-sdk/x" + b},
+		{"broken", "uuid from app"},
+		{"./lib from app", "./lib from app"},
+		{"found", "./lib from app", "./lib.ts from app"},
+		{"found", "../lib.js from app", "../lib.ts from app"},
+		{"./lib.mjs from app", "./lib.mjs from app", "./lib.mts from app"},
+		{"found", "./dir from app", "./dir.ts from app", "./dir.js from app", "./dir/index.ts from app"},
+		{"node:none from app", "node:none from app"},
+	}, got)
 }
 
 // TestNodeEndsWithTheRuntimeAPI checks that no process remains if the emulator is killed.

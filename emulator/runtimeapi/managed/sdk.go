@@ -98,7 +98,8 @@ func (p *preparation) installNode(ctx context.Context, names []string) (folder s
 				return err
 			}
 		}
-		err := p.tool(ctx, folder, npm[0], "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+		err := p.tool(ctx, folder, npm[0], "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error",
+			"--fetch-retry-mintimeout=1000")
 		if err != nil {
 			return fmt.Errorf("npm cannot install %s, which %s carries on AWS: %w. "+
 				"It needs the network once; or add the packages to package.json and install them in the project",
@@ -211,7 +212,7 @@ func (p *preparation) boto(ctx context.Context, i interpreter) (folder string, e
 	key := fmt.Sprintf("%d.%d-%s", version[0], version[1], keyOf(newestBoto))
 	return p.once("python-sdk", key, func(folder string) error {
 		p.Log(fmt.Sprintf("installing boto3 once, which %s carries on AWS and %s does not have", p.Runtime, i.Path))
-		err := p.tool(ctx, folder, i.Path, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input",
+		err := p.tool(ctx, folder, i.Path, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--retries", "2",
 			"--target", folder, newestBoto)
 		if err != nil {
 			return fmt.Errorf("pip cannot install boto3, which %s carries on AWS: %w. "+

@@ -37,7 +37,8 @@ import { ApiGatewayManagementApiClient, PostToConnectionCommand } from '@aws-sdk
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { own } from '@aws-sdk/client-sns';
 const client = new ApiGatewayManagementApiClient({ endpoint: 'https://example.com/dev', region: 'us-east-1' });
-export const handler = async () => [typeof client.send, PostToConnectionCommand.name, typeof DynamoDBDocumentClient.from, own];
+const command = PostToConnectionCommand.name;
+export const handler = async () => [typeof client.send, command, typeof DynamoDBDocumentClient.from, own];
 `,
 		"common.cjs": `
 const { DynamoDBClient } = require('@aws-sdk/client-dynamodb');

@@ -239,13 +239,12 @@ function isRequired(file) {
 // typeOf returns the "type" of the package that a folder belongs to.
 function typeOf(folder) {
   for (let at = folder; path.basename(at) !== 'node_modules'; at = path.dirname(at)) {
+    const manifest = path.join(at, 'package.json');
     try {
-      return JSON.parse(fs.readFileSync(path.join(at, 'package.json'), 'utf8'))?.type;
+      return JSON.parse(fs.readFileSync(manifest, 'utf8'))?.type;
     } catch (error) {
-      if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') {
-        console.warn(`${path.join(at, 'package.json')} cannot be read and is ignored: ${error.message}`);
-        return undefined;
-      }
+      // Node.js does not load anything beside it either.
+      if (error instanceof SyntaxError) throw new RuntimeError('UserCodeSyntaxError', `Error parsing ${manifest}: ${error.message}`);
     }
     if (at === path.dirname(at)) break;
   }
