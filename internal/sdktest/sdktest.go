@@ -1,18 +1,19 @@
 // Package sdktest finds interpreters and AWS SDKs for tests that run handlers in other languages:
 // Node.js with the SDK for JavaScript, versions 2 and 3, and Python with boto3.
 //
-//	cmd := exec.CommandContext(ctx, sdktest.Node(t), "handler.js")
+//	cmd := exec.CommandContext(ctx, sdktest.Node(t), "app.js")
 //	cmd.Env = append(os.Environ(), "NODE_PATH="+sdktest.NodeModules(t))
 //
-// The npm packages are pinned by npm/package-lock.json; scripts/npm-tools installs them into .cache.
-// scripts/need finds the rest, and installs it from Debian. If something is missing and cannot be
-// installed, the tests that need it fail and name it; none is skipped.
+// The npm packages are pinned by npm/package-lock.json; scripts/npm-tools installs them into
+// .cache. scripts/need finds the rest, and installs it from Debian. If something is missing and
+// cannot be installed, the tests that need it fail and name it; none is skipped.
 //
 // Call the functions from the goroutine of the test.
 package sdktest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -42,7 +43,7 @@ func Python(tb testing.TB) string {
 
 func find(tb testing.TB, env []string, script string, args ...string) string {
 	tb.Helper()
-	path, err := run(tb, env, script, args)
+	path, err := run(tb.Context(), env, script, args)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -50,12 +51,12 @@ func find(tb testing.TB, env []string, script string, args ...string) string {
 }
 
 // run runs a script of the folder scripts and returns the line that it prints.
-func run(tb testing.TB, env []string, script string, args []string) (string, error) {
+func run(ctx context.Context, env []string, script string, args []string) (string, error) {
 	folder, err := scripts()
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(tb.Context(), "bash", append([]string{filepath.Join(folder, script)}, args...)...)
+	cmd := exec.CommandContext(ctx, "bash", append([]string{filepath.Join(folder, script)}, args...)...)
 	cmd.Env = append(os.Environ(), env...)
 	var problems bytes.Buffer
 	cmd.Stderr = &problems

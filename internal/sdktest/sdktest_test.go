@@ -35,7 +35,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 		require.NoError(t, os.Symlink(path, filepath.Join(programs, name)))
 	}
 	t.Setenv("PATH", programs)
-	_, err := run(t, nil, "need", []string{"node"})
+	_, err := run(t.Context(), nil, "need", []string{"node"})
 	require.ErrorContains(t, err, "node is missing")
 	require.ErrorContains(t, err, "install Node.js")
 }

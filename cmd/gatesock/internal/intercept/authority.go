@@ -21,7 +21,8 @@ import (
 )
 
 const (
-	// authorityLife is how long an authority lasts; it is made anew when less than renewBefore remains.
+	// authorityLife is how long an authority lasts; it is made anew when less than renewBefore
+	// remains.
 	authorityLife = 2 * 365 * 24 * time.Hour
 	renewBefore   = 30 * 24 * time.Hour
 	// leafLife is how long a certificate lasts. A process that runs for longer gets new ones.
@@ -102,8 +103,9 @@ func serialNumber() (*big.Int, error) {
 	return rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 }
 
-// userAuthority returns the authority that a folder keeps, and makes it if it is missing, has another
-// shape than today's, ends soon, or others could read its key. Several processes may do that at once.
+// userAuthority returns the authority that a folder keeps, and makes it if it is missing, has
+// another shape than today's, ends soon, or others could read its key. Several processes may do
+// that at once.
 func userAuthority(folder string, now time.Time) (*authority, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err

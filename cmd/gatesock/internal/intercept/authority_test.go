@@ -14,7 +14,8 @@ import (
 	"github.com/gatesock/gatesock/internal/testclock"
 )
 
-// believed returns whether a client believes an authority for a name, with the error that says why not.
+// believed returns whether a client believes an authority for a name, with the error that says why
+// not.
 func believed(tb testing.TB, a *authority, name string, now time.Time) error {
 	tb.Helper()
 	der, err := a.sign(name, a.key, now)
@@ -37,6 +38,7 @@ func TestAuthorityIsForAWSAndThisMachineAlone(t *testing.T) {
 	require.NoError(t, err)
 	run, err := newAuthority("run", []string{"chat.example.com"}, nil, now)
 	require.NoError(t, err)
+	require.True(t, user.cert.PermittedDNSDomainsCritical, "clients that do not know constraints refuse it")
 	for _, c := range []struct {
 		a    *authority
 		name string
@@ -158,7 +160,7 @@ func TestBrokenKeyFile(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing": "", "no key": string(other.pem()), "a key alone": string(key), "garbage": "-----BEGIN",
 		"the certificate of another key": string(key) + string(stranger.pem()),
-		"a certificate that is none":     string(key) + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+		"no certificate":                 string(key) + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
 	} {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 		_, err := newCertificates(folder, nil, time.Now)

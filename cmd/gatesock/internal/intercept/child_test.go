@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
-	"github.com/coder/websocket"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/apigw"
@@ -36,8 +35,8 @@ type posted struct {
 	Error string `json:"error"`
 }
 
-// matrixChild is the child in Go: a handler with version 2 of the SDK, one with package apigw, one with
-// net/http, and one that is a client of another API.
+// matrixChild is the child in Go: a handler with version 2 of the SDK, one with package apigw, and
+// one with net/http.
 func matrixChild(in io.Reader, out io.Writer) error {
 	ctx := context.Background()
 	var given posts
@@ -94,13 +93,6 @@ func (c postCase) post(ctx context.Context, cfg aws.Config, ours *apigw.Client, 
 			return fmt.Errorf("%s %s %w", response.Status, body, err)
 		}
 		return nil
-	case "WebSocket":
-		conn, _, err := websocket.Dial(ctx, c.Endpoint, nil)
-		if err != nil {
-			return err
-		}
-		defer conn.CloseNow()
-		return conn.Write(ctx, websocket.MessageText, []byte(c.Name))
 	}
 	return fmt.Errorf("there is no way %q", c.Way)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 )
 
-// helloTimeout is how long a client may take to send its first bytes. It is long, since a function is
-// frozen between its invocations.
+// helloTimeout is how long a client may take to send its first bytes. It is long, since a function
+// is frozen between its invocations.
 const helloTimeout = 5 * time.Minute
 
 // origin is where a connection comes from.
@@ -34,7 +34,7 @@ type originAddr struct {
 
 // String returns the address; that of a client without one, as on a Unix socket, is this machine.
 func (a originAddr) String() string {
-	if a.Addr.Network() != "tcp" {
+	if a.Network() != "tcp" {
 		return "127.0.0.1:0"
 	}
 	return a.Addr.String()
@@ -152,24 +152,25 @@ func (i *Interceptor) serve(l net.Listener) {
 	i.transport.Proxy, i.transport.DisableCompression, i.transport.IdleConnTimeout = i.cfg.Proxy, true, time.Minute
 	i.forward = i.forwarding()
 	i.running.Go(func() { _ = i.proxy.Serve(l) })
-	// Handshakes of WebSockets have their headers as clients spell them, which HTTP/2 has not.
-	i.running.Go(func() { _ = i.inner.Serve(emulator.NewListener(i.one)) })
-	i.running.Go(func() { _ = i.inner.Serve(i.two) })
+	// Functions get the headers of WebSocket handshakes as clients spell them. That costs a copy of
+	// all that arrives.
+	i.running.Go(func() { _ = i.inner.Serve(emulator.NewListener(i.spelled)) })
+	i.running.Go(func() { _ = i.inner.Serve(i.others) })
 }
 
 // begin counts a handler, for which Close waits. It reports false if the interceptor is closing.
 func (i *Interceptor) begin() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.ctx.Err() != nil {
+	if i.closed {
 		return false
 	}
 	i.running.Add(1)
 	return true
 }
 
-// admit finds out what a client speaks and hands its connection to a server. It returns when that is
-// done.
+// admit finds out what a client speaks and hands its connection to a server. It returns when that
+// is done.
 func (i *Interceptor) admit(l *link) {
 	_ = l.SetReadDeadline(time.Now().Add(helloTimeout)) // a connection that is broken fails below
 	first, err := l.in.Peek(1)
@@ -179,8 +180,7 @@ func (i *Interceptor) admit(l *link) {
 	case first[0] == tlsHandshake:
 		i.secure(l)
 	case 'A' <= first[0] && first[0] <= 'Z': // a method of HTTP
-		_ = l.SetReadDeadline(time.Time{})
-		i.one.push(l)
+		i.spelled.push(l) // http.Server has deadlines of its own
 	default:
 		_ = l.Close()
 		if l.from.host != "" {
@@ -192,7 +192,8 @@ func (i *Interceptor) admit(l *link) {
 // secure performs a TLS handshake.
 func (i *Interceptor) secure(l *link) {
 	conn := tls.Server(l, i.tls)
-	if err := conn.HandshakeContext(i.ctx); err != nil {
+	err := conn.HandshakeContext(context.Background()) // closing the connection ends it
+	if err != nil {
 		host := conn.ConnectionState().ServerName
 		if host == "" {
 			host = hostname(l.from.host)
@@ -203,12 +204,11 @@ func (i *Interceptor) secure(l *link) {
 		}
 		return
 	}
-	_ = conn.SetReadDeadline(time.Time{})
-	if conn.ConnectionState().NegotiatedProtocol == "h2" {
-		i.two.push(conn)
+	if state := conn.ConnectionState(); state.NegotiatedProtocol == "h2" || !i.cfg.hasAPI(state.ServerName) {
+		i.others.push(conn)
 		return
 	}
-	i.one.push(conn)
+	i.spelled.push(conn)
 }
 
 // isDistrust reports whether a client has refused a certificate (RFC 8446, section 6.2).
@@ -231,7 +231,8 @@ func (i *Interceptor) noteDistrusted(host, who string) {
 	}
 }
 
-// maxNoted is how many hosts and children are reported, so that made-up names don't fill the memory.
+// maxNoted is how many hosts and children are reported, so that made-up names don't fill the
+// memory.
 const maxNoted = 1000
 
 func (i *Interceptor) first(seen map[string]bool, key string) bool {

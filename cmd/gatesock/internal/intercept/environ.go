@@ -52,11 +52,11 @@ func (i *Interceptor) child(name string) (*child, error) {
 	if c, ok := i.children[name]; ok {
 		return c, nil
 	}
-	if i.ctx.Err() != nil {
+	if i.closed {
 		return nil, errors.New("the interceptor is closed")
 	}
 	i.sockets++
-	l, err := listenPrivate(i.ctx, filepath.Join(i.run, strconv.Itoa(i.sockets)))
+	l, err := listenPrivate(context.Background(), filepath.Join(i.run, strconv.Itoa(i.sockets)))
 	if err != nil {
 		return nil, err
 	}
@@ -106,10 +106,10 @@ func (i *Interceptor) childOf(secret string) (name string, ok bool) {
 	return "", false
 }
 
-// Environ returns the environment of a child: Child.Env, and what leads its requests here. Where both
-// have NODE_OPTIONS, those of Env come first. Variables of Env for proxies are replaced; certificates
-// that it names are trusted. A child of the same name gets the same environment again, until
-// [Interceptor.Release]. The error is one of the file system or of the network.
+// Environ returns the environment of a child: Child.Env, and what leads its requests here. Where
+// both have NODE_OPTIONS, those of Env come first. Variables of Env for proxies are replaced;
+// certificates that it names are trusted. A child of the same name gets the same environment again,
+// until [Interceptor.Release]. The error is one of the file system or of the network.
 func (i *Interceptor) Environ(c Child) ([]string, error) {
 	known, err := i.child(c.Name)
 	if err != nil {
@@ -246,8 +246,8 @@ func readCertificates(file string) (certificates []byte) {
 	}
 }
 
-// trusted returns the certificates that the developer's machine trusts: those of SSL_CERT_FILE, or of
-// the first file of the system that has some; nil if there is none, as on Windows.
+// trusted returns the certificates that the developer's machine trusts: those of SSL_CERT_FILE, or
+// of the first file of the system that has some; nil if there is none, as on Windows.
 func trusted(env []string) []byte {
 	files := []string{
 		"/etc/ssl/certs/ca-certificates.crt",                // Debian, Ubuntu, Arch

@@ -56,7 +56,7 @@ func TestEnvironment(t *testing.T) {
 	}})
 	env := i.environ(t, Child{Name: "chat", Env: []string{
 		"TABLE=table", "NODE_OPTIONS=--first", "NODE_OPTIONS=--enable-source-maps", "NODE_EXTRA_CA_CERTS=" + child,
-		"HTTPS_PROXY=http://other:1", "NO_PROXY=*", "no_proxy=*", "AWS_CA_BUNDLE=/var/task/missing.pem",
+		"HTTPS_PROXY=http://other:1", "NO_PROXY=*", "no_proxy=*", "ALL_PROXY=socks5://other:2", "all_proxy=socks5://other:2", "AWS_CA_BUNDLE=/var/task/missing.pem",
 	}})
 	proxy, err := url.Parse(env["HTTPS_PROXY"])
 	require.NoError(t, err)
@@ -64,6 +64,9 @@ func TestEnvironment(t *testing.T) {
 	require.Equal(t, "http", proxy.Scheme)
 	for _, name := range []string{"https_proxy", "HTTP_PROXY", "http_proxy"} {
 		require.Equal(t, env["HTTPS_PROXY"], env[name])
+	}
+	for _, name := range []string{"ALL_PROXY", "all_proxy"} {
+		require.Empty(t, env[name])
 	}
 	for _, name := range []string{"NO_PROXY", "no_proxy"} {
 		require.Equal(t, "localhost,127.0.0.1,::1", env[name])

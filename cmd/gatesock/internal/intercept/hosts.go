@@ -23,8 +23,8 @@ func suffixes() []string {
 func metadata() []string { return []string{"169.254.169.254", "169.254.170.2", "fd00:ec2::254"} }
 
 // IsAWS reports whether a host, with or without a port, is one of AWS: a name under one of its
-// domains, such as "dynamodb.us-east-1.amazonaws.com", or an address where a machine on AWS gets its
-// credentials.
+// domains, such as "dynamodb.us-east-1.amazonaws.com", or an address where a machine on AWS gets
+// its credentials.
 func IsAWS(host string) bool {
 	name := hostname(host)
 	return slices.ContainsFunc(suffixes(), func(suffix string) bool { return within(name, suffix) }) ||
@@ -38,6 +38,11 @@ func (c *Config) intercepts(host string) bool {
 		return true
 	}
 	return IsAWS(name) && !slices.ContainsFunc(c.Real, func(entry string) bool { return matches(name, entry) })
+}
+
+// hasAPI reports whether a host may be that of a WebSocket API.
+func (c *Config) hasAPI(host string) bool {
+	return !IsAWS(host) || strings.Contains(strings.ToLower(host), ".execute-api.")
 }
 
 // matches reports whether a name is that of an entry of Config.Real.

@@ -1,5 +1,5 @@
-// Package intercept leads the requests that a function sends to AWS to this machine, without a change
-// of its code. Whatever address of AWS the code has or composes, such as
+// Package intercept leads the requests that a function sends to AWS to this machine, without a
+// change of its code. Whatever address of AWS the code has or composes, such as
 //
 //	https://abcdefghij.execute-api.us-east-1.amazonaws.com/dev/@connections/…
 //
@@ -14,15 +14,15 @@
 // # How it works
 //
 // The child gets a proxy in HTTPS_PROXY, which serves Go, Python and most others, and the
-// certificate of an authority of this machine, which signs for the hosts of AWS. Node.js ignores the
-// proxy; NODE_OPTIONS loads a file into it that connects sockets for hosts of AWS elsewhere. Code
-// that names this machine itself, as in http://localhost:3001, needs none of this; [Paths] is for
-// what it writes behind that.
+// certificate of an authority of this machine, which signs for the hosts of AWS. Node.js ignores
+// the proxy; NODE_OPTIONS loads a file into it that connects sockets for hosts of AWS elsewhere.
+// Code that names this machine itself, as in http://localhost:3001, needs none of this; [Paths] is
+// for what it writes behind that.
 //
-// Variables of the kind AWS_ENDPOINT_URL are set only if [Child.Endpoint] asks for them. An endpoint
-// in code wins over them, so that they miss most calls of @connections; SDK v1 for Go and v2 for
-// JavaScript ignore them; and with them a client no longer composes the addresses that it has on AWS.
-// They help programs that know no proxy.
+// Variables of the kind AWS_ENDPOINT_URL are set only if [Child.Endpoint] asks for them. An
+// endpoint in code wins over them, so that they miss most calls of @connections; SDK v1 for Go and
+// v2 for JavaScript ignore them; and with them a client no longer composes the addresses that it
+// has on AWS. They help programs that know no proxy.
 package intercept
 
 import (
@@ -46,9 +46,9 @@ type Config struct {
 	// folder gatesock in [os.UserConfigDir].
 	Folder string
 	// Host returns the handler for a host of AWS or of Domains, such as
-	// "dynamodb.us-east-1.amazonaws.com": in lower case and without a port. The Host of requests is as
-	// the client sent it. Nil refuses the request, with an error as AWS has them that says why. Host is
-	// called for each request, concurrently.
+	// "dynamodb.us-east-1.amazonaws.com": in lower case and without a port. The Host of requests is
+	// as the client sent it. Nil refuses the request, with an error as AWS has them that says why.
+	// Host is called for each request, concurrently.
 	Host func(host string) http.Handler
 	// Refused is called once for each host that was refused, with the name of the child that asked
 	// first. Default: nothing is called.
@@ -59,7 +59,8 @@ type Config struct {
 	// Real are hosts of AWS that may be called, such as "sts.us-east-1.amazonaws.com". One that begins
 	// with a dot stands for all hosts that end so. Default: none.
 	Real []string
-	// Domains are hosts that are intercepted besides those of AWS, such as custom domain names of APIs.
+	// Domains are hosts that are intercepted besides those of AWS, such as custom domain names of
+	// APIs.
 	Domains []string
 	// Environ is the environment of the developer: certificates that they trust, as in AWS_CA_BUNDLE,
 	// are trusted by children too. Default: that of this process.
@@ -93,23 +94,22 @@ type Interceptor struct {
 	forward   httputil.ReverseProxy // for requests to foreign hosts
 	transport http.Transport        // of forward
 	inner     http.Server           // for what is intercepted
-	one       *handed               // connections of inner with HTTP/1.1
-	two       *handed               // and with HTTP/2
+	spelled   *handed               // connections of inner that may become WebSockets
+	others    *handed
 
-	ctx     context.Context // ends with Close
-	cancel  context.CancelFunc
 	running sync.WaitGroup
 	conns   connections
 
 	mu         sync.Mutex
+	closed     bool
 	children   map[string]*child // by name
 	sockets    int               // how many there have been
 	refused    map[string]bool   // hosts
 	distrusted map[string]bool   // names of children
 }
 
-// Start starts an interceptor on a free port of this machine. ctx limits the start only. Stop it with
-// [Interceptor.Close].
+// Start starts an interceptor on a free port of this machine. ctx limits the start only. Stop it
+// with [Interceptor.Close].
 func Start(ctx context.Context, cfg Config) (*Interceptor, error) {
 	i, err := start(ctx, cfg, time.Now)
 	if err != nil {
@@ -138,7 +138,7 @@ func start(ctx context.Context, cfg Config, now func() time.Time) (*Interceptor,
 	}
 	i := &Interceptor{
 		cfg: cfg, folder: cfg.Folder, certs: certs, tls: certs.config(true), roots: trusted(cfg.Environ),
-		one: newHanded(), two: newHanded(),
+		spelled: newHanded(), others: newHanded(),
 		children: map[string]*child{}, refused: map[string]bool{}, distrusted: map[string]bool{},
 	}
 	var lc net.ListenConfig
@@ -149,7 +149,6 @@ func start(ctx context.Context, cfg Config, now func() time.Time) (*Interceptor,
 	if i.run, err = newRun(); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	i.ctx, i.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	i.address = l.Addr().String()
 	i.serve(l)
 	return i, nil
@@ -159,21 +158,22 @@ func start(ctx context.Context, cfg Config, now func() time.Time) (*Interceptor,
 // that this package did not start, such as a test suite.
 func (i *Interceptor) Certificate() string { return filepath.Join(i.folder, certFile) }
 
-// TLSConfig returns a configuration for servers on this machine, with certificates for localhost, the
-// machine's name and addresses, and the hosts that are intercepted. It is for HTTP/1.1 alone, which
-// WebSockets need.
+// TLSConfig returns a configuration for servers on this machine, with certificates for localhost,
+// the machine's name and addresses, and the hosts that are intercepted. It is for HTTP/1.1 alone,
+// which WebSockets need.
 func (i *Interceptor) TLSConfig() *tls.Config { return i.certs.config(false) }
 
-// Close stops the interceptor, closes its connections, and waits until its goroutines have ended, or
-// until ctx has. Then it returns the error of ctx. It may be called more than once. Listeners of [Interceptor.Listen] stay open.
+// Close stops the interceptor, closes its connections, and waits until its goroutines have ended,
+// or until ctx has. Then it returns the error of ctx. It may be called more than once. Listeners of
+// [Interceptor.Listen] stay open.
 func (i *Interceptor) Close(ctx context.Context) error {
-	i.cancel()
-	err := errors.Join(i.proxy.Close(), i.inner.Close())
 	i.mu.Lock()
+	i.closed = true
 	for _, c := range i.children {
 		_ = c.listener.Close() // closed already if this is not the first call
 	}
 	i.mu.Unlock()
+	err := errors.Join(i.proxy.Close(), i.inner.Close())
 	i.conns.closeAll()
 	i.transport.CloseIdleConnections()
 	ended := make(chan struct{})
@@ -192,8 +192,8 @@ func (i *Interceptor) Close(ctx context.Context) error {
 	return nil
 }
 
-// Caller returns the name of the child that sent a request, from the context of the request; "" if it
-// did not come through an interceptor, or not from a child.
+// Caller returns the name of the child that sent a request, from the context of the request; "" if
+// it did not come through an interceptor, or not from a child.
 func Caller(ctx context.Context) string {
 	from, _ := ctx.Value(originKey{}).(origin)
 	return from.child

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// tlsHandshake is the first byte of what a TLS client sends (RFC 8446, section 5.1). No HTTP request
-// begins with it.
+// tlsHandshake is the first byte of what a TLS client sends (RFC 8446, section 5.1). No HTTP
+// request begins with it.
 const tlsHandshake = 0x16
 
 // Listen returns a listener that speaks both TLS and plain text on the connections of l: the first
@@ -71,10 +71,11 @@ func (c *eitherConn) decide() (net.Conn, error) {
 			return nil, cmp.Or(err, io.ErrNoProgress)
 		}
 		c.mu.Lock()
-		c.decided, c.first = true, first[:]
+		c.decided = true
 		if first[0] == tlsHandshake {
 			c.secure = tls.Server(&rest{c.Conn, first[:]}, c.config)
-			c.first = nil
+		} else {
+			c.first = first[:]
 		}
 		secure = c.secure
 		c.mu.Unlock()
@@ -96,7 +97,7 @@ func (c plain) Read(p []byte) (int, error) {
 	if n > 0 {
 		return n, nil
 	}
-	return c.eitherConn.Conn.Read(p)
+	return c.Conn.Read(p)
 }
 
 // rest is a connection whose first bytes have been read. It is read by one goroutine at a time, as

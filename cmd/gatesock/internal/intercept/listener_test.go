@@ -256,8 +256,10 @@ func TestCloseWrite(t *testing.T) {
 
 // FuzzFirstBytes sends anything: the server must not hang or panic, and what is not TLS arrives.
 func FuzzFirstBytes(f *testing.F) {
-	for _, seed := range []string{"", "GET / HTTP/1.1\r\n\r\n", "\x16", "\x16\x03\x01\x00\x05hello", "\x16\x030\x00\x010",
-		"\x15\x03\x01\x00\x02\x01\x00", "\x80\x00"} {
+	for _, seed := range []string{
+		"", "GET / HTTP/1.1\r\n\r\n", "\x16", "\x16\x03\x01\x00\x05hello", "\x16\x030\x00\x010",
+		"\x15\x03\x01\x00\x02\x01\x00", "\x80\x00",
+	} {
 		f.Add([]byte(seed))
 	}
 	certs, _ := authorities(f)

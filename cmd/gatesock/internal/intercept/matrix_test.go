@@ -23,7 +23,10 @@ import (
 	"github.com/gatesock/gatesock/internal/sdktest"
 )
 
-const apiHost = "abcdefghij.execute-api.us-east-1.amazonaws.com"
+const (
+	apiHost = "abcdefghij.execute-api.us-east-1.amazonaws.com"
+	domain  = "chat.example.com"
+)
 
 // application is an API with a connection, and an interceptor that leads to it.
 type application struct {
@@ -33,7 +36,6 @@ type application struct {
 
 	mu      sync.Mutex
 	frames  []string // that the connection got
-	said    []string // by other connections
 	refused []string
 }
 
@@ -44,29 +46,11 @@ func (a *application) Send(data []byte) error {
 	return nil
 }
 
-// Invoke is the function of the API.
-func (a *application) Invoke(_ context.Context, payload []byte) ([]byte, error) {
-	var event struct {
-		Body           string
-		RequestContext struct{ EventType string }
-	}
-	if err := json.Unmarshal(payload, &event); err != nil {
-		return nil, err
-	}
-	if event.RequestContext.EventType == "MESSAGE" {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.said = append(a.said, event.Body)
-	}
-	return []byte(`{"statusCode":200}`), nil
-}
-
 func newApplication(t *testing.T) *application {
 	t.Helper()
 	a := &application{}
-	gateway, err := emulator.New(a, emulator.Config{
-		APIID: "abcdefghij", Region: "us-east-1", Stage: "dev", DomainName: apiHost, IgnoreDescription: true,
-		Routes: nil,
+	gateway, err := emulator.New(handlerFunc(func([]byte) {}), emulator.Config{
+		APIID: "abcdefghij", Region: "us-east-1", Stage: "dev", Hosts: []string{domain}, IgnoreDescription: true,
 	})
 	require.NoError(t, err)
 	session, err := gateway.Connect(t.Context(), emulator.Handshake{}, sessionClient{a})
@@ -78,11 +62,13 @@ func newApplication(t *testing.T) *application {
 		Folder:  t.TempDir(),
 		Environ: []string{"SSL_CERT_FILE=" + roots},
 		Host: func(host string) http.Handler {
-			if host == apiHost {
+			if host == apiHost || host == domain {
 				return api
 			}
 			return nil
 		},
+		Domains: []string{domain},
+		Real:    []string{".real.amazonaws.com"},
 		Refused: func(host, who string) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
@@ -103,7 +89,7 @@ func newApplication(t *testing.T) *application {
 		require.NoError(t, gateway.Shutdown(ctx))
 		require.NoError(t, server.Close())
 		served.Wait()
-		require.NoError(t, a.Interceptor.Close(ctx))
+		require.NoError(t, a.Close(ctx))
 	})
 	return a
 }
@@ -123,6 +109,7 @@ func (a *application) forms() map[string]string {
 		"no stage":                   "https://" + apiHost,
 		"no stage and a slash":       "https://" + apiHost + "/",
 		"the stage twice":            "https://" + apiHost + "/dev/dev",
+		"a domain of its own":        "https://" + domain + "/dev",
 		"capital letters":            "https://" + strings.ToUpper(apiHost) + "/dev",
 		"local":                      "http://localhost:" + a.port + "/dev",
 		"local, no stage":            "http://localhost:" + a.port,
@@ -139,8 +126,8 @@ func withoutScheme() map[string]string {
 	return map[string]string{"no scheme": apiHost + "/dev", "the host alone": apiHost}
 }
 
-// run runs a child with cases and returns its error for each that failed, by name. What did not fail has
-// arrived.
+// run runs a child with cases and returns its error for each that failed, by name. What did not
+// fail has arrived.
 func (a *application) run(
 	t *testing.T, name string, env []string, cases []postCase, command ...string,
 ) map[string]string {
@@ -194,8 +181,8 @@ func services(names ...string) (cases []postCase) {
 	return cases
 }
 
-// example makes a case that connects to a server with a certificate of the authority for example.com,
-// which clients must not believe.
+// example makes a case that connects to a server with a certificate of the authority for
+// example.com, which clients must not believe.
 func (a *application) example(t *testing.T) postCase {
 	t.Helper()
 	der, err := a.certs.user.sign("example.com", a.certs.key, time.Now())
@@ -217,8 +204,8 @@ func (a *application) example(t *testing.T) postCase {
 	return postCase{Name: "example.com", Way: "handshake", Endpoint: l.Addr().String()}
 }
 
-// requireRefused checks that the calls of these ways to what the project does not have, and no others,
-// were refused, with an error that says why.
+// requireRefused checks that the calls of these ways to what the project does not have, and no
+// others, were refused, with an error that says why.
 func requireRefused(t *testing.T, failed map[string]string, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -244,6 +231,7 @@ func TestJavaScript(t *testing.T) {
 	}
 	cases = append(cases,
 		postCase{Name: "fetch, local", Way: "fetch", Endpoint: "http://127.0.0.1:" + a.port + "/dev"},
+		postCase{Name: "a host that is really called", Way: "a lookup of its own", Endpoint: "http://sts.real.amazonaws.com:" + a.port + "/dev"},
 		postCase{Name: "v3: no endpoint", Way: "v3"},
 		postCase{Name: "fetch: another service", Way: "fetch", Endpoint: "https://sqs.us-east-1.amazonaws.com"},
 		postCase{Name: "a database", Way: "a port that is not of the web", Endpoint: "https://db.rds.amazonaws.com"},

@@ -26,8 +26,8 @@ type Paths struct {
 	Noticed func(sent, served string)
 }
 
-// Handler returns a handler that gives requests to next. Requests that are no @connections call, or
-// that name a stage which Bases do not have, are not changed.
+// Handler returns a handler that passes requests on to next. Requests that are no @connections
+// call, or that name a stage which Bases do not have, are not changed.
 func (p Paths) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sent := r.URL.EscapedPath()
@@ -97,8 +97,8 @@ func (p Paths) unnamed(connectionID string) (string, bool) {
 	return "", false
 }
 
-// unescape removes escapes, of which there may be two layers, as the gateway does: SDKs escape "@" and
-// "=", and some sign, and send, what they have escaped twice.
+// unescape removes escapes, of which there may be two layers, as the gateway does: SDKs escape "@"
+// and "=", and some sign, and send, what they have escaped twice.
 func unescape(text string) string {
 	for range 2 {
 		if plain, err := url.PathUnescape(text); err == nil {

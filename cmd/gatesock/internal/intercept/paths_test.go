@@ -78,6 +78,7 @@ func TestPaths(t *testing.T) {
 		{keys, "/chat/chat/@connections/a=", "/chat/@connections/a="},
 		{keys, "/chat/v1//@connections/a=", "/chat/v1/@connections/a="},
 		{keys, "/v1/@connections/a=", ""},
+		{Paths{Bases: []string{"/v1", ""}}, "//@connections/a=", "/@connections/a="},
 		{Paths{}, "//@connections/a=", ""},
 	} {
 		var noticed []string

@@ -55,6 +55,4 @@ function intercept ({ to, names, suffixes, real, ca }) {
     }
     return connect.call(this, redirected, normalized ? args[0][1] : args.find(arg => typeof arg === 'function'))
   }
-
-  require('module').syncBuiltinESMExports() // for import { connect } from 'tls'
 }

@@ -76,8 +76,8 @@ func (i *Interceptor) terminate(w http.ResponseWriter, from origin) {
 	}
 }
 
-// takeOver takes the connection of a CONNECT request and says that the way is open. It returns nil if
-// that fails.
+// takeOver takes the connection of a CONNECT request and answers that the way is open. It returns
+// nil if that fails.
 func (i *Interceptor) takeOver(w http.ResponseWriter, from origin) *link {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -94,10 +94,7 @@ func (i *Interceptor) takeOver(w http.ResponseWriter, from origin) *link {
 
 // tunnel answers CONNECT for a foreign host.
 func (i *Interceptor) tunnel(w http.ResponseWriter, r *http.Request, from origin) {
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	defer context.AfterFunc(i.ctx, cancel)()
-	conn, in, err := i.dial(ctx, from.host)
+	conn, in, err := i.dial(r.Context(), from.host)
 	if err != nil {
 		http.Error(w, "gatesock dev: "+err.Error(), http.StatusBadGateway)
 		return
@@ -130,8 +127,8 @@ func pass(to, from *link) {
 	}
 }
 
-// dial connects to a foreign host, through the developer's proxy if there is one. What is read from the
-// connection begins with the reader.
+// dial connects to a foreign host, through the developer's proxy if there is one. What is read from
+// the connection begins with the reader.
 func (i *Interceptor) dial(ctx context.Context, host string) (net.Conn, *bufio.Reader, error) {
 	proxy, err := i.cfg.Proxy(&http.Request{URL: &url.URL{Scheme: "https", Host: host}, Host: host, Header: http.Header{}})
 	if err != nil {
@@ -190,7 +187,7 @@ func askProxy(conn net.Conn, in *bufio.Reader, proxy *url.URL, host string) erro
 	if err := ask.Write(conn); err != nil {
 		return err
 	}
-	response, err := http.ReadResponse(in, ask)
+	response, err := http.ReadResponse(in, ask) //nolint:bodyclose // a tunnel begins where the body would be
 	if err != nil {
 		return err
 	}
@@ -265,8 +262,8 @@ func (i *Interceptor) serveAWS(w http.ResponseWriter, r *http.Request) {
 	i.answer(w, r)
 }
 
-// answer lets the handler of a host answer. The host is that of the request, which may differ from the
-// one that the client has connected to.
+// answer lets the handler of a host answer. The host is that of the request, which may differ from
+// the one that the client has connected to.
 func (i *Interceptor) answer(w http.ResponseWriter, r *http.Request) {
 	host := hostname(r.Host)
 	if !i.cfg.intercepts(host) {

@@ -119,7 +119,7 @@ func (i *intercepting) connect(t *testing.T, child, host string) (net.Conn, int)
 		host, base64.StdEncoding.EncodeToString([]byte(proxy.User.String())))
 	require.NoError(t, err)
 	in := bufio.NewReader(conn)
-	response, err := http.ReadResponse(in, &http.Request{Method: http.MethodConnect})
+	response, err := http.ReadResponse(in, &http.Request{Method: http.MethodConnect}) //nolint:bodyclose // of a tunnel
 	require.NoError(t, err)
 	if response.StatusCode == http.StatusOK {
 		require.Zero(t, in.Buffered())
@@ -196,6 +196,17 @@ func TestWithoutAHandlerEverythingIsRefused(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, w.Code)
 	require.NoError(t, i.Close(t.Context()))
 	require.NoError(t, i.Close(t.Context()), "it may be called again")
+
+	// A connection that arrives at the last moment is closed, and a request is not served.
+	near, far := net.Pipe()
+	_, err = i.conns.link(near, bufio.NewReader(near), origin{}).Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.ErrClosedPipe)
+	require.NoError(t, far.Close())
+	for _, serve := range []http.HandlerFunc{i.serveProxy, i.serveAWS} {
+		require.PanicsWithValue(t, http.ErrAbortHandler, func() {
+			serve(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+tableHost, nil))
+		})
+	}
 	_, err = i.Environ(Child{Name: "late"})
 	require.ErrorContains(t, err, "intercept: the interceptor is closed")
 }
@@ -333,16 +344,12 @@ func TestEndpoint(t *testing.T) {
 
 func TestWebSocketThroughTheProxy(t *testing.T) {
 	t.Parallel()
-	headers := make(chan http.Header, 1)
+	headers := make(chan map[string]string, 1)
 	gateway, err := emulator.New(handlerFunc(func(payload []byte) {
 		var event struct{ Headers map[string]string }
 		if json.Unmarshal(payload, &event) == nil && event.Headers != nil {
-			header := http.Header{}
-			for name, value := range event.Headers {
-				header[name] = []string{value}
-			}
 			select {
-			case headers <- header:
+			case headers <- event.Headers:
 			default:
 			}
 		}
@@ -356,7 +363,7 @@ func TestWebSocketThroughTheProxy(t *testing.T) {
 	if response.Body != nil {
 		response.Body.Close()
 	}
-	require.Equal(t, []string{"x"}, (<-headers)["heAderAuth"], "names are spelled as the client spells them")
+	require.Equal(t, "x", (<-headers)["heAderAuth"], "names are spelled as the client spells them")
 	require.NoError(t, conn.Close(websocket.StatusNormalClosure, ""))
 }
 
@@ -434,12 +441,14 @@ func TestChildThatDoesNotTrust(t *testing.T) {
 	i := intercept(t, Config{})
 	for range 2 {
 		conn, _ := i.connect(t, "java", tableHost+":443")
-		err := tls.Client(conn, &tls.Config{ServerName: tableHost, RootCAs: trusting(nil).RootCAs}).HandshakeContext(t.Context())
+		none := trusting(nil)
+		none.ServerName = tableHost
+		err := tls.Client(conn, none).HandshakeContext(t.Context())
 		require.ErrorContains(t, err, "certificate")
 		_, _ = io.Copy(io.Discard, conn) // until the interceptor has heard it
 		require.NoError(t, conn.Close())
 	}
-	// One that goes away is none of them.
+	// One that goes away does not count.
 	conn, _ := i.connect(t, "killed", tableHost+":443")
 	require.NoError(t, conn.Close())
 	i.drain(t)

@@ -31,8 +31,9 @@ func refuse(w http.ResponseWriter, r *http.Request, status int, host, message st
 	_, _ = w.Write(body) // it fails if the client has gone
 }
 
-// refusalBody returns an error in the protocol of the service (Smithy, "AWS Protocols"): XML for S3, for
-// requests that are forms and for those that have or want XML; CBOR; and JSON for all others.
+// refusalBody returns an error in the protocol of the service (Smithy, "AWS Protocols"): XML for
+// S3, for requests that are forms and for those that have or want XML; CBOR; and JSON for all
+// others.
 func refusalBody(r *http.Request, host, message string) (contentType string, body []byte) {
 	sent, wanted := r.Header.Get("Content-Type"), r.Header.Get("Accept")
 	switch {

@@ -17,17 +17,33 @@ func TestRefusalHasTheFormOfTheService(t *testing.T) {
 		want   string
 		body   string
 	}{
-		{"kms.us-east-1.amazonaws.com", http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, "application/json",
-			`{"__type":"NotServedByGatesockDevException","message":"a \u003c b"}`},
-		{"sts.amazonaws.com", http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}}, "text/xml",
-			"<ErrorResponse><Error><Type>Sender</Type><Code>NotServedByGatesockDevException</Code><Message>a &lt; b</Message></Error></ErrorResponse>"},
+		{
+			"kms.us-east-1.amazonaws.com",
+			http.Header{"Content-Type": {"application/x-amz-json-1.1"}},
+			"application/json",
+			`{"__type":"NotServedByGatesockDevException","message":"a \u003c b"}`,
+		},
+		{
+			"sts.amazonaws.com",
+			http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}},
+			"text/xml",
+			"<ErrorResponse><Error><Type>Sender</Type><Code>NotServedByGatesockDevException</Code><Message>a &lt; b</Message></Error></ErrorResponse>",
+		},
 		{"route53.amazonaws.com", http.Header{"Accept": {"application/xml"}}, "text/xml", "<ErrorResponse>"},
 		{"cloudfront.amazonaws.com", http.Header{"Content-Type": {"text/xml"}}, "text/xml", "<ErrorResponse>"},
-		{"bucket.s3.us-east-1.amazonaws.com", http.Header{}, "application/xml",
-			"<Error><Code>NotServedByGatesockDevException</Code><Message>a &lt; b</Message></Error>"},
+		{
+			"bucket.s3.us-east-1.amazonaws.com",
+			http.Header{},
+			"application/xml",
+			"<Error><Code>NotServedByGatesockDevException</Code><Message>a &lt; b</Message></Error>",
+		},
 		{"s3-accelerate.amazonaws.com", http.Header{}, "application/xml", "<Error>"},
-		{"monitoring.us-east-1.amazonaws.com", http.Header{"Smithy-Protocol": {"rpc-v2-cbor"}}, "application/cbor",
-			"\xa2\x66__type\x78\x1fNotServedByGatesockDevException\x67message\x65a < b"},
+		{
+			"monitoring.us-east-1.amazonaws.com",
+			http.Header{"Smithy-Protocol": {"rpc-v2-cbor"}},
+			"application/cbor",
+			"\xa2\x66__type\x78\x1fNotServedByGatesockDevException\x67message\x65a < b",
+		},
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+c.host+"/", nil)
 		r.Header = c.header

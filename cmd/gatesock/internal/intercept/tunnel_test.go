@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// foreign is a server of the name example.com, with TLS, and the developer's proxy that knows where it
-// is.
+// foreign is a server of the name example.com, with TLS, and the developer's proxy that knows where
+// it is.
 func foreign(t *testing.T, user *url.Userinfo) (server *httptest.Server, proxy *url.URL, asked func() []string) {
 	t.Helper()
 	server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

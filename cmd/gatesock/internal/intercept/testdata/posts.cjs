@@ -2,6 +2,7 @@
 // sockets in Node.js. It reads cases from standard input and prints a result for each; see
 // matrix_test.go.
 'use strict'
+const http = require('http')
 const https = require('https')
 const http2 = require('http2')
 const tls = require('tls')
@@ -62,6 +63,10 @@ const ways = {
     `, { eval: true, workerData: { address: address(endpoint, id), text } })
     worker.on('message', status => resolve(status)).on('error', reject)
   }).then(status => check(status, '')),
+  'a lookup of its own': (endpoint, id, text) => request(endpoint, id, text, {
+    headers: { host: 'localhost' },
+    lookup: (host, options, found) => options.all ? found(null, [{ address: '127.0.0.1', family: 4 }]) : found(null, '127.0.0.1', 4)
+  }, http),
   // Another service.
   service: name => ({
     dynamodb: () => new DynamoDB.DynamoDBClient({}).send(new DynamoDB.ListTablesCommand({})),
@@ -87,9 +92,9 @@ function check (status, body) {
   if (status !== 200) throw new Error(`${status} ${body}`)
 }
 
-function request (endpoint, id, text, options) {
+function request (endpoint, id, text, options, from = https) {
   return new Promise((resolve, reject) => {
-    const post = https.request(address(endpoint, id), { method: 'POST', headers, ...options }, response => {
+    const post = from.request(address(endpoint, id), { method: 'POST', headers, ...options }, response => {
       let body = ''
       response.on('data', data => { body += data })
       response.on('end', () => resolve(body)).on('error', reject)
