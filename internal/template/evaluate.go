@@ -38,7 +38,7 @@ type Lenient struct {
 	// Parameter returns the value of a parameter that was not set and has no default here. It is
 	// called once for each.
 	Parameter func(Parameter) string
-	// Name returns the physical name of a resource to which the template gives none, or the id of an
+	// Name returns the physical name of a resource for which the template has none, or the id of an
 	// API. If it is nil, that is the logical id.
 	Name func(*Resource) string
 	// Import returns an export of another stack, and reports whether there is one.
@@ -85,8 +85,8 @@ func NewEvaluator(t *Template, parameters map[string]string) (*Evaluator, error)
 	return e, nil
 }
 
-// NewLenient returns an Evaluator that goes on after mistakes. Parameters that the template does not
-// have, and values that it does not allow, are reported.
+// NewLenient returns an Evaluator that goes on after mistakes. Parameters that the template does
+// not have, and values that it does not allow, are reported.
 func NewLenient(t *Template, parameters map[string]string, l Lenient) *Evaluator {
 	e := &Evaluator{
 		t: t, parameters: maps.Clone(parameters), conditions: map[string]bool{}, steps: maxSteps, size: maxText,
@@ -402,7 +402,8 @@ func (e *Evaluator) resolve(n *node, text string) (string, error) {
 			value, known = e.lenient.Resolve(reference)
 		}
 		if !known {
-			e.report(n.errorf("{{resolve:%s}} is known on AWS only; it is empty here", shorten(reference)))
+			e.report(n.errorf("{{resolve:%s}} is known on AWS only; it is empty here, unless the parameter %s is set",
+				shorten(reference), shorten(reference[strings.IndexByte(reference, ':')+1:])))
 		}
 		b.WriteString(value)
 		text = rest

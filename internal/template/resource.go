@@ -70,7 +70,8 @@ func (e *Evaluator) typedParameter(name, value string) any {
 	return items
 }
 
-// madeBySAM returns the Ref of a resource that SAM makes of others, which the template does not have.
+// madeBySAM returns the Ref of a resource that SAM makes of others, which the template does not
+// have.
 func (e *Evaluator) madeBySAM(id string) (string, bool) {
 	if e.lenient == nil {
 		return "", false
@@ -159,7 +160,7 @@ func (e *Evaluator) physical(r *Resource, depth int) (string, error) {
 	return e.nameIn(r, property, depth)
 }
 
-// defaultName returns the name of a resource to which the template gives none.
+// defaultName returns the name of a resource for which the template has none.
 func (e *Evaluator) defaultName(r *Resource) string {
 	if e.lenient != nil && e.lenient.Name != nil {
 		return e.lenient.Name(r)

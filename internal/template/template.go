@@ -52,9 +52,9 @@ func (r *Resource) String() string { return fmt.Sprintf("resource %s (%s)", r.ID
 // resources that its transform makes of them.
 func Parse(data []byte) (*Template, error) { return parse(data, &parser{}) }
 
-// ParseLenient is [Parse] for a template that may have mistakes, which become Template.Problems. The
-// error is for a text that is no template at all. It is a [*SyntaxError] if it is neither YAML nor
-// JSON.
+// ParseLenient is [Parse] for a template that may have mistakes, which become Template.Problems.
+// The error is for a text that is not a template at all. It is a [*SyntaxError] if it is neither
+// YAML nor JSON.
 func ParseLenient(data []byte) (*Template, error) {
 	p := &parser{lenient: true}
 	t, err := parse(data, p)
@@ -146,8 +146,8 @@ func (r *Resource) Line(path ...string) int {
 	return line
 }
 
-// Metadata returns a text in the resource's Metadata by its path, such as "BuildMethod", or "". Of a
-// list it is the first one.
+// Metadata returns a text in the resource's Metadata by its path, such as "BuildMethod", or "". Of
+// a list it is the first one.
 func (r *Resource) Metadata(path ...string) string {
 	n := r.metadata
 	for _, name := range path {

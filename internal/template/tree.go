@@ -245,8 +245,10 @@ func (p *parser) fromYAML(y *yaml.Node, depth int) (*node, error) {
 	if y.Kind == yaml.AliasNode && p.lenient {
 		if !p.aliases {
 			p.aliases = true
-			p.problems = append(p.problems, Problem{Line: y.Line, Minor: true,
-				Text: "YAML aliases are written out here; CloudFormation itself accepts none"})
+			p.problems = append(p.problems, Problem{
+				Line: y.Line, Minor: true,
+				Text: "YAML aliases are written out here; CloudFormation itself accepts none",
+			})
 		}
 		return p.fromYAML(y.Alias, depth+1)
 	}

@@ -1,6 +1,6 @@
 // Package project has what an application consists of, whatever file describes it: WebSocket APIs,
-// functions, and the tables, queues, topics, event buses and schedules around them. Readers, such as
-// packages sam and serverless below this one, make a Project from the files that people have;
+// functions, and the tables, queues, topics, event buses and schedules around them. Readers, such
+// as packages sam and serverless below this one, make a Project from the files that people have;
 // gatesock dev runs it.
 package project
 
@@ -60,7 +60,7 @@ type Finding struct {
 	Line int
 	// Resource is the logical id of the resource; empty if the finding is on none.
 	Resource string
-	// Text is a sentence that says what is wrong and what to do, without the place.
+	// Text has what is wrong and what to do, in whole sentences, without the place.
 	Text string
 }
 
@@ -121,7 +121,7 @@ type Function struct {
 	// Package is the folder of a Go main package that is to be built, if the source says so or the
 	// code is Go source; empty otherwise.
 	Package string
-	// Build is how the source says that the code is built, such as "esbuild" or "makefile".
+	// Build is how the code is built, according to the source, such as "esbuild" or "makefile".
 	Build string
 	// Entry is the absolute path of the handler's source, if the source names one to build from.
 	Entry string
@@ -132,16 +132,16 @@ type Function struct {
 	// Timeout and Memory, in MB, have Lambda's defaults, 3 s and 128 MB, if the source has none.
 	Timeout time.Duration
 	Memory  int
-	// Concurrency is the reserved concurrency; 0 is none.
+	// Concurrency is the reserved concurrency; 0 means that there is none.
 	Concurrency int
-	// Async says what becomes of events that the function fails on.
+	// Async is what happens to events that the function fails on.
 	Async Async
 	// Line is where the source has the function.
 	Line int
 }
 
 // Async is how Lambda invokes a function asynchronously. ARNs are those of queues, topics, buses
-// and functions; empty is none.
+// and functions; empty means that there is none.
 type Async struct {
 	DeadLetter, OnFailure, OnSuccess string
 	MaxAge                           time.Duration // default: 6 hours
@@ -196,7 +196,8 @@ type Rule struct {
 	Bus string
 	// Pattern is JSON; empty if the rule is a schedule.
 	Pattern json.RawMessage
-	// Schedule is such as "rate(5 minutes)" or "cron(0 12 * * ? *)", in Timezone; UTC if that is empty.
+	// Schedule is such as "rate(5 minutes)" or "cron(0 12 * * ? *)", in Timezone; UTC if that is
+	// empty.
 	Schedule, Timezone string
 	Disabled           bool
 	Targets            []RuleTarget

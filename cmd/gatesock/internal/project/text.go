@@ -74,7 +74,7 @@ func (w *textWriter) write(depth int, v reflect.Value) {
 	case reflect.Map:
 		for _, key := range slices.SortedFunc(maps.Keys(mapOf(v)), strings.Compare) {
 			value := mapOf(v)[key]
-			if text, ok := w.scalar(value); ok || value.IsZero() { // {} says that there is one
+			if text, ok := w.scalar(value); ok || value.IsZero() { // there is one
 				w.line(depth, key, text)
 				continue
 			}
@@ -138,14 +138,14 @@ func (w *textWriter) scalar(v reflect.Value) (string, bool) {
 	case time.Duration:
 		return value.String(), true
 	}
-	switch v.Kind() {
-	case reflect.String:
+	if v.Kind() == reflect.String {
 		text := w.path(v.String())
 		if text == "" || strings.ContainsAny(text, "\n\r\t") || strings.TrimSpace(text) != text {
 			text = fmt.Sprintf("%q", text)
 		}
 		return text, true
-	case reflect.Bool, reflect.Int, reflect.Int32, reflect.Int64, reflect.Float64:
+	}
+	if v.Kind() == reflect.Bool || v.CanInt() || v.CanFloat() {
 		return fmt.Sprint(v.Interface()), true
 	}
 	return "", false

@@ -143,8 +143,7 @@ func (a *api) stages(all []item) []stageItem {
 	names := map[string]bool{}
 	for _, i := range all {
 		name := i.text("StageName")
-		switch {
-		case name == "" || name == "$default" || !validStage(name):
+		if !validStage(name) {
 			i.fail("StageName", "the StageName is %s; want 1 to 128 letters, digits, - and _; it is %q here", quote(name), defaultStage)
 			name = defaultStage
 		}
@@ -587,7 +586,6 @@ func (a *api) checkDeployments(stages, deployments []item) {
 			deployment.warn("", "the deployment does not depend on %s: AWS may deploy the stage without what comes later; add it to DependsOn",
 				strings.Join(missing, ", "))
 		}
-		delete(byID, id) // once
 	}
 }
 

@@ -20,7 +20,9 @@ func short(s string) string { return oneline.Of(s, 200) }
 func (r *run) readTables() {
 	for _, i := range r.of("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable", "AWS::Serverless::SimpleTable") {
 		t := project.Table{ID: i.id(), Name: i.PhysicalName(i.res), ARN: i.Attribute(i.res, "Arn")}
-		t.Create = &dynamodb.CreateTableInput{TableName: aws.String(t.Name), BillingMode: types.BillingModePayPerRequest}
+		t.Create = &dynamodb.CreateTableInput{
+			TableName: aws.String(t.Name), BillingMode: types.BillingModePayPerRequest,
+		}
 		if i.res.Type == "AWS::Serverless::SimpleTable" {
 			i.simpleTable(t.Create)
 		} else {
@@ -38,7 +40,9 @@ func (i item) simpleTable(in *dynamodb.CreateTableInput) {
 		kind = cmp.Or(o.text("Type"), "String")[:1]
 	}
 	in.KeySchema = []types.KeySchemaElement{{AttributeName: &name, KeyType: types.KeyTypeHash}}
-	in.AttributeDefinitions = []types.AttributeDefinition{{AttributeName: &name, AttributeType: types.ScalarAttributeType(kind)}}
+	in.AttributeDefinitions = []types.AttributeDefinition{{
+		AttributeName: &name, AttributeType: types.ScalarAttributeType(kind),
+	}}
 }
 
 func (i item) table(t *project.Table) {
@@ -53,7 +57,9 @@ func (i item) table(t *project.Table) {
 		in.BillingMode, in.ProvisionedThroughput = types.BillingModeProvisioned, o.throughput()
 	}
 	for _, o := range i.objects("GlobalSecondaryIndexes") {
-		index := types.GlobalSecondaryIndex{IndexName: aws.String(o.text("IndexName")), KeySchema: o.keySchema(), Projection: o.projection()}
+		index := types.GlobalSecondaryIndex{
+			IndexName: aws.String(o.text("IndexName")), KeySchema: o.keySchema(), Projection: o.projection(),
+		}
 		if in.ProvisionedThroughput != nil {
 			index.ProvisionedThroughput = in.ProvisionedThroughput
 			if p, ok := o.object("ProvisionedThroughput"); ok {
@@ -69,7 +75,9 @@ func (i item) table(t *project.Table) {
 	}
 	if o, ok := i.object("StreamSpecification"); ok {
 		view := cmp.Or(o.text("StreamViewType"), "NEW_AND_OLD_IMAGES")
-		in.StreamSpecification = &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewType(view)}
+		in.StreamSpecification = &types.StreamSpecification{
+			StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewType(view),
+		}
 		t.StreamARN = i.Attribute(i.res, "StreamArn")
 	}
 	if o, ok := i.object("TimeToLiveSpecification"); ok && o.flag("Enabled", true) {
@@ -81,7 +89,9 @@ func (i item) table(t *project.Table) {
 func (i item) keySchema() []types.KeySchemaElement {
 	var list []types.KeySchemaElement
 	for _, o := range i.objects("KeySchema") {
-		list = append(list, types.KeySchemaElement{AttributeName: aws.String(o.text("AttributeName")), KeyType: types.KeyType(o.text("KeyType"))})
+		list = append(list, types.KeySchemaElement{
+			AttributeName: aws.String(o.text("AttributeName")), KeyType: types.KeyType(o.text("KeyType")),
+		})
 	}
 	return list
 }
@@ -124,7 +134,8 @@ func (i item) checkKeys(in *dynamodb.CreateTableInput) {
 	used := in.AttributeDefinitions[:0]
 	for _, a := range in.AttributeDefinitions {
 		if !keys[*a.AttributeName] {
-			i.warn("AttributeDefinitions", "no key has the attribute %s; DynamoDB refuses such a table; it is left out here", quote(*a.AttributeName))
+			i.warn("AttributeDefinitions", "no key has the attribute %s; DynamoDB refuses such a table; it is left out here",
+				quote(*a.AttributeName))
 			continue
 		}
 		delete(keys, *a.AttributeName)
@@ -140,11 +151,12 @@ func (i item) checkKeys(in *dynamodb.CreateTableInput) {
 func (r *run) readQueues() {
 	for _, i := range r.of("AWS::SQS::Queue") {
 		q := project.Queue{
-			ID: i.id(), Name: i.PhysicalName(i.res), ARN: i.Attribute(i.res, "Arn"), URL: i.Ref(i.res), Attributes: map[string]string{},
+			ID: i.id(), Name: i.PhysicalName(i.res), ARN: i.Attribute(i.res, "Arn"), URL: i.Ref(i.res),
+			Attributes: map[string]string{},
 		}
 		for _, name := range []string{
-			"ContentBasedDeduplication", "DeduplicationScope", "DelaySeconds", "FifoQueue", "FifoThroughputLimit", "MaximumMessageSize",
-			"MessageRetentionPeriod", "ReceiveMessageWaitTimeSeconds", "VisibilityTimeout",
+			"ContentBasedDeduplication", "DeduplicationScope", "DelaySeconds", "FifoQueue", "FifoThroughputLimit",
+			"MaximumMessageSize", "MessageRetentionPeriod", "ReceiveMessageWaitTimeSeconds", "VisibilityTimeout",
 		} {
 			if v := i.text(name); v != "" {
 				q.Attributes[name] = v
@@ -204,7 +216,8 @@ func (i item) subscription() project.Subscription {
 
 func (r *run) readBuses() {
 	for _, i := range r.of("AWS::Events::EventBus") {
-		r.project.Buses = append(r.project.Buses, project.Bus{ID: i.id(), Name: i.PhysicalName(i.res), ARN: i.Attribute(i.res, "Arn")})
+		bus := project.Bus{ID: i.id(), Name: i.PhysicalName(i.res), ARN: i.Attribute(i.res, "Arn")}
+		r.project.Buses = append(r.project.Buses, bus)
 	}
 }
 
@@ -212,7 +225,8 @@ func (r *run) readBuses() {
 func (r *run) readStored() {
 	for _, i := range r.of("AWS::SSM::Parameter") {
 		r.project.Parameters = append(r.project.Parameters, project.Parameter{
-			ID: i.id(), Name: i.PhysicalName(i.res), ARN: i.Attribute(i.res, "Arn"), Type: cmp.Or(i.text("Type"), "String"), Value: i.text("Value"),
+			ID: i.id(), Name: i.PhysicalName(i.res), ARN: i.Attribute(i.res, "Arn"),
+			Type: cmp.Or(i.text("Type"), "String"), Value: i.text("Value"),
 		})
 	}
 	for _, i := range r.of("AWS::SecretsManager::Secret") {

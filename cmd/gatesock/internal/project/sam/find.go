@@ -19,24 +19,26 @@ import (
 const (
 	maxSearchDepth = 4
 	maxSearchFiles = 20_000
-	maxTemplate    = 1_000_000 // bytes, as CloudFormation accepts
+	maxTemplate    = 1_000_000  // bytes, as CloudFormation accepts
+	maxSearched    = 50_000_000 // bytes
 )
 
-// Find returns the templates in a folder that may be meant, the best first, and what there is to say
-// about the choice: the source of a template comes before what was built of it, the folder's own
-// before those of folders below, and the usual names before others. A cloud assembly is its
+// Find returns the templates in a folder that may be meant, the best first, and what there is to
+// say about the choice: the source of a template comes before what was built of it, the folder's
+// own before those of folders below, and the usual names before others. A cloud assembly is its
 // manifest.json. The result is empty if there is none.
 func Find(folder string) (files []string, findings []project.Finding) {
-	s := search{folder: folder}
-	_ = filepath.WalkDir(folder, s.visit) // what cannot be read is no template
+	s := search{folder: folder, budget: maxSearched}
+	_ = filepath.WalkDir(folder, s.visit) // what cannot be read is not a template
 	slices.SortStableFunc(s.found, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.depth, b.depth), strings.Compare(a.path, b.path))
+		return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.depth, b.depth), cmp.Compare(a.rank, b.rank),
+			strings.Compare(a.path, b.path))
 	})
 	for _, c := range s.found {
 		files = append(files, c.path)
 	}
 	say := func(severity project.Severity, file, text string) {
-		findings = append(findings, project.Finding{Severity: severity, File: file, Text: text})
+		findings = append(findings, project.Finding{Severity: severity, File: file, Text: sentence(text)})
 	}
 	if len(files) == 0 {
 		if cdk := filepath.Join(folder, "cdk.json"); exists(cdk) {
@@ -45,13 +47,13 @@ func Find(folder string) (files []string, findings []project.Finding) {
 		return nil, findings
 	}
 	first := s.found[0]
-	if first.rank == rankBuilt {
+	if first.group == built {
 		say(project.Warning, first.path, "this is what sam build has made; its source is not here")
 	}
 	others := map[string][]string{}
 	for _, c := range s.found[1:] {
 		why := "other templates are here too; give the path of the one that is meant: "
-		if c.rank == rankBuilt {
+		if c.group == built {
 			why = "this is the source of what sam build has made, which is not read: "
 		}
 		others[why] = append(others[why], c.relative)
@@ -62,23 +64,30 @@ func Find(folder string) (files []string, findings []project.Finding) {
 	return files, findings
 }
 
-// The ranks of templates, the best first.
+// The groups of templates, the best first.
 const (
-	rankUsual    = iota // a usual name
-	rankAssembly        // of cdk synth
-	rankOther           // another name
-	rankBuilt           // by sam build
+	withAPI    = iota // a WebSocket API
+	withoutAPI        // no WebSocket API
+	built             // by sam build
+)
+
+// The ranks of templates in a group and a folder, the best first.
+const (
+	usualName = iota
+	assembly  // of cdk synth
+	otherName
 )
 
 type candidate struct {
-	path, relative string
-	rank, depth    int
+	path, relative     string
+	group, rank, depth int
 }
 
 // search looks for templates in a folder.
 type search struct {
 	folder string
 	files  int
+	budget int // of bytes
 	found  []candidate
 }
 
@@ -100,8 +109,9 @@ func (s *search) visit(path string, d fs.DirEntry, err error) error {
 	if s.files++; s.files > maxSearchFiles {
 		return filepath.SkipAll
 	}
-	if rank := rankOf(relative, path, d); rank >= 0 {
-		s.found = append(s.found, candidate{path, relative, rank, strings.Count(relative, "/")})
+	c := candidate{path: path, relative: relative, depth: strings.Count(relative, "/")}
+	if s.budget >= 0 && s.rank(&c, d) {
+		s.found = append(s.found, c)
 	}
 	return nil
 }
@@ -124,40 +134,40 @@ func (s *search) enter(relative, name string) error {
 	return nil
 }
 
-// rankOf returns the rank of a file, or -1 if it is no template.
-func rankOf(relative, path string, d fs.DirEntry) int {
+// rank sets the group and the rank of a file, and reports whether it is a template.
+func (s *search) rank(c *candidate, d fs.DirEntry) bool {
 	name := d.Name()
-	switch ext := filepath.Ext(name); {
-	case name == "manifest.json" && isAssembly(path):
-		if strings.HasPrefix(filepath.Base(filepath.Dir(path)), "assembly-") {
-			return -1 // a part of another one
-		}
-		return rankAssembly
-	case strings.HasSuffix(name, ".template.json"), ext != ".yaml" && ext != ".yml" && ext != ".json",
-		strings.HasPrefix(name, "package"), strings.HasPrefix(name, "serverless."):
-		return -1
+	ext := filepath.Ext(name)
+	if name == "manifest.json" && isAssembly(c.path) {
+		c.group, c.rank = withAPI, assembly
+		return !strings.HasPrefix(filepath.Base(filepath.Dir(c.path)), "assembly-") // a part of another one
 	}
-	usual := strings.HasPrefix(name, "template.") || strings.HasPrefix(name, "sam.")
-	if info, err := d.Info(); err != nil || info.Size() > maxTemplate {
-		return -1
+	if ext != ".yaml" && ext != ".yml" && ext != ".json" || strings.HasSuffix(name, ".template.json") ||
+		strings.HasPrefix(name, "package") || strings.HasPrefix(name, "serverless.") {
+		return false
 	}
-	text, err := os.ReadFile(path)
+	info, err := d.Info()
+	if err != nil || info.Size() > maxTemplate {
+		return false
+	}
+	s.budget -= int(info.Size())
+	text, err := os.ReadFile(c.path)
 	if err != nil {
-		return -1
+		return false
 	}
-	hasResources := bytes.Contains(text, []byte("Resources"))
+	has := func(word string) bool { return bytes.Contains(text, []byte(word)) }
+	if c.group = withoutAPI; has("WEBSOCKET") || has("AWS::Serverless::WebSocketApi") {
+		c.group = withAPI
+	}
 	switch {
-	case strings.HasPrefix(relative, ".aws-sam/"):
-		if relative == ".aws-sam/build/template.yaml" {
-			return rankBuilt
-		}
-		return -1
-	case usual && (hasResources || !strings.Contains(relative, "/")): // broken, perhaps
-		return rankUsual
-	case hasResources && (bytes.Contains(text, []byte("AWS::ApiGatewayV2::")) || bytes.Contains(text, []byte("AWS::Serverless"))):
-		return rankOther
+	case strings.HasPrefix(c.relative, ".aws-sam/"):
+		c.group = built
+		return c.relative == ".aws-sam/build/template.yaml"
+	case strings.HasPrefix(name, "template.") || strings.HasPrefix(name, "sam."):
+		return has("Resources") || c.depth == 0 // it may be broken
 	}
-	return -1
+	c.rank = otherName
+	return has("Resources") && (has("AWS::ApiGatewayV2::") || has("AWS::Serverless"))
 }
 
 func exists(path string) bool {
@@ -183,7 +193,7 @@ func isAssembly(path string) bool {
 
 // Read reads a template: a file of SAM or CloudFormation, a template of a cloud assembly, or with a
 // cloud assembly's folder (cdk.out) or its manifest.json all its stacks. The error says what to do:
-// it is for a file that cannot be read or is no template, and for Options.Ask.
+// it is for a file that cannot be read or is not a template, and for Options.Ask.
 func Read(file string, o Options) (*project.Project, error) {
 	file, err := filepath.Abs(file)
 	if err != nil {
@@ -267,7 +277,8 @@ func stacksOf(file string, depth int) (sources []stackSource, files []string, er
 			sources, files = append(sources, more...), append(files, moreFiles...)
 		case "aws:cloudformation:stack":
 			template := filepath.Join(folder, cmp.Or(artifact.Properties.TemplateFile, id+".template.json"))
-			s := stackSource{Source: Source{File: template, Folder: folder, StackName: cmp.Or(artifact.Properties.StackName, id)}}
+			name := cmp.Or(artifact.Properties.StackName, id)
+			s := stackSource{Source: Source{File: template, Folder: folder, StackName: name}}
 			if account, region, ok := strings.Cut(strings.TrimPrefix(artifact.Environment, "aws://"), "/"); ok {
 				if account != "unknown-account" {
 					s.account = account

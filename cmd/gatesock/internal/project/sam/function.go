@@ -57,8 +57,8 @@ func (i item) function() project.Function {
 			f.Environment = variables
 		}
 	}
-	for n, arn := range i.texts("Layers") {
-		if path := i.layer(n, arn); path != "" {
+	for _, arn := range i.texts("Layers") {
+		if path := i.layer(arn); path != "" {
 			f.Layers = append(f.Layers, path)
 		}
 	}
@@ -100,7 +100,7 @@ func (i item) readAsync(a *project.Async) {
 }
 
 // layer returns the path of a layer's content; empty if it has none here.
-func (i item) layer(n int, arn string) string {
+func (i item) layer(arn string) string {
 	for _, l := range i.items("AWS::Serverless::LayerVersion", "AWS::Lambda::LayerVersion") {
 		if l.Ref(l.res) != arn && l.id() != arn {
 			continue
@@ -204,7 +204,7 @@ func (i item) findCode(f *project.Function) {
 	if path == "" {
 		return
 	}
-	if i.readGo(f, path, property) {
+	if i.readGo(f, path) {
 		return
 	}
 	if f.Build != "" && isFolder(i.built()) {
@@ -231,7 +231,7 @@ func (i item) built() string { return filepath.Join(i.folder, ".aws-sam", "build
 
 // readGo sets the package of a function in Go whose source is in a folder, and reports whether it
 // is there.
-func (i item) readGo(f *project.Function, path, property string) bool {
+func (i item) readGo(f *project.Function, path string) bool {
 	if f.Runtime != "go1.x" && !strings.HasPrefix(f.Runtime, "provided") {
 		return false
 	}
@@ -293,7 +293,7 @@ func (i item) readEntry(f *project.Function) {
 	}
 }
 
-// checkHandler says if the file of a handler is missing.
+// checkHandler adds a finding if the file of a handler is missing.
 func (i item) checkHandler(f *project.Function, property string) {
 	var extensions []string
 	module := f.Handler

@@ -2,7 +2,7 @@
 // as a [project.Project].
 //
 // Nothing in a template stops the rest of it: what is wrong or not supported becomes a finding with
-// a line. Only a file that is no template at all is an error.
+// a line. Only a file that is not a template at all is an error.
 package sam
 
 import (
@@ -28,7 +28,8 @@ type Options struct {
 
 // Source is a CloudFormation template that was made from another file.
 type Source struct {
-	// File is the absolute path of the file that is named in findings, and Files are all that were read.
+	// File is the absolute path of the file that is named in findings, and Files are all that were
+	// read.
 	File  string
 	Files []string
 	// Folder is what relative paths in the template start from. Default: the folder of File.

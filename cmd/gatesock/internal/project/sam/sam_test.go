@@ -27,7 +27,7 @@ func write(t *testing.T, files map[string]string) string {
 
 const small = `
 Resources:
-  Api: {Type: AWS::ApiGatewayV2::Api, Properties: {ProtocolType: WEBSOCKET, RouteSelectionExpression: $request.body.action}}
+  Api: {Type: AWS::ApiGatewayV2::Api, Properties: {ProtocolType: WEBSOCKET, RouteSelectionExpression: $request.body.x}}
   Route: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api, RouteKey: $connect}}
   Stage: {Type: AWS::ApiGatewayV2::Stage, Properties: {ApiId: !Ref Api, StageName: dev, AutoDeploy: true}}
 `
@@ -44,22 +44,28 @@ func TestFind(t *testing.T) {
 		"the source before what was built of it": {
 			files: map[string]string{"template.yaml": small, ".aws-sam/build/template.yaml": small, ".aws-sam/build/Fn/template.yaml": small},
 			want:  []string{"template.yaml", ".aws-sam/build/template.yaml"},
-			findings: "notice template.yaml: this is the source of what sam build has made, which is not read:" +
-				" .aws-sam/build/template.yaml",
+			findings: "notice template.yaml: This is the source of what sam build has made, which is not read:" +
+				" .aws-sam/build/template.yaml.",
 		},
 		"what was built, without its source": {
 			files: map[string]string{".aws-sam/build/template.yaml": small, "node_modules/x/template.yaml": small},
 			want:  []string{".aws-sam/build/template.yaml"},
-			findings: "warning .aws-sam/build/template.yaml: this is what sam build has made;" +
-				" its source is not here",
+			findings: "warning .aws-sam/build/template.yaml: This is what sam build has made;" +
+				" its source is not here.",
 		},
 		"in a folder below": {
 			files: map[string]string{"backend/sam.yaml": small, "backend/deep/er/template.json": small, ".git/template.yaml": small},
 			want:  []string{"backend/sam.yaml", "backend/deep/er/template.json"},
-			findings: "notice backend/sam.yaml: other templates are here too; give the path of the one that is meant:" +
-				" backend/deep/er/template.json",
+			findings: "notice backend/sam.yaml: Other templates are here too; give the path of the one that is meant:" +
+				" backend/deep/er/template.json.",
 		},
 		"another name": {files: map[string]string{"infra.yml": small}, want: []string{"infra.yml"}},
+		"one with a WebSocket API before others": {
+			files: map[string]string{"template.yaml": "Resources: {}", "api/infra.yaml": small, "api/template.json": small},
+			want:  []string{"api/template.json", "api/infra.yaml", "template.yaml"},
+			findings: "notice api/template.json: Other templates are here too; give the path of the one that is meant:" +
+				" api/infra.yaml, template.yaml.",
+		},
 		"a broken one": {files: map[string]string{"template.yml": "a: b: c"}, want: []string{"template.yml"}},
 		"cdk.out": {
 			files: map[string]string{
@@ -70,7 +76,7 @@ func TestFind(t *testing.T) {
 		},
 		"cdk that has not run": {
 			files:    map[string]string{"cdk.json": "{}"},
-			findings: "failure cdk.json: this is a CDK application without cdk.out; run cdk synth first",
+			findings: "failure cdk.json: This is a CDK application without cdk.out; run cdk synth first.",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,7 +96,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// Only a file that is no template is an error, and it says where.
+// Only a file that is not a template is an error, and it says where.
 func TestNoTemplate(t *testing.T) {
 	t.Parallel()
 	const resource = "Resources:\n  A:\n    Type: AWS::SQS::Queue\n"
@@ -144,6 +150,9 @@ func TestParameters(t *testing.T) {
   Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref Name}}
   Other: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub "${Name}-${Kind}-${AWS::StackName}-${AWS::Region}"}}
   Imported: {Type: AWS::SQS::Queue, Properties: {QueueName: !ImportValue stack-name}}
+  Resolved:
+    Type: AWS::SSM::Parameter
+    Properties: {Name: n, Value: "{{resolve:ssm-secure:/app/key:2}} {{resolve:secretsmanager:prod:SecretString:user::}}"}
 Parameters:
   Name: {Type: String, Description: the name of it}
   Kind: {Type: String, AllowedValues: [a, b], AllowedPattern: "[a-z]"}
@@ -152,7 +161,10 @@ Parameters:
 	file := filepath.Join(write(t, map[string]string{"template.yaml": text}), "template.yaml")
 	var asked []string
 	p, err := sam.Read(file, sam.Options{
-		Parameters: map[string]string{"Kind": "C", "AWS::StackName": "mine", "stack-name": "exported"}, Region: "eu-west-3",
+		Parameters: map[string]string{
+			"Kind": "C", "AWS::StackName": "mine", "stack-name": "exported", "/app/key": "k", "prod": `{"user":"me"}`, "Kinds": "typo",
+		},
+		Region: "eu-west-3",
 		Ask: func(name, description string) (string, error) {
 			asked = append(asked, name+": "+description)
 			return "answer", nil
@@ -161,10 +173,12 @@ Parameters:
 	require.NoError(t, err)
 	require.Equal(t, []string{"Name: the name of it"}, asked, "once, and only what is needed")
 	require.Equal(t, []string{"exported", "answer-C-mine-eu-west-3", "answer"}, []string{p.Queues[0].Name, p.Queues[1].Name, p.Queues[2].Name})
+	require.Equal(t, "k me", p.Parameters[0].Value)
 	require.Equal(t, "https://sqs.eu-west-3.amazonaws.com/123456789012/answer", p.Queues[2].URL)
 	require.Equal(t, []string{
-		`parameter Kind: "C" is not one of the AllowedValues a, b`,
-		`the value of the parameter Kind does not match its AllowedPattern "[a-z]"`,
+		`The template has no parameter Kinds; it has Kind, Name, NotUsed.`,
+		`Parameter Kind: "C" is not one of the AllowedValues a, b.`,
+		`The value of the parameter Kind does not match its AllowedPattern "[a-z]".`,
 	}, texts(p))
 
 	wrong := errors.New("interrupted")
@@ -200,7 +214,7 @@ func TestStage(t *testing.T) {
 	require.Empty(t, findings)
 	names, findings = stages("test")
 	require.Len(t, names, 2)
-	require.Equal(t, []string{`the API has no stage "test"; it has dev, prod`}, findings)
+	require.Equal(t, []string{`The API has no stage "test"; it has dev, prod.`}, findings)
 }
 
 // The same project has the same ids, and another one has others.
@@ -221,9 +235,15 @@ func TestFromTemplate(t *testing.T) {
 	const text = small + `
   Hello: {Type: AWS::Lambda::Function, Properties: {Runtime: go1.x, Handler: bin/hello, Layers: [!Ref Layer]}}
   Layer: {Type: AWS::Lambda::LayerVersion}
-  Integration: {Type: AWS::ApiGatewayV2::Integration, Properties: {ApiId: !Ref Api, IntegrationType: AWS_PROXY, IntegrationUri: !GetAtt Hello.Arn}}
-  Say: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api, RouteKey: say, AuthorizationType: X, Target: !Sub "integrations/${Integration}"}}
-  Late: {Type: AWS::ApiGatewayV2::Stage, Properties: {ApiId: !Ref Api, StageName: !Ref Nothing, DeploymentId: !Ref Deployment}}
+  I:
+    Type: AWS::ApiGatewayV2::Integration
+    Properties: {ApiId: !Ref Api, IntegrationType: AWS_PROXY, IntegrationUri: !GetAtt Hello.Arn}
+  Say:
+    Type: AWS::ApiGatewayV2::Route
+    Properties: {ApiId: !Ref Api, RouteKey: say, AuthorizationType: X, Target: !Sub "integrations/${I}"}
+  Late:
+    Type: AWS::ApiGatewayV2::Stage
+    Properties: {ApiId: !Ref Api, StageName: !Ref Nothing, DeploymentId: !Ref Deployment}
   Deployment: {Type: AWS::ApiGatewayV2::Deployment, Properties: {ApiId: !Ref Api}}
 `
 	p, err := sam.FromTemplate(sam.Source{
@@ -249,11 +269,11 @@ func TestFromTemplate(t *testing.T) {
 	require.Equal(t, []project.Finding{
 		{
 			Severity: project.Warning, File: "/app/functions.yml", Line: 7, Resource: "Say",
-			Text: `the AuthorizationType of the route "say" is "X"; AWS accepts NONE, AWS_IAM and CUSTOM; it is NONE here`,
+			Text: `The AuthorizationType of the route "say" is "X"; AWS accepts NONE, AWS_IAM and CUSTOM; it is NONE here.`,
 		},
 		{
 			Severity: project.Warning, File: "/app/serverless.yml", Line: 8, Resource: "Late",
-			Text: `there is no parameter or resource "Nothing"`,
+			Text: `There is no parameter or resource "Nothing".`,
 		},
 	}, p.Findings)
 }
@@ -267,7 +287,7 @@ func TestAssembly(t *testing.T) {
 	code, err := filepath.Abs(filepath.Join("testdata", "assembly", "asset.aaaa"))
 	require.NoError(t, err)
 	require.Equal(t, code, p.Function("Handler886CB40B").Code)
-	require.Contains(t, strings.Join(texts(p), "\n"), "the export DataStack:ExportsOutputRefTable is of another stack")
+	require.Contains(t, strings.Join(texts(p), "\n"), "The export DataStack:ExportsOutputRefTable is of another stack")
 
 	p, err = sam.Read(filepath.Join("testdata", "assembly"), sam.Options{Region: "eu-central-1"})
 	require.NoError(t, err)
@@ -297,7 +317,7 @@ Resources:
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(folder, ".aws-sam", "build", "F"), p.Functions[0].Code)
 	require.Equal(t, []string{filepath.Join(folder, ".aws-sam", "build", "L")}, p.Functions[0].Layers)
-	require.Contains(t, texts(p), "the code is what sam build has made (esbuild); run sam build again after a change")
+	require.Contains(t, texts(p), "The code is what sam build has made (esbuild); run sam build again after a change.")
 
 	require.NoError(t, os.Remove(filepath.Join(folder, ".aws-sam", "build", "F", "app.js")))
 	p, err = sam.Read(filepath.Join(folder, "template.yaml"), sam.Options{})
@@ -310,7 +330,9 @@ func TestPermissions(t *testing.T) {
 	t.Parallel()
 	const text = small + `
   F: {Type: AWS::Lambda::Function, Properties: {Runtime: python3.13, Handler: a.b, Code: {ZipFile: x}}}
-  I: {Type: AWS::ApiGatewayV2::Integration, Properties: {ApiId: !Ref Api, IntegrationType: AWS_PROXY, IntegrationUri: !GetAtt F.Arn}}
+  I:
+    Type: AWS::ApiGatewayV2::Integration
+    Properties: {ApiId: !Ref Api, IntegrationType: AWS_PROXY, IntegrationUri: !GetAtt F.Arn}
   R: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api, RouteKey: say, Target: !Sub "integrations/${I}"}}
   P: {Type: AWS::Lambda::Permission, Properties: PROPERTIES}
 `
@@ -323,13 +345,15 @@ func TestPermissions(t *testing.T) {
 		permission("${Api}/*/*"):           true,
 		permission("${Api}/dev/say"):       true,
 		permission("${Api}/*/*say"):        true,
+		permission("${Api}/*ev/say"):       true,
 		permission("${Api}/prod/*"):        false,
 		permission("${Api}/*/$connect"):    false,
 		permission("other/*"):              false,
 		permission("${Api}/???/s?y"):       true,
 		permission("${Api}/authorizers/*"): false,
 	} {
-		p, err := sam.FromTemplate(sam.Source{File: "/t.yaml", Template: []byte(strings.Replace(text, "PROPERTIES", properties, 1))}, sam.Options{})
+		template := []byte(strings.Replace(text, "PROPERTIES", properties, 1))
+		p, err := sam.FromTemplate(sam.Source{File: "/t.yaml", Template: template}, sam.Options{})
 		require.NoError(t, err, properties)
 		warned := strings.Contains(strings.Join(texts(p), "\n"), "API Gateway could not call F for the route say on AWS")
 		require.Equal(t, allowed, !warned, properties)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/base32"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -34,7 +35,6 @@ type stack struct {
 
 	values  map[string]any // properties that were evaluated
 	exports map[string]func() any
-	places  map[string]bool // the parameters that were asked for
 }
 
 // run is one reading of a project.
@@ -47,6 +47,7 @@ type run struct {
 	values  map[string]string // the answers, by parameter
 	imports int               // that are being evaluated
 	handled map[string]bool   // resource types
+	used    map[string]bool   // names in Options.Parameters that are not those of parameters
 }
 
 // stackSource is what is known of a stack before its template is parsed.
@@ -60,6 +61,7 @@ type stackSource struct {
 const maxFindings = 1000
 
 func (r *run) add(f project.Finding) {
+	f.Text = sentence(f.Text)
 	if r.seen[f] {
 		return
 	}
@@ -69,11 +71,24 @@ func (r *run) add(f project.Finding) {
 	}
 }
 
+// sentence returns a text with a capital and a full stop. A word that is not all letters, such as a
+// name, stays as it is.
+func sentence(text string) string {
+	first, _, _ := strings.Cut(text, " ")
+	if first = strings.TrimRight(first, ",:"); first != "" && strings.Trim(first, "abcdefghijklmnopqrstuvwxyz") == "" {
+		text = strings.ToUpper(text[:1]) + text[1:]
+	}
+	if text != "" && !strings.ContainsAny(text[len(text)-1:], ".!?") {
+		text += "."
+	}
+	return text
+}
+
 // read reads stacks into a project.
 func read(sources []stackSource, o Options) (*project.Project, error) {
 	r := &run{
 		project: &project.Project{}, options: o, seen: map[project.Finding]bool{}, values: map[string]string{},
-		handled: map[string]bool{},
+		handled: map[string]bool{}, used: map[string]bool{},
 	}
 	if len(sources) > 0 {
 		r.project.Source, r.project.Folder = sources[0].File, sources[0].Folder
@@ -109,12 +124,38 @@ func read(sources []stackSource, o Options) (*project.Project, error) {
 	if r.asked != nil {
 		return nil, r.asked
 	}
+	r.checkParameters()
 	first := r.stacks[0]
 	r.project.Region, r.project.AccountID, r.project.StackName = first.region, first.account, first.stackName
 	slices.SortStableFunc(r.project.Findings, func(a, b project.Finding) int {
 		return cmp.Or(-cmp.Compare(a.Severity, b.Severity), strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
 	})
 	return r.project, nil
+}
+
+// checkParameters warns of values that were set and that nothing uses.
+func (r *run) checkParameters() {
+	for _, name := range sorted(r.options.Parameters) {
+		known := slices.ContainsFunc(r.stacks, func(s *stack) bool { return s.template.HasParameter(name) })
+		if known || r.used[name] || strings.HasPrefix(name, "AWS::") || r.stacks[0].source.Place != nil {
+			continue
+		}
+		var names []string
+		for _, p := range r.stacks[0].template.Parameters() {
+			names = append(names, p.Name)
+		}
+		r.stacks[0].problem(template.Problem{Text: fmt.Sprintf("the template has no parameter %s; it has %s",
+			oneline.Of(name, 100), cmp.Or(oneline.Of(strings.Join(names, ", "), 300), "none"))})
+	}
+}
+
+// option returns a value that was set for something that is not a parameter.
+func (r *run) option(name string) (string, bool) {
+	v, ok := r.options.Parameters[name]
+	if ok {
+		r.used[name] = true
+	}
+	return v, ok
 }
 
 // defaultAccount is the account of projects that name none.
@@ -132,16 +173,15 @@ func (r *run) newStack(source stackSource) (*stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := r.options.Parameters
+	p, folder := r.options.Parameters, cmp.Or(source.Folder, filepath.Dir(source.File))
 	s := &stack{
 		run: r, template: t, source: source.Source, file: source.File,
-		folder:    cmp.Or(source.Folder, filepath.Dir(source.File)),
+		folder:    folder,
 		region:    cmp.Or(p[template.Region], r.options.Region, source.region, "us-east-1"),
 		account:   cmp.Or(p[template.AccountID], source.account, defaultAccount),
 		assets:    source.assets,
 		values:    map[string]any{},
-		places:    map[string]bool{},
-		stackName: cmp.Or(p[template.StackName], source.StackName, stackNameOf(filepath.Base(cmp.Or(source.Folder, filepath.Dir(source.File))))),
+		stackName: cmp.Or(p[template.StackName], source.StackName, stackNameOf(filepath.Base(folder))),
 	}
 	for _, p := range t.Problems {
 		s.problem(p)
@@ -181,7 +221,7 @@ func (s *stack) place(resource, property string) (string, int) {
 	return cmp.Or(file, s.file), line
 }
 
-// distinguish gives the stacks prefixes whose resources would have the same ids.
+// distinguish sets the prefixes of stacks whose resources would have the same ids.
 func (r *run) distinguish() {
 	count := map[string]int{}
 	for _, s := range r.stacks {
@@ -224,7 +264,7 @@ func (s *stack) start() {
 	}
 }
 
-// name returns the ID of a resource, which is its name too if the template gives it none.
+// name returns the ID of a resource, which is its name too if the template has none for it.
 func (s *stack) name(res *template.Resource) string {
 	if res.Type == "AWS::ApiGatewayV2::Api" {
 		return apiID(s.stackName, res.ID)
@@ -273,8 +313,10 @@ func placeholder(p template.Parameter) string {
 		}
 		return -1
 	}, strings.ToLower(p.Name))
-	candidates := []string{name, "local", "Local", "dev", "a", "A", "1", "10", "100", "localhost", "local-1", "http://localhost", "https://localhost",
-		"arn:aws:iam::123456789012:role/local", "me@localhost.localdomain", strings.Repeat("a", 8), strings.Repeat("a1", 16)}
+	candidates := []string{
+		name, "local", "Local", "dev", "a", "A", "1", "10", "100", "localhost", "local-1", "http://localhost", "https://localhost",
+		"arn:aws:iam::123456789012:role/local", "me@localhost.localdomain", strings.Repeat("a", 8), strings.Repeat("a1", 16),
+	}
 	if strings.Contains(p.Type, "Number") {
 		candidates = []string{"1", "10", "100", "0"}
 	}
@@ -293,7 +335,7 @@ const maxImports = 20
 
 // importValue returns an export of another stack.
 func (s *stack) importValue(name string) (any, bool) {
-	if v, ok := s.options.Parameters[name]; ok {
+	if v, ok := s.option(name); ok {
 		return v, true
 	}
 	if s.imports > maxImports {
@@ -320,16 +362,14 @@ func (s *stack) importValue(name string) (any, bool) {
 // resolve returns what a dynamic reference stands for: a value that was set, or that of a resource.
 func (s *stack) resolve(reference string) (string, bool) {
 	service, rest, _ := strings.Cut(reference, ":")
-	name := rest
-	if v, ok := s.options.Parameters[rest]; ok {
+	if v, ok := s.option(rest); ok {
 		return v, true
 	}
-	if strings.HasPrefix(service, "ssm") {
-		name, _, _ = strings.Cut(rest, ":") // before a version
-	} else if before, _, ok := strings.Cut(rest, ":SecretString"); ok {
-		name = before
+	if service == "secretsmanager" {
+		return s.secret(rest)
 	}
-	if v, ok := s.options.Parameters[name]; ok {
+	name, _, _ := strings.Cut(rest, ":") // before a version
+	if v, ok := s.option(name); ok {
 		return v, true
 	}
 	if s.imports > maxImports {
@@ -338,9 +378,6 @@ func (s *stack) resolve(reference string) (string, bool) {
 	s.imports++
 	defer func() { s.imports-- }()
 	for _, other := range s.stacks {
-		if service == "secretsmanager" {
-			continue
-		}
 		for _, res := range other.template.Resources("AWS::SSM::Parameter") {
 			if i := other.item(res); i.text("Name") == name && name != "" {
 				return i.text("Value"), true
@@ -348,6 +385,26 @@ func (s *stack) resolve(reference string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// secret returns the value of a secret, or a member of it: "name:SecretString:member".
+func (s *stack) secret(reference string) (string, bool) {
+	name, member, _ := strings.Cut(reference, ":SecretString")
+	member, _, _ = strings.Cut(strings.TrimPrefix(member, ":"), ":") // before a stage and a version
+	value, ok := s.option(name)
+	for _, secret := range s.project.Secrets {
+		if !ok && (secret.Name == name || secret.ARN == name) {
+			value, ok = secret.Value, true
+		}
+	}
+	if !ok || member == "" {
+		return value, ok
+	}
+	var members map[string]any
+	if json.Unmarshal([]byte(value), &members) != nil {
+		return "", false
+	}
+	return textOf(members[member])
 }
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -412,7 +469,7 @@ func (r *run) noticeOthers() {
 	}
 }
 
-// noticeOf returns what becomes of resources of a type; "" if nobody needs to know.
+// noticeOf returns what happens to resources of a type; "" if nobody needs to know.
 func noticeOf(kind string) (project.Severity, string) {
 	switch kind {
 	case "AWS::CDK::Metadata", "AWS::ApiGatewayV2::Deployment":
