@@ -75,6 +75,22 @@ func TestScripts(t *testing.T) {
 	}
 }
 
+func TestOneGoProgram(t *testing.T) {
+	t.Parallel()
+	const service = "{service: x, provider: {name: aws, runtime: provided.al2023}, functions: {f: " +
+		"{handler: bootstrap, events: [{websocket: $default}]}}}"
+	file := write(t, "serverless.yml", service, "app/main.go", "package main", "lib/lib.go", "package lib", "vendor/v/v.go", "package main")
+	p, err := read(t, file)
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(filepath.Dir(file), "app"), p.Functions[0].Package)
+	p, err = read(t, write(t, "serverless.yml", service, "a/main.go", "package main", "b/main.go", "package main"))
+	require.NoError(t, err)
+	require.Empty(t, p.Functions[0].Package)
+	require.Len(t, p.Findings, 1)
+	require.Equal(t, "There is no bootstrap, and no folder of a Go program called f; build the function, or name the folder of its "+
+		"source like its binary.", p.Findings[0].Text)
+}
+
 func TestTypeScriptWithoutCompiler(t *testing.T) {
 	t.Parallel()
 	supported, err := exec.CommandContext(t.Context(), "node", "-p", "!!process.features.typescript").Output()
@@ -149,6 +165,22 @@ func bomb() string {
 		b.WriteString(string(c) + ": &" + string(c) + " [" + strings.TrimSuffix(strings.Repeat("*"+string(c-1)+",", 10), ",") + "]\n")
 	}
 	return b.String()
+}
+
+func TestNoWebSocketAPI(t *testing.T) {
+	t.Parallel()
+	for _, rest := range []string{"", ", functions: {f: {handler: app.f}}", ", resources: {Resources: {Topic: {Type: AWS::SNS::Topic}}}"} {
+		p, err := read(t, write(t, "serverless.yml", "{service: x, provider: aws"+rest+"}", "app.js", ""))
+		require.NoError(t, err)
+		require.Empty(t, p.APIs)
+		var failures []string
+		for _, f := range p.Findings {
+			if f.Severity == project.Failure {
+				failures = append(failures, f.Text)
+			}
+		}
+		require.Equal(t, []string{"No function has a websocket event, so there is no WebSocket API to serve."}, failures)
+	}
 }
 
 func TestFind(t *testing.T) {

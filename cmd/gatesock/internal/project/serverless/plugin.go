@@ -9,7 +9,7 @@ import (
 )
 
 // pluginEffect returns what is done here about a plugin of the framework that changes variables,
-// paths or the build, or "" for one that is not known. It is "-" for one that has no effect on a run.
+// paths or the build, or "" for one that is not known. It is "-" for one that has no effect here.
 func pluginEffect(name string) string {
 	switch name {
 	case "serverless-offline", "serverless-offline-direct-lambda", "serverless-prune-plugin", "serverless-deployment-bucket",

@@ -116,6 +116,7 @@ type service struct {
 	functions       []lambda
 	ignored         map[string]*ignored // by the kind of events
 	implied         map[string]bool     // resources of the framework that nobody wrote
+	noRoutes        bool                // a finding has it
 	programs        goPrograms
 	environment     *yaml.Node // of the provider, with what plugins add
 }
@@ -141,7 +142,8 @@ func (r *reader) service() (*service, error) {
 		set(root, key, v.parts(get(root, key)))
 	}
 	s := &service{
-		resolver: v, tree: v.resolve(root), code: map[string]sam.Code{}, entries: map[string]string{}, layers: map[string]string{},
+		resolver: v, tree: v.resolve(root),
+		code: map[string]sam.Code{}, entries: map[string]string{}, layers: map[string]string{},
 		plugins: map[string]bool{}, ignored: map[string]*ignored{}, implied: map[string]bool{},
 	}
 	s.provider, s.custom = get(s.tree, "provider"), get(s.tree, "custom")
@@ -213,7 +215,10 @@ func (s *service) project() (*project.Project, error) {
 func (s *service) finish(p *project.Project) {
 	p.Folder, p.Source, p.Files = s.folder, s.files[0], s.files
 	for _, f := range p.Findings {
-		if f.Severity != project.Notice || !s.implied[f.Resource] {
+		switch {
+		case f.Severity == project.Notice && s.implied[f.Resource]:
+		case s.noRoutes && strings.HasPrefix(f.Text, "There is no WebSocket API"):
+		default:
 			s.findings = append(s.findings, f)
 		}
 	}
@@ -250,14 +255,13 @@ func (s *service) stackName() string {
 	return s.name + "-" + s.stageName
 }
 
-// parameters returns the values of the parameters of the template.
+// parameters returns the values of the parameters of the template, and of exports of other stacks.
 func (s *service) parameters() map[string]string {
-	values := map[string]string{"AWS::AccountId": s.accountID()}
-	for _, name := range keys(get(s.template, "Parameters")) {
-		if value, ok := s.options.Parameters[name]; ok {
-			values[name] = value
-		}
+	values := maps.Clone(s.options.Parameters)
+	if values == nil {
+		values = map[string]string{}
 	}
+	values["AWS::AccountId"] = s.accountID()
 	return values
 }
 

@@ -53,6 +53,7 @@ func TestCorpus(t *testing.T) {
 		"goplugin":   {},
 		"javascript": {Options: map[string]string{"stage": "blue"}, Region: "eu-north-1", AccountID: "210987654321"},
 		"package":    {},
+		"version4":   {Parameters: map[string]string{"other-QueueArn": "arn:aws:sqs:us-east-1:123456789012:joined-queue"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -128,6 +128,38 @@ func TestVariablesOfVariablesEnd(t *testing.T) {
 	require.Contains(t, v.findings[0].Text, "have no end, or are too large")
 }
 
+func TestMistakesInVariablesAreCheap(t *testing.T) {
+	t.Parallel()
+	// If each start were tried once for each start before it, this would take days.
+	parts, err := parseText(strings.Repeat("${a:", maxNesting-1) + strings.Repeat("x", 100_000) + strings.Repeat("${a:'", 1000))
+	require.Error(t, err)
+	require.Len(t, parts, 1)
+}
+
+func TestLongChainsOfVariables(t *testing.T) {
+	t.Parallel()
+	for length, findings := range map[int]int{50: 0, 1000: 1} {
+		var b strings.Builder
+		b.WriteString("v0: end\n")
+		for i := range length {
+			fmt.Fprintf(&b, "v%d: ${self:v%d}\n", i+1, i)
+		}
+		fmt.Fprintf(&b, "first: ${self:v%d}\n", length)
+		v := resolverOf(t, b.String())
+		v.resolve(get(v.root, "first"))
+		require.Len(t, v.findings, findings)
+	}
+}
+
+func TestStageOfTheFileAndOfTheCommandLine(t *testing.T) {
+	t.Parallel()
+	v := resolverOf(t, "provider: {stage: prod, region: eu-west-1}\na: \"${self:provider.stage} ${sls:stage} ${opt:stage, 'none'} ${aws:region}\"")
+	require.Equal(t, "prod prod none eu-west-1", v.resolve(get(v.root, "a")).Value)
+	v = resolverOf(t, "provider: {stage: prod}\na: \"${self:provider.stage} ${sls:stage} ${opt:stage, 'none'} ${aws:region}\"")
+	v.options.Stage, v.options.Region = "test", "us-west-2"
+	require.Equal(t, "prod test test us-west-2", v.resolve(get(v.root, "a")).Value)
+}
+
 func TestCycles(t *testing.T) {
 	t.Parallel()
 	for data, want := range map[string]string{

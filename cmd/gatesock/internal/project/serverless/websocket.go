@@ -86,6 +86,7 @@ func (s *service) addWebSockets() {
 	}
 	if len(routes) == 0 {
 		if !contains(get(s.tree, "resources"), "AWS::ApiGatewayV2::Route") {
+			s.noRoutes = true
 			s.add(project.Failure, s.tree.Line, "", "No function has a websocket event, so there is no WebSocket API to serve.")
 		}
 		return

@@ -1,0 +1,1 @@
+exports.debug = "raw"; exports.info = "wrong";
