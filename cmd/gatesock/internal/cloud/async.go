@@ -35,10 +35,12 @@ func asyncOf(f *project.Function) project.Async {
 	return a
 }
 
-// enqueue invokes a function asynchronously: it returns at once, and what becomes of the event is
+// enqueue invokes a function asynchronously: it returns at once, and what happens to the event is
 // between the function and its destinations.
 func (c *Cloud) enqueue(f *project.Function, payload []byte, source string) {
-	call := &asyncCall{c: c, f: f, how: asyncOf(f), payload: payload, source: source, id: api.NewID(), received: c.clock.Now()}
+	call := &asyncCall{
+		c: c, f: f, how: asyncOf(f), payload: payload, source: source, id: api.NewID(), received: c.clock.Now(),
+	}
 	c.spawn(call.run)
 }
 
@@ -109,7 +111,7 @@ func (a *asyncCall) succeeded(ctx context.Context, response []byte) {
 	})
 }
 
-// failed gives the event to the dead-letter queue and to the destination for failures.
+// failed sends the event to the dead-letter queue and to the destination for failures.
 func (a *asyncCall) failed(ctx context.Context, err error, condition string) {
 	if a.how.DeadLetter != "" {
 		_, message := errorFields(err)

@@ -86,7 +86,7 @@ func (c *Cloud) startSchedules() {
 				if c.sleep(ctx, due.Sub(c.clock.Now())) != nil {
 					return
 				}
-				c.fire(ctx, r, due)
+				_ = c.fire(ctx, r, due) // it logs its errors
 			}
 		})
 	}
@@ -107,7 +107,7 @@ func (c *Cloud) Fire(ctx context.Context, ruleID string) error {
 	return fmt.Errorf("cloud: the project has no schedule %q", ruleID)
 }
 
-// fire gives the event of a schedule to its targets. EventBridge Scheduler gives them their input
+// fire sends the event of a schedule to its targets. EventBridge Scheduler sends them their input
 // alone; without one it has an event, too.
 func (c *Cloud) fire(ctx context.Context, r *rule, at time.Time) error {
 	source, detail := "aws.events", any(map[string]any{})
@@ -222,7 +222,8 @@ func busName(ref string) string {
 }
 
 func (c *Cloud) hasBus(name string) bool {
-	return name == defaultBus || slices.ContainsFunc(c.cfg.Project.Buses, func(b project.Bus) bool { return b.Name == name })
+	named := func(b project.Bus) bool { return b.Name == name }
+	return name == defaultBus || slices.ContainsFunc(c.cfg.Project.Buses, named)
 }
 
 // putParcel puts the outcome of a function on a bus.
@@ -238,7 +239,7 @@ func (c *Cloud) putParcel(ctx context.Context, bus string, p parcel) error {
 	return nil
 }
 
-// route gives an event to the targets of the rules of a bus that match.
+// route sends an event to the targets of the rules of a bus that match.
 func (c *Cloud) route(ctx context.Context, bus string, event map[string]any, hops int) {
 	matched := false
 	for _, r := range c.rules {
@@ -247,7 +248,7 @@ func (c *Cloud) route(ctx context.Context, bus string, event map[string]any, hop
 		}
 		matched = true
 		for _, t := range r.Targets {
-			_ = c.deliverEvent(ctx, KindRule, r, t, event, hops) // it tells the error
+			_ = c.deliverEvent(ctx, KindRule, r, t, event, hops) // it logs the error
 		}
 	}
 	if !matched {
@@ -258,9 +259,11 @@ func (c *Cloud) route(ctx context.Context, bus string, event map[string]any, hop
 	}
 }
 
-// deliverEvent gives an event to a target, as its inputs have it. What a target of this machine
+// deliverEvent sends an event to a target, as its inputs have it. What a target of this machine
 // refuses, it refuses again: nothing is tried twice, and the event goes to the dead-letter queue.
-func (c *Cloud) deliverEvent(ctx context.Context, kind string, r *rule, t project.RuleTarget, event map[string]any, hops int) error {
+func (c *Cloud) deliverEvent(
+	ctx context.Context, kind string, r *rule, t project.RuleTarget, event map[string]any, hops int,
+) error {
 	begin := c.clock.Now()
 	body, err := c.input(r, t, event)
 	if err == nil {
@@ -271,9 +274,12 @@ func (c *Cloud) deliverEvent(ctx context.Context, kind string, r *rule, t projec
 	})
 	if err != nil && t.DeadLetter != "" {
 		text := func(s string) queue.Attribute { return queue.Attribute{DataType: "String", StringValue: orDash(s)} }
-		c.deliverAndLog(ctx, KindDeadLetter, r.ID, t.DeadLetter, parcel{body: mustJSON(event), attributes: map[string]queue.Attribute{
-			"RULE_ARN": text(r.ARN), "TARGET_ARN": text(t.ARN), "ERROR_CODE": text(deliveryCode(err)), "ERROR_MESSAGE": text(err.Error()),
-		}})
+		attributes := map[string]queue.Attribute{
+			"RULE_ARN": text(r.ARN), "TARGET_ARN": text(t.ARN),
+			"ERROR_CODE": text(deliveryCode(err)), "ERROR_MESSAGE": text(err.Error()),
+		}
+		letter := parcel{body: mustJSON(event), attributes: attributes}
+		c.deliverAndLog(ctx, KindDeadLetter, r.ID, t.DeadLetter, letter)
 	}
 	return err
 }

@@ -17,7 +17,9 @@ import (
 
 func (w *world) put(entries ...types.PutEventsRequestEntry) *eventbridge.PutEventsOutput {
 	w.t.Helper()
-	api := eventbridge.New(eventbridge.Options{Region: region, Credentials: keys(), HTTPClient: w.http(), Retryer: aws.NopRetryer{}})
+	api := eventbridge.New(eventbridge.Options{
+		Region: region, Credentials: keys(), HTTPClient: w.http(), Retryer: aws.NopRetryer{},
+	})
 	out, err := api.PutEvents(w.t.Context(), &eventbridge.PutEventsInput{Entries: entries})
 	require.NoError(w.t, err)
 	return out
@@ -133,21 +135,6 @@ func TestRuleInputs(t *testing.T) {
 		_, err := c.input(r, project.RuleTarget{InputPaths: map[string]string{"n": path}, Template: template}, event)
 		require.Error(t, err, template)
 	}
-}
-
-// FuzzFillTemplate: nothing panics, and what comes out is JSON or lines of it.
-func FuzzFillTemplate(f *testing.F) {
-	f.Add(`{"a":<x>,"b":"<x> \" <y>"}`, `a"b\`, "$.x[0].y")
-	f.Add("\"<x>\"\n\"<y", "\xff", "$['x']")
-	f.Fuzz(func(t *testing.T, template, value, path string) {
-		text, err := fillTemplate(template, map[string]any{"x": value, "y": map[string]any{value: 1}})
-		if err == nil && !json.Valid(text) {
-			for line := range strings.Lines(string(text)) {
-				require.True(t, strings.TrimSpace(line) == "" || json.Valid([]byte(strings.TrimSpace(line))))
-			}
-		}
-		_, _, _ = pathValue(map[string]any{"x": []any{map[string]any{"y": 1}}}, path)
-	})
 }
 
 // TestDeadLettersOfRules: what a target does not take goes to the dead-letter queue at once.

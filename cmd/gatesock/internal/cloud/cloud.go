@@ -47,7 +47,7 @@ type Config struct {
 // Kinds of events.
 const (
 	KindInvoke     = "invoke"      // a call of Lambda's Invoke by a program
-	KindAsync      = "async"       // an asynchronous invocation, whoever has caused it
+	KindAsync      = "async"       // an asynchronous invocation, by a program or a service
 	KindQueue      = "queue"       // messages of a queue to a function
 	KindStream     = "stream"      // records of a table's stream to a function
 	KindTopic      = "topic"       // a message of a topic to a subscription
@@ -79,8 +79,8 @@ type Event struct {
 	Text string
 }
 
-// Cloud is the services of AWS that a project uses, on this machine. It is an [http.Handler] for all
-// of them. It is safe for concurrent use.
+// Cloud is the services of AWS that a project uses, on this machine. It is an [http.Handler] for
+// all of them. It is safe for concurrent use.
 type Cloud struct {
 	cfg     Config
 	clock   emulator.Clock
@@ -176,7 +176,7 @@ func (c *Cloud) createQueues() {
 	}
 }
 
-// buried tells that a message has gone to a dead-letter queue.
+// buried logs that a message has gone to a dead-letter queue.
 func (c *Cloud) buried(from, to string, receives int) {
 	c.log(Event{
 		Kind: KindDeadLetter, Source: from, Target: to, Attempts: receives, Records: 1,
@@ -210,7 +210,7 @@ func (c *Cloud) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// log tells an event that began at e.Time, or now.
+// log reports an event that began at e.Time, or now.
 func (c *Cloud) log(e Event) {
 	if c.cfg.Log == nil {
 		return

@@ -9,8 +9,8 @@ import (
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/cloud/queue"
 )
 
-// errNoTarget is the error of a delivery to a resource that the project does not have, or that is of
-// a service that takes nothing here. To try again is no use.
+// errNoTarget is the error of a delivery to a resource that the project does not have, or that is
+// of a service that takes nothing here. Trying again does not help.
 var errNoTarget = errors.New("the target does not exist here")
 
 // parcel is what a resource gets.
@@ -26,7 +26,7 @@ type parcel struct {
 	resources          []string
 }
 
-// deliver gives a parcel to a queue, a topic, a function or a bus. A function gets it
+// deliver brings a parcel to a queue, a topic, a function or a bus. A function gets it
 // asynchronously. An error means that the resource has not taken it.
 func (c *Cloud) deliver(ctx context.Context, arn string, p parcel) error {
 	switch service, _ := splitARN(arn); service {
@@ -54,7 +54,7 @@ func (c *Cloud) deliver(ctx context.Context, arn string, p parcel) error {
 	}
 }
 
-// splitARN returns the service and the resource of an ARN; empty if it is none.
+// splitARN returns the service and the resource of an ARN; empty if it is not one.
 func splitARN(arn string) (service, resource string) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) < 6 || parts[0] != "arn" {
@@ -63,7 +63,7 @@ func splitARN(arn string) (service, resource string) {
 	return parts[2], parts[5]
 }
 
-// deliverAndLog delivers and tells how it went. It is for what is tried once: outcomes and dead
+// deliverAndLog delivers and logs how it went. It is for what is tried once: outcomes and dead
 // letters.
 func (c *Cloud) deliverAndLog(ctx context.Context, kind, source, arn string, p parcel) {
 	begin := c.clock.Now()

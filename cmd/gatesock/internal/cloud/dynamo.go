@@ -28,7 +28,8 @@ const (
 	dynamoVersion = "2.9.30"
 	dynamoSHA512  = "c5379e44bbf311fab2779961ddb1f8734907bd21c79a6843e590ec1c5280439836665e89aa515dbad6908422c7cf1129e91cb5a3b4c1ea7888a17b9002749ec1"
 
-	// portAttempts is how many ports are tried: another process may take a free port before it is used.
+	// portAttempts is how many ports are tried: another process may take a free port before it is
+	// used.
 	portAttempts = 5
 	startPoll    = 50 * time.Millisecond
 	dynamoKey    = "AWS4-HMAC-SHA256 Credential=gatesock/20300101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0"
@@ -117,8 +118,8 @@ func installJava() string {
 	return "install it, such as with `sudo apt-get install default-jre-headless`, or run with --store memory"
 }
 
-// fetchDynamo downloads the program and moves it into place when it is complete, so that another run
-// does not take half a download for the program.
+// fetchDynamo downloads the program and moves it into place when it is complete, so that another
+// run does not take half a download for the program.
 func fetchDynamo(ctx context.Context, o DynamoOptions, program string) error {
 	npm, err := exec.LookPath("npm")
 	if err != nil {

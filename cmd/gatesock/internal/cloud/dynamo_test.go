@@ -20,7 +20,9 @@ func archive(t *testing.T, files map[string]string) (path, sum string) {
 	zipped := gzip.NewWriter(&b)
 	tape := tar.NewWriter(zipped)
 	for name, text := range files {
-		require.NoError(t, tape.WriteHeader(&tar.Header{Name: name, Size: int64(len(text)), Mode: 0o644, Typeflag: tar.TypeReg}))
+		require.NoError(t, tape.WriteHeader(&tar.Header{
+			Name: name, Size: int64(len(text)), Mode: 0o644, Typeflag: tar.TypeReg,
+		}))
 		_, err := tape.Write([]byte(text))
 		require.NoError(t, err)
 	}

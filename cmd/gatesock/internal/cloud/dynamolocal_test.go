@@ -5,8 +5,10 @@ package cloud
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,9 +39,13 @@ func table(name, key string) project.Table {
 		ID: name, Name: name, ARN: arn("dynamodb", "table/"+name), StreamARN: arn("dynamodb", "table/"+name+"/stream/x"), TTL: "expires",
 		Create: &dynamodb.CreateTableInput{
 			TableName: &name, BillingMode: types.BillingModePayPerRequest,
-			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: &key, AttributeType: s}, {AttributeName: aws.String("room"), AttributeType: s}},
-			KeySchema:            []types.KeySchemaElement{{AttributeName: &key, KeyType: types.KeyTypeHash}},
-			StreamSpecification:  &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage},
+			AttributeDefinitions: []types.AttributeDefinition{
+				{AttributeName: &key, AttributeType: s}, {AttributeName: aws.String("room"), AttributeType: s},
+			},
+			KeySchema: []types.KeySchemaElement{{AttributeName: &key, KeyType: types.KeyTypeHash}},
+			StreamSpecification: &types.StreamSpecification{
+				StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage,
+			},
 			GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
 				IndexName: aws.String("byRoom"), Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
 				KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("room"), KeyType: types.KeyTypeHash}},
@@ -55,7 +61,7 @@ func TestDynamo(t *testing.T) {
 	d, err := StartDynamo(t.Context(), DynamoOptions{Cache: cacheFolder(t), Data: filepath.Join(t.TempDir(), "tables")})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, d.Close()) }()
-	got := make(chan string, 10)
+	got, chat := make(chan string, 10), "chat"
 	start := func(tables ...project.Table) *world {
 		p := &project.Project{
 			Region: region, AccountID: account, Tables: tables, Functions: []project.Function{function("F")},
@@ -70,9 +76,15 @@ func TestDynamo(t *testing.T) {
 	}
 	w := start(table("chat", "id"))
 	require.Contains(t, w.cloud.Services(), "dynamodb")
+	list := httptest.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader("{}"))
+	list.Header.Set("X-Amz-Target", "DynamoDB_20120810.ListTables")
+	answer := httptest.NewRecorder()
+	w.cloud.ServeHTTP(answer, list)
+	require.JSONEq(t, `{"TableNames":["chat"]}`, answer.Body.String())
+	require.Empty(t, answer.Header().Get("X-Amz-Crc32"))
 	api := dynamodb.New(dynamodb.Options{Region: "ap-south-1", Credentials: keys(), HTTPClient: w.http()})
 	put := func(id string) {
-		_, err := api.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("chat"), Item: map[string]types.AttributeValue{
+		_, err := api.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &chat, Item: map[string]types.AttributeValue{
 			"id": &types.AttributeValueMemberS{Value: id}, "room": &types.AttributeValueMemberS{Value: "r"},
 		}})
 		require.NoError(t, err)
@@ -96,9 +108,8 @@ func TestDynamo(t *testing.T) {
 	ttl, err := api.DescribeTimeToLive(t.Context(), &dynamodb.DescribeTimeToLiveInput{TableName: aws.String("chat")})
 	require.NoError(t, err)
 	require.Equal(t, "expires", *ttl.TimeToLiveDescription.AttributeName)
-	_, err = api.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("none"), Key: map[string]types.AttributeValue{
-		"id": &types.AttributeValueMemberS{Value: "x"},
-	}})
+	key := map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: "x"}}
+	_, err = api.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("none"), Key: key})
 	require.ErrorAs(t, err, new(*types.ResourceNotFoundException))
 	require.NoError(t, w.cloud.Close(context.Background()))
 
@@ -106,7 +117,7 @@ func TestDynamo(t *testing.T) {
 	require.Empty(t, w.texts(KindNotice))
 	put = func(id string) {
 		api = dynamodb.New(dynamodb.Options{Region: region, Credentials: keys(), HTTPClient: w.http()})
-		_, err := api.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("chat"), Item: map[string]types.AttributeValue{
+		_, err := api.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &chat, Item: map[string]types.AttributeValue{
 			"id": &types.AttributeValueMemberS{Value: id},
 		}})
 		require.NoError(t, err)

@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -21,10 +22,14 @@ func (c *Cloud) Services() []string {
 	return services
 }
 
-// ServeHTTP serves a request to a service of AWS. It does not verify signatures. The service is that
-// of the signature's credential scope; a request without one is told apart by its host, and then by
-// its header X-Amz-Target.
+// ServeHTTP serves a request to a service of AWS. It does not verify signatures. The service is
+// that of the signature's credential scope; a request without one is told apart by its host, and
+// then by its header X-Amz-Target.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(c.ctx, cancel)() // who waits for messages does not hold up the end
+	r = r.WithContext(ctx)
 	name := ServiceOf(r)
 	switch name {
 	case "dynamodb":

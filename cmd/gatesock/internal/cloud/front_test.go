@@ -37,7 +37,7 @@ func TestServiceOf(t *testing.T) {
 		{"localhost", "", "", "", ""},
 		{"amazonaws.com.example.org", "", "", "", ""},
 	} {
-		r := httptest.NewRequest("POST", "/"+test.query, nil)
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/"+test.query, nil)
 		r.Host = test.host
 		if test.authorization != "" {
 			r.Header.Set("Authorization", test.authorization)
@@ -49,7 +49,8 @@ func TestServiceOf(t *testing.T) {
 	}
 }
 
-// TestRefusals: a service that is not there is named, in the form that the SDK of the request reads.
+// TestRefusals: a service that is not there is named, in the form that the SDK of the request
+// reads.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	inWorld(t, &project.Project{}, func(w *world) {
@@ -60,7 +61,7 @@ func TestRefusals(t *testing.T) {
 			{"ses.eu-west-1.amazonaws.com", "", "text/xml", "<ErrorResponse "},
 			{"scheduler.eu-west-1.amazonaws.com", "", "application/json", `"Message":"gatesock dev does not serve scheduler`},
 		} {
-			r := httptest.NewRequest("POST", "/key", nil)
+			r := httptest.NewRequestWithContext(w.t.Context(), "POST", "/key", nil)
 			r.Host = test.host
 			if strings.HasPrefix(test.host, "ses") {
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
@@ -76,7 +77,9 @@ func TestRefusals(t *testing.T) {
 		}
 		require.Len(w.t, w.texts(KindRefused), 5)
 		require.Equal(w.t, "gatesock dev does not serve cognito-idp (POST AWSCognito.SignUp)", w.texts(KindRefused)[0])
-		api := dynamodb.New(dynamodb.Options{Region: region, Credentials: keys(), HTTPClient: w.http(), Retryer: aws.NopRetryer{}})
+		api := dynamodb.New(dynamodb.Options{
+			Region: region, Credentials: keys(), HTTPClient: w.http(), Retryer: aws.NopRetryer{},
+		})
 		_, err := api.ListTables(w.t.Context(), nil)
 		require.ErrorContains(w.t, err, "NotImplemented: gatesock dev runs no DynamoDB here")
 		require.NotContains(w.t, w.cloud.Services(), "dynamodb")
@@ -105,7 +108,7 @@ func TestStartNeedsFunctions(t *testing.T) {
 // post calls an operation of a service with a JSON protocol, whose client the module does not have.
 func (w *world) post(target, body string) (status int, answer string) {
 	w.t.Helper()
-	r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+	r := httptest.NewRequestWithContext(w.t.Context(), "POST", "/", strings.NewReader(body))
 	r.Header.Set("X-Amz-Target", target)
 	got := httptest.NewRecorder()
 	w.cloud.ServeHTTP(got, r)

@@ -140,7 +140,7 @@ func (c *Cloud) invokeAndWait(w http.ResponseWriter, r *http.Request, f *project
 func (c *Cloud) call(ctx context.Context, f *project.Function, payload []byte) ([]byte, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(c.ctx, cancel)()
+	defer context.AfterFunc(c.ctx, cancel)() //nolint:contextcheck // the caller's context ends it, too
 	response, err := c.cfg.Invoke(ctx, f.ID, payload)
 	if err == nil && len(bytes.TrimSpace(response)) == 0 {
 		response = []byte("null")

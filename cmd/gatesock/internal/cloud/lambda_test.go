@@ -17,7 +17,9 @@ import (
 )
 
 func (w *world) invokeInput(name, payload string, kind types.InvocationType) (*lambda.InvokeOutput, error) {
-	return w.lambda().Invoke(w.t.Context(), &lambda.InvokeInput{FunctionName: &name, Payload: []byte(payload), InvocationType: kind})
+	return w.lambda().Invoke(w.t.Context(), &lambda.InvokeInput{
+		FunctionName: &name, Payload: []byte(payload), InvocationType: kind,
+	})
 }
 
 func TestInvoke(t *testing.T) {
@@ -74,7 +76,7 @@ func TestInvokeRefuses(t *testing.T) {
 func TestInvokeAsync(t *testing.T) {
 	t.Parallel()
 	inWorld(t, &project.Project{Functions: []project.Function{function("F")}}, func(w *world) {
-		r := httptest.NewRequest("POST", "/2014-11-13/functions/app-F/invoke-async/", strings.NewReader(`{"old":1}`))
+		r := httptest.NewRequestWithContext(w.t.Context(), "POST", "/2014-11-13/functions/app-F/invoke-async/", strings.NewReader(`{"old":1}`))
 		r.Host = "lambda.eu-west-1.amazonaws.com"
 		answer := httptest.NewRecorder()
 		w.cloud.ServeHTTP(answer, r)
@@ -146,7 +148,9 @@ func TestAsyncLimits(t *testing.T) {
 	once, old := function("Once"), function("Old")
 	once.Async = project.Async{OnFailure: arn("sqs", "failed")}
 	old.Async = project.Async{Retries: 2, MaxAge: 90 * time.Second, OnFailure: arn("sqs", "failed")}
-	p := &project.Project{Functions: []project.Function{once, old, function("Default")}, Queues: []project.Queue{queueOf("failed", nil)}}
+	p := &project.Project{
+		Functions: []project.Function{once, old, function("Default")}, Queues: []project.Queue{queueOf("failed", nil)},
+	}
 	inWorld(t, p, func(w *world) {
 		w.answers(func(int, string, []byte) ([]byte, error) { return nil, failure{"E", "no"} })
 		for name, want := range map[string]string{"Once": "RetriesExhausted 1", "Old": "EventAgeExceeded 2"} {
@@ -165,12 +169,15 @@ func TestAsyncLimits(t *testing.T) {
 	})
 }
 
-// TestThrottledEventsWait: a throttle is no attempt, and the event is tried for as long as it may be.
+// TestThrottledEventsWait: a throttle does not count as an attempt, and the event is tried for as
+// long as it may be.
 func TestThrottledEventsWait(t *testing.T) {
 	t.Parallel()
 	f := function("F")
 	f.Async = project.Async{OnFailure: arn("sqs", "failed")}
-	inWorld(t, &project.Project{Functions: []project.Function{f}, Queues: []project.Queue{queueOf("failed", nil)}}, func(w *world) {
+	inWorld(t, &project.Project{
+		Functions: []project.Function{f}, Queues: []project.Queue{queueOf("failed", nil)},
+	}, func(w *world) {
 		w.answers(func(n int, _ string, _ []byte) ([]byte, error) {
 			if n < 6 {
 				return nil, failure{"TooManyRequestsException", "busy"}

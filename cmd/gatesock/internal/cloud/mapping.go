@@ -78,7 +78,7 @@ func (f filters) pass(v any) bool {
 	return len(f) == 0 || slices.ContainsFunc(f, func(p *pattern.Pattern) bool { return p.Match(v) })
 }
 
-// queueMapping gives the messages of a queue to a function.
+// queueMapping hands the messages of a queue to a function.
 type queueMapping struct {
 	project.Mapping
 	c       *Cloud
@@ -161,8 +161,8 @@ func (m *queueMapping) remove(message queue.Message) {
 	_ = m.c.queues.Delete(m.Source, message.Receipt) // it may have become visible again meanwhile
 }
 
-// filterable returns what the filters of a queue see: the record, with a body that is parsed if it is
-// JSON.
+// filterable returns what the filters of a queue see: the record, with a body that is parsed if it
+// is JSON.
 func filterable(message queue.Message) any {
 	record, err := pattern.Decode(mustJSON(recordOf(message, "")))
 	if err != nil {
@@ -259,9 +259,9 @@ func (m *queueMapping) process(ctx context.Context, batch []queue.Message) {
 	})
 }
 
-// itemFailures returns the identifiers that a function reports as failed, as ReportBatchItemFailures
-// has it. An answer of another form, or with an identifier that the function did not get, is an
-// error: then all have failed.
+// itemFailures returns the identifiers that a function reports as failed, as
+// ReportBatchItemFailures has it. An answer of another form, or with an identifier that the
+// function did not get, is an error: then all have failed.
 func itemFailures(response []byte, ids []string) (map[string]bool, error) {
 	failed := make(map[string]bool)
 	var answer *struct {

@@ -24,7 +24,8 @@ func mapped(m project.Mapping, attributes map[string]string) *project.Project {
 	if attributes["FifoQueue"] != "" {
 		m.Source += ".fifo"
 		return &project.Project{
-			Functions: []project.Function{function("F")}, Mappings: []project.Mapping{m}, Queues: []project.Queue{queueOf("q.fifo", attributes)},
+			Functions: []project.Function{function("F")}, Mappings: []project.Mapping{m},
+			Queues: []project.Queue{queueOf("q.fifo", attributes)},
 		}
 	}
 	return &project.Project{
@@ -128,7 +129,9 @@ func TestQueueRetries(t *testing.T) {
 
 func TestBatchWindow(t *testing.T) {
 	t.Parallel()
-	inWorld(t, mapped(project.Mapping{BatchSize: 12, Window: 30 * time.Second}, map[string]string{"VisibilityTimeout": "180"}), func(w *world) {
+	inWorld(t, mapped(project.Mapping{
+		BatchSize: 12, Window: 30 * time.Second,
+	}, map[string]string{"VisibilityTimeout": "180"}), func(w *world) {
 		w.send("q", "a")
 		w.after(25 * time.Second)
 		w.send("q", "b")
@@ -207,7 +210,8 @@ func TestFIFOToFunction(t *testing.T) {
 		url := w.cloud.queues.URL("q.fifo")
 		for i, group := range []string{"a", "a", "b"} {
 			_, err := w.sqs().SendMessage(w.t.Context(), &sqs.SendMessageInput{
-				QueueUrl: &url, MessageBody: aws.String(fmt.Sprint(group, i)), MessageGroupId: &group, MessageDeduplicationId: aws.String(fmt.Sprint(i)),
+				QueueUrl: &url, MessageBody: aws.String(fmt.Sprint(group, i)), MessageGroupId: &group,
+				MessageDeduplicationId: aws.String(fmt.Sprint(i)),
 			})
 			require.NoError(w.t, err)
 			w.after(0)
@@ -221,8 +225,10 @@ func TestMappingsThatCannotRunAreNamed(t *testing.T) {
 	p := &project.Project{
 		Functions: []project.Function{function("F")}, Queues: []project.Queue{queueOf("q", nil), queueOf("bad name", nil)},
 		Mappings: []project.Mapping{
-			{Source: arn("sqs", "q"), Function: "None"}, {Source: arn("sqs", "none"), Function: "F"},
-			{Source: arn("kinesis", "stream/x"), Function: "F"}, {Source: arn("sqs", "q"), Function: "F", Disabled: true},
+			{Source: arn("sqs", "q"), Function: "None"},
+			{Source: arn("sqs", "none"), Function: "F"},
+			{Source: arn("kinesis", "stream/x"), Function: "F"},
+			{Source: arn("sqs", "q"), Function: "F", Disabled: true},
 			{Source: arn("sqs", "q"), Function: "F", Filters: []json.RawMessage{json.RawMessage(`{"a":1}`)}},
 		},
 	}
@@ -256,4 +262,21 @@ func TestLargeMessagesDoNotExceedAnEvent(t *testing.T) {
 	require.Equal(t, 6, fitting(batch))
 	require.Equal(t, 2, fitting(batch[6:]))
 	require.Equal(t, 1, fitting([]queue.Message{{Body: strings.Repeat("x", 7<<20)}}), "one at least")
+}
+
+// TestCloseEndsLongPolling: a program that waits for messages does not hold up the end.
+func TestCloseEndsLongPolling(t *testing.T) {
+	t.Parallel()
+	inWorld(t, &project.Project{Queues: []project.Queue{queueOf("q", nil)}}, func(w *world) {
+		failed := make(chan error, 1)
+		go func() {
+			url := w.cloud.queues.URL("q")
+			_, err := w.sqs().ReceiveMessage(w.t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, WaitTimeSeconds: 20})
+			failed <- err
+		}()
+		w.after(time.Second)
+		require.NoError(w.t, w.cloud.Close(w.t.Context()))
+		require.Error(w.t, <-failed)
+		require.Equal(w.t, time.Second, time.Since(w.begin))
+	})
 }

@@ -24,8 +24,10 @@ func startProcess(folder, name string, args ...string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.Command(name, args...), output: output, done: make(chan struct{})} //nolint:noctx // stop ends it
-	os.Remove(output.Name())                                                                   // where an open file can be removed, nothing is left however this process ends
+	cmd := exec.Command(name, args...) //nolint:noctx // stop ends it
+	p := &process{cmd: cmd, output: output, done: make(chan struct{})}
+	// Where an open file can be removed, nothing is left however this process ends.
+	os.Remove(output.Name())
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = folder, output, output
 	if p.release, err = bind(p.cmd); err != nil {
 		p.discard()

@@ -12,7 +12,7 @@ import (
 // TestWatchedProcessEnds: where the system does not end a child with its parent, a shell does.
 func TestWatchedProcessEnds(t *testing.T) {
 	t.Parallel()
-	cmd := exec.Command("sh", "-c", "echo up; exec sleep 1000")
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", "echo up; exec sleep 1000")
 	release, err := watched(cmd)
 	require.NoError(t, err)
 	out, err := cmd.StdoutPipe()

@@ -27,7 +27,7 @@ const (
 	maxStreamRecords = 1000
 )
 
-// streamMapping gives the changes of a table to a function.
+// streamMapping hands the changes of a table to a function.
 type streamMapping struct {
 	project.Mapping
 	c       *Cloud
@@ -156,7 +156,7 @@ func (m *streamMapping) find(ctx context.Context) ([]*shard, error) {
 	}
 }
 
-// iterate gives a shard a new iterator: after what was read, or where it began.
+// iterate sets a new iterator of a shard: after what was read, or where it began.
 func (m *streamMapping) iterate(ctx context.Context, s *shard) error {
 	in := map[string]any{"StreamArn": m.arn, "ShardId": s.id, "ShardIteratorType": s.from}
 	if s.last != "" {
@@ -196,7 +196,7 @@ func (m *streamMapping) run(ctx context.Context, found []*shard) {
 	}
 }
 
-// read gives the records of a shard to the function, in their order, until the shard or ctx ends.
+// read hands the records of a shard to the function, in their order, until the shard or ctx ends.
 func (m *streamMapping) read(ctx context.Context, s *shard) {
 	defer close(s.done)
 	var waiting []record
@@ -286,7 +286,7 @@ func (m *streamMapping) handle(ctx context.Context, s *shard, records []record) 
 		}
 		switch {
 		case m.Bisect && len(b.records) > 1 && done == 0:
-			// To split a batch is no retry.
+			// A split does not count as a retry.
 			half := len(b.records) / 2
 			stack = append(stack, batch{b.records[half:], b.attempts - 1}, batch{b.records[:half], b.attempts - 1})
 		case m.Retries >= 0 && b.attempts > m.Retries:
@@ -354,7 +354,7 @@ func firstFailure(response []byte, records []record) (done int, err error) {
 	return done, fmt.Errorf("%d of %d records failed, the first is %s", len(failed), len(records), ids[done])
 }
 
-// giveUp leaves records behind, and tells the destination for failures which they were.
+// giveUp leaves records behind, and names them to the destination for failures.
 func (m *streamMapping) giveUp(ctx context.Context, s *shard, b batch, condition string, err error) {
 	if m.OnFailure == "" {
 		return

@@ -132,8 +132,8 @@ func names(t *testing.T, calls []call) []string {
 
 const streamARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/t/stream/x"
 
-// onTape runs a test in a bubble, with a mapping of a tape to the function F and the queue "failed".
-// fill runs before the mapping begins.
+// onTape runs a test in a bubble, with a mapping of a tape to the function F and the queue
+// "failed". fill runs before the mapping begins.
 func onTape(t *testing.T, m project.Mapping, fill func(*tape), f func(w *world, s *tape)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -209,7 +209,7 @@ func TestStreamKeepsTheOrder(t *testing.T) {
 			return nil, nil
 		})
 		s.put("s1", "a", "b")
-		require.Equal(w.t, []string{"250ms: a", "1.25s: a", "3.25s: a", "7.25s: a", "7.25s: b"}, names(w.t, w.after(time.Hour)))
+		require.Equal(w.t, []string{"250ms: a", "1.25s: a", "3.25s: a", "7.25s: a", "7.25s: b"}, names(w.t, w.after(2*time.Minute)))
 		require.Equal(w.t, "t -> F #3: no", w.outcomes(KindStream)[2])
 	})
 }
@@ -271,10 +271,11 @@ func TestStreamRetriesAndDestination(t *testing.T) {
 	})
 }
 
-// TestBisect: the bad record is found by halves, which is no retry, and the others are done.
+// TestBisect: the bad record is found by halves, which does not count as a retry, and the others are
+// done.
 func TestBisect(t *testing.T) {
 	t.Parallel()
-	onTape(t, project.Mapping{Bisect: true, OnFailure: arn("sqs", "failed")}, nil, func(w *world, s *tape) {
+	onTape(t, project.Mapping{Bisect: true, Retries: 1, OnFailure: arn("sqs", "failed")}, nil, func(w *world, s *tape) {
 		w.answers(func(_ int, _ string, payload []byte) ([]byte, error) {
 			if strings.Contains(string(payload), `"eventID":"bad"`) {
 				return nil, failure{"E", "no"}
@@ -282,7 +283,9 @@ func TestBisect(t *testing.T) {
 			return nil, nil
 		})
 		s.put("s1", "a", "bad", "c", "d")
-		require.Equal(w.t, []string{"250ms: a bad c d", "1.25s: a bad", "3.25s: a", "3.25s: bad", "3.25s: c d"}, names(w.t, w.after(time.Hour)))
+		require.Equal(w.t, []string{
+			"250ms: a bad c d", "1.25s: a bad", "3.25s: a", "3.25s: bad", "4.25s: bad", "4.25s: c d",
+		}, names(w.t, w.after(2*time.Minute)))
 		document := decode(w.t, *w.receive("failed")[0].Body)
 		require.Equal(w.t, 1.0, document["DDBStreamBatchInfo"].(map[string]any)["batchSize"])
 		require.Equal(w.t, "1", document["DDBStreamBatchInfo"].(map[string]any)["startSequenceNumber"])
@@ -312,7 +315,7 @@ func TestStreamRecordsGrowOld(t *testing.T) {
 	onTape(t, m, nil, func(w *world, s *tape) {
 		w.answers(func(int, string, []byte) ([]byte, error) { return nil, failure{"E", "no"} })
 		s.put("s1", "a")
-		require.Equal(w.t, []string{"250ms: a", "1.25s: a", "3.25s: a", "7.25s: a", "15.25s: a", "31.25s: a"}, names(w.t, w.after(time.Hour)))
+		require.Equal(w.t, []string{"250ms: a", "1.25s: a", "3.25s: a", "7.25s: a", "15.25s: a", "31.25s: a"}, names(w.t, w.after(2*time.Minute)))
 		document := decode(w.t, *w.receive("failed")[0].Body)
 		require.Equal(w.t, "RecordAgeExceeded", document["requestContext"].(map[string]any)["condition"])
 		require.Equal(w.t, 6.0, document["requestContext"].(map[string]any)["approximateInvokeCount"])

@@ -91,7 +91,7 @@ func (c *Cloud) serveTopics() {
 // publication is a message for a topic.
 type publication struct {
 	ID                string `query:"Id"`
-	Message, Subject  string //nolint:revive // the service's names
+	Message, Subject  string
 	MessageStructure  string
 	MessageAttributes map[string]queue.Attribute `query:"MessageAttributes.entry,Name,Value"`
 	GroupID           string                     `query:"MessageGroupId"`
@@ -101,7 +101,7 @@ type publication struct {
 }
 
 type publishIn struct {
-	TopicArn, TargetArn, PhoneNumber string //nolint:revive // the service's names
+	TopicArn, TargetArn, PhoneNumber string
 	publication
 }
 
@@ -133,7 +133,7 @@ func (c *Cloud) opPublish(ctx context.Context, in *publishIn) (*published, error
 }
 
 type publishBatchIn struct {
-	TopicArn string        //nolint:revive // the service's name
+	TopicArn string
 	Entries  []publication `query:"PublishBatchRequestEntries.member"`
 }
 
@@ -181,7 +181,7 @@ func (c *Cloud) opPublishBatch(ctx context.Context, in *publishBatchIn) (*publis
 	return out, nil
 }
 
-type topicOut struct{ TopicArn string } //nolint:revive // the service's name
+type topicOut struct{ TopicArn string }
 
 type listTopicsOut struct {
 	Topics []topicOut `query:"Topics.member"`
@@ -195,7 +195,8 @@ func (c *Cloud) opListTopics(context.Context, *struct{}) (*listTopicsOut, error)
 	return out, nil
 }
 
-// opCreateTopic finds a topic of the project by its name, as programs do that create what they need.
+// opCreateTopic finds a topic of the project by its name, as programs do that create what they
+// need.
 func (c *Cloud) opCreateTopic(_ context.Context, in *struct{ Name string }) (*topicOut, error) {
 	for _, t := range c.topics {
 		if t.Name == in.Name {
@@ -219,8 +220,8 @@ func (c *Cloud) publishParcel(ctx context.Context, arn string, p parcel) error {
 	return err
 }
 
-// publish gives a message to the subscriptions whose filters let it pass. It returns when the queues
-// have it; functions get it asynchronously.
+// publish sends a message to the subscriptions whose filters let it pass. It returns when the
+// queues have it; functions get it asynchronously.
 func (c *Cloud) publish(ctx context.Context, t *topic, p *publication) (*published, error) {
 	texts, err := p.check(t)
 	if err != nil {

@@ -19,7 +19,8 @@ func (w *world) sns() *sns.Client {
 }
 
 func topicOf(name string, subscriptions ...project.Subscription) project.Topic {
-	return project.Topic{ID: name, Name: name, ARN: arn("sns", name), Subscriptions: subscriptions, FIFO: strings.HasSuffix(name, ".fifo")}
+	fifo := strings.HasSuffix(name, ".fifo")
+	return project.Topic{ID: name, Name: name, ARN: arn("sns", name), Subscriptions: subscriptions, FIFO: fifo}
 }
 
 func toQueue(name string) project.Subscription {
@@ -165,7 +166,9 @@ func TestFIFOTopic(t *testing.T) {
 		got := w.receive("q.fifo")
 		require.Len(w.t, got, 1)
 		require.Equal(w.t, "g", got[0].Attributes["MessageGroupId"])
-		_, err := w.sns().Publish(w.t.Context(), &sns.PublishInput{TopicArn: aws.String(arn("sns", "news.fifo")), Message: aws.String("x")})
+		_, err := w.sns().Publish(w.t.Context(), &sns.PublishInput{
+			TopicArn: aws.String(arn("sns", "news.fifo")), Message: aws.String("x"),
+		})
 		require.ErrorAs(w.t, err, new(*types.InvalidParameterException))
 	})
 }
@@ -175,7 +178,9 @@ func TestPublishBatch(t *testing.T) {
 	p := &project.Project{Queues: []project.Queue{queueOf("q", nil)}, Topics: []project.Topic{topicOf("news", toQueue("q"))}}
 	inWorld(t, p, func(w *world) {
 		entry := func(id, body string) types.PublishBatchRequestEntry {
-			return types.PublishBatchRequestEntry{Id: &id, Message: &body, MessageAttributes: map[string]types.MessageAttributeValue{"k": text(id)}}
+			return types.PublishBatchRequestEntry{
+				Id: &id, Message: &body, MessageAttributes: map[string]types.MessageAttributeValue{"k": text(id)},
+			}
 		}
 		out, err := w.sns().PublishBatch(w.t.Context(), &sns.PublishBatchInput{
 			TopicArn:                   aws.String(arn("sns", "news")),
@@ -193,7 +198,9 @@ func TestPublishBatch(t *testing.T) {
 		for want, entries := range map[string][]types.PublishBatchRequestEntry{
 			"BatchEntryIdsNotDistinct": {entry("1", "a"), entry("1", "b")}, "EmptyBatchRequest": {},
 		} {
-			_, err := w.sns().PublishBatch(w.t.Context(), &sns.PublishBatchInput{TopicArn: aws.String(arn("sns", "news")), PublishBatchRequestEntries: entries})
+			_, err := w.sns().PublishBatch(w.t.Context(), &sns.PublishBatchInput{
+				TopicArn: aws.String(arn("sns", "news")), PublishBatchRequestEntries: entries,
+			})
 			require.Contains(w.t, code(w.t, err), want)
 		}
 	})
@@ -227,7 +234,9 @@ func TestTopicsAndRefusals(t *testing.T) {
 		require.ErrorAs(w.t, err, new(*types.NotFoundException))
 		_, err = w.sns().Publish(w.t.Context(), &sns.PublishInput{PhoneNumber: aws.String("+1"), Message: aws.String("x")})
 		require.ErrorContains(w.t, err, "not to phone numbers")
-		_, err = w.sns().Publish(w.t.Context(), &sns.PublishInput{TopicArn: aws.String(arn("sns", "news")), Message: aws.String(strings.Repeat("x", maxPublish+1))})
+		_, err = w.sns().Publish(w.t.Context(), &sns.PublishInput{
+			TopicArn: aws.String(arn("sns", "news")), Message: aws.String(strings.Repeat("x", maxPublish+1)),
+		})
 		require.ErrorContains(w.t, err, "Message too long")
 		_, err = w.sns().Unsubscribe(w.t.Context(), &sns.UnsubscribeInput{SubscriptionArn: aws.String("x")})
 		require.ErrorContains(w.t, err, "does not serve Unsubscribe of sns")

@@ -70,7 +70,7 @@ type call struct {
 	payload  string
 }
 
-// world is a cloud with functions that the test gives, in a bubble.
+// world is a cloud with functions of the test, in a bubble.
 type world struct {
 	t     *testing.T
 	cloud *Cloud

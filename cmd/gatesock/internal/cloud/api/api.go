@@ -1,6 +1,6 @@
-// Package api serves operations of AWS in the protocols that SDKs speak: JSON 1.0 and 1.1, and Query
-// with its forms and XML. An operation is a function from an input to an output struct; see package
-// awsquery for their tags.
+// Package api serves operations of AWS in the protocols that SDKs speak: JSON 1.0 and 1.1, and
+// Query with its forms and XML. An operation is a function from an input to an output struct; see
+// package awsquery for their tags.
 package api
 
 import (

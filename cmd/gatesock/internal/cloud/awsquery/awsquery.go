@@ -3,8 +3,8 @@
 // SQS.
 //
 // Inputs and outputs are structs whose fields have the names of the members of the operation, so
-// that encoding/json reads and writes the same structs for the JSON protocols. A tag says how a list
-// or a map is called in a form and in XML:
+// that encoding/json reads and writes the same structs for the JSON protocols. A tag says how a
+// list or a map is called in a form and in XML:
 //
 //	AttributeNames []string          `query:"AttributeName"`              // AttributeName.1=…
 //	Entries        []entry           `query:"Entries.member"`             // Entries.member.1.Id=…
@@ -145,8 +145,8 @@ func names(f reflect.StructField) (name, key, value string) {
 	return parts[0], "key", "value"
 }
 
-// Encode returns the response of an operation, with out, a struct or a pointer to one, as its result.
-// A nil out is an operation without result.
+// Encode returns the response of an operation, with out, a struct or a pointer to one, as its
+// result. A nil out is an operation without result.
 func Encode(namespace, operation, requestID string, out any) []byte {
 	var b bytes.Buffer
 	b.WriteString(xml.Header)

@@ -1,7 +1,7 @@
 // Package pattern matches JSON against the patterns of EventBridge, which event source mappings of
 // Lambda and filter policies of SNS use as well:
 //
-//	{"source": ["shop"], "detail": {"total": [{"numeric": [">", 100]}], "coupon": [{"exists": false}]}}
+//	{"source": ["shop"], "detail": {"total": [{"numeric": [">", 100]}], "gift": [{"exists": false}]}}
 //
 // It knows all operators that EventBridge documents: exact values, prefix, suffix, both with
 // equals-ignore-case, anything-but with each of them, numeric, exists, cidr, equals-ignore-case,
@@ -89,7 +89,7 @@ func (o *object) match(v any) bool {
 	if list, ok := v.([]any); ok {
 		return slices.ContainsFunc(list, o.match)
 	}
-	fields, _ := v.(map[string]any) // what is no object has no fields
+	fields, _ := v.(map[string]any) // other values have no fields
 	for name, f := range o.fields {
 		value, ok := fields[name]
 		if !f.match(value, ok) {

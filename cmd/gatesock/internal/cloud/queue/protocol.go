@@ -95,7 +95,7 @@ func (s *Service) opGetURL(_ context.Context, in *struct{ QueueName string }) (*
 }
 
 type urlsOut struct {
-	QueueUrls []string `json:",omitempty" query:"QueueUrl"` //nolint:revive // the service's name
+	QueueUrls []string `json:",omitempty" query:"QueueUrl"`
 }
 
 func (s *Service) opList(_ context.Context, in *struct{ QueueNamePrefix string }) (*urlsOut, error) {
@@ -292,8 +292,8 @@ func batchError(code, message string) error {
 	return &api.Error{Code: code, QueryCode: "AWS.SimpleQueueService." + code, Message: message}
 }
 
-// batch handles the entries of a batch, and returns those that have failed. An error means that none
-// was handled.
+// batch handles the entries of a batch, and returns those that have failed. An error means that
+// none was handled.
 func batch[E any](entries []E, id func(E) string, handle func(E) error) ([]failed, error) {
 	if len(entries) == 0 {
 		return nil, batchError("EmptyBatchRequest", "There should be at least one entry in the request.")
@@ -427,7 +427,10 @@ func (s *Service) opDeleteBatch(_ context.Context, in *deleteBatchIn) (*deleteBa
 	return &deleteBatchOut{good, bad}, err
 }
 
-func (s *Service) receipts(ref string, entries []receiptEntry, handle func(*queue, receiptEntry) error) ([]batchID, []failed, error) {
+// receipts handles the entries of a batch, each with a receipt.
+func (s *Service) receipts(
+	ref string, entries []receiptEntry, handle func(*queue, receiptEntry) error,
+) ([]batchID, []failed, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q, err := s.get(ref)

@@ -14,7 +14,7 @@ func TestErrorsOnTheWire(t *testing.T) {
 	t.Parallel()
 	s := newService(nil)
 	const missing = "https://sqs.eu-west-1.amazonaws.com/123456789012/none"
-	r := httptest.NewRequest("POST", "/", strings.NewReader(`{"QueueUrl":"`+missing+`","MessageBody":"x"}`))
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader(`{"QueueUrl":"`+missing+`","MessageBody":"x"}`))
 	r.Header.Set("X-Amz-Target", "AmazonSQS.SendMessage")
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
@@ -25,17 +25,17 @@ func TestErrorsOnTheWire(t *testing.T) {
 
 	form := url.Values{"Action": {"SendMessage"}, "QueueUrl": {missing}, "MessageBody": {"x"}}.Encode()
 	w = httptest.NewRecorder()
-	s.ServeHTTP(w, httptest.NewRequest("POST", "/123456789012/none", strings.NewReader(form)))
+	s.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/123456789012/none", strings.NewReader(form)))
 	require.Equal(t, 400, w.Code)
 	require.Equal(t, "text/xml", w.Header().Get("Content-Type"))
 	require.Contains(t, w.Body.String(), "<Error><Type>Sender</Type><Code>AWS.SimpleQueueService.NonExistentQueue</Code>"+
 		"<Message>The specified queue does not exist: "+missing+"</Message></Error>")
 
 	w = httptest.NewRecorder()
-	s.ServeHTTP(w, httptest.NewRequest("POST", "/", nil))
+	s.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/", nil))
 	require.Contains(t, w.Body.String(), "<Code>MissingAction</Code>")
 
-	r = httptest.NewRequest("POST", "/", strings.NewReader(`{`))
+	r = httptest.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader(`{`))
 	r.Header.Set("X-Amz-Target", "AmazonSQS.SendMessage")
 	w = httptest.NewRecorder()
 	s.ServeHTTP(w, r)

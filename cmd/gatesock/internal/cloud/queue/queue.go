@@ -1,6 +1,6 @@
 // Package queue is SQS in one process: standard and FIFO queues with visibility timeouts, delays,
-// long polling, deduplication and dead-letter queues, for callers in Go and as an [http.Handler] that
-// speaks both protocols of SQS, JSON and Query. Nothing outlives the process.
+// long polling, deduplication and dead-letter queues, for callers in Go and as an [http.Handler]
+// that speaks both protocols of SQS, JSON and Query. Nothing outlives the process.
 package queue
 
 import (
@@ -37,7 +37,7 @@ const (
 	dedupeFor     = 5 * time.Minute
 )
 
-// Config says who has the queues.
+// Config is the account of the queues, and their clock.
 type Config struct {
 	// Region and AccountID are in ARNs and URLs.
 	Region, AccountID string
@@ -136,7 +136,7 @@ type Sent struct {
 type Message struct {
 	ID, Receipt, Body string
 	BodyMD5           string
-	// System are the attributes that SQS gives it, such as "ApproximateReceiveCount".
+	// System are the attributes that SQS adds, such as "ApproximateReceiveCount".
 	System     map[string]string
 	Attributes map[string]Attribute
 	Sent       time.Time
@@ -369,7 +369,9 @@ func (s *Service) DeleteQueue(ref string) error {
 func (s *Service) Names(prefix string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(s.queues)), func(name string) bool { return !strings.HasPrefix(name, prefix) })
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(s.queues)), func(name string) bool {
+		return !strings.HasPrefix(name, prefix)
+	})
 }
 
 // Attributes returns all attributes of a queue.
@@ -494,7 +496,7 @@ func (q *queue) check(in *Send) error {
 	}
 	if !q.fifo {
 		if in.DedupeID != "" {
-			return invalid("The parameter MessageDeduplicationId is one of FIFO queues; %s is none.", q.name)
+			return invalid("The parameter MessageDeduplicationId is one of FIFO queues, and %s is a standard queue.", q.name)
 		}
 		return nil
 	}
@@ -626,11 +628,11 @@ func (q *queue) find(receipt string) (*message, error) {
 	}
 	e := q.byID[parts[2]]
 	if e == nil {
-		return nil, nil //nolint:nilnil // gone is no error
+		return nil, nil //nolint:nilnil // it is gone, which may be
 	}
 	m := e.Value.(*message)
 	if n, err := strconv.Atoi(parts[3]); err != nil || n != m.receipt {
-		return nil, nil //nolint:nilnil // an older receipt is no error
+		return nil, nil //nolint:nilnil // an older receipt changes nothing
 	}
 	return m, nil
 }
@@ -737,7 +739,11 @@ func (s *Service) bury(q *queue, m *message) bool {
 		return false
 	}
 	q.remove(m)
-	m.source, m.receipt, m.visible = s.ARN(q.name), 0, s.cfg.Clock.Now()
+	now := s.cfg.Clock.Now()
+	m.source, m.receipt, m.visible = s.ARN(q.name), 0, now
+	if q.fifo { // a standard queue keeps the time at which it was sent
+		m.sent = now
+	}
 	dead.push(m)
 	if s.cfg.Buried != nil {
 		s.cfg.Buried(q.name, dead.name, m.receives)

@@ -134,8 +134,8 @@ func counts(t *testing.T, c *sqs.Client, url string) string {
 		all["ApproximateNumberOfMessagesDelayed"]
 }
 
-// code returns the code of a refusal. The SDK shows that of the Query protocol if the answer is JSON,
-// and the other way round.
+// code returns the code of a refusal. The SDK shows that of the Query protocol if the answer is
+// JSON, and the other way round.
 func code(t *testing.T, err error) string {
 	t.Helper()
 	var refusal smithy.APIError
@@ -209,7 +209,9 @@ func TestDelays(t *testing.T) {
 	inBubbles(t, func(t *testing.T, c *sqs.Client) {
 		url := create(t, c, "q", map[string]string{"DelaySeconds": "5", "MessageRetentionPeriod": "60"})
 		send(t, c, url, "queue")
-		_, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("own"), DelaySeconds: 2})
+		_, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{
+			QueueUrl: &url, MessageBody: aws.String("own"), DelaySeconds: 2,
+		})
 		require.NoError(t, err)
 		require.Equal(t, "0 0 2", counts(t, c, url))
 		begin := time.Now()
@@ -312,9 +314,13 @@ func TestAttributesOfMessages(t *testing.T) {
 		require.Equal(t, "<b>&", *got[0].Body)
 		require.Equal(t, "Root=1", got[0].Attributes["AWSTraceHeader"])
 		require.Equal(t, *sent.MD5OfMessageAttributes, *got[0].MD5OfMessageAttributes)
-		_, err = c.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: got[0].ReceiptHandle})
+		_, err = c.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{
+			QueueUrl: &url, ReceiptHandle: got[0].ReceiptHandle,
+		})
 		require.NoError(t, err)
-		out, err := c.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, MessageAttributeNames: []string{"app.*"}})
+		out, err := c.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
+			QueueUrl: &url, MessageAttributeNames: []string{"app.*"},
+		})
 		require.NoError(t, err)
 		require.Len(t, out.Messages[0].MessageAttributes, 2)
 		require.Empty(t, out.Messages[0].Attributes)
@@ -333,7 +339,9 @@ func TestQueues(t *testing.T) {
 		url, err := c.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String("a")})
 		require.NoError(t, err)
 		require.Equal(t, a, *url.QueueUrl)
-		_, err = c.SetQueueAttributes(t.Context(), &sqs.SetQueueAttributesInput{QueueUrl: &a, Attributes: map[string]string{"DelaySeconds": "0"}})
+		_, err = c.SetQueueAttributes(t.Context(), &sqs.SetQueueAttributesInput{
+			QueueUrl: &a, Attributes: map[string]string{"DelaySeconds": "0"},
+		})
 		require.NoError(t, err)
 		all := attributes(t, c, a)
 		require.Equal(t, "0", all["DelaySeconds"])
@@ -389,7 +397,9 @@ func TestBatches(t *testing.T) {
 		require.Equal(t, "1 1 0", counts(t, c, url))
 		deleted, err := c.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{
 			QueueUrl: &url, Entries: []types.DeleteMessageBatchRequestEntry{
-				{Id: aws.String("1"), ReceiptHandle: got[0].ReceiptHandle}, {Id: aws.String("2"), ReceiptHandle: got[1].ReceiptHandle},
+				{
+					Id: aws.String("1"), ReceiptHandle: got[0].ReceiptHandle,
+				}, {Id: aws.String("2"), ReceiptHandle: got[1].ReceiptHandle},
 			},
 		})
 		require.NoError(t, err)
@@ -496,4 +506,16 @@ func TestReceiveEndsWithItsContext(t *testing.T) {
 		_, err = s.Receive(ctx, "q", queue.Receive{Most: 1, Wait: &wait})
 		require.ErrorIs(t, err, context.Canceled)
 	})
+}
+
+// TestDigestsOfAttributes has digests that SQS has returned, as tests of other libraries have them.
+func TestDigestsOfAttributes(t *testing.T) {
+	t.Parallel()
+	number := func(text string) queue.Attribute { return queue.Attribute{DataType: "Number", StringValue: text} }
+	require.Equal(t, "235c5c510d26fb653d073faed50ae77c", queue.AttributesMD5(map[string]queue.Attribute{"timestamp": number("1493147359900")}))
+	require.Equal(t, "994258b45346a2cc3f9cbb611aa7af30", queue.AttributesMD5(map[string]queue.Attribute{"timestamp": number("1493147359901")}))
+	require.Equal(t, "d21ae90c49061e927f57df5f5d72be1f", queue.AttributesMD5(map[string]queue.Attribute{
+		"ordinal": number("1"), "category": {DataType: "String", StringValue: "test"},
+	}))
+	require.Empty(t, queue.AttributesMD5(nil))
 }

@@ -30,8 +30,8 @@ func (s *Service) Receive(ctx context.Context, ref string, r Receive) ([]Message
 	}
 }
 
-// try takes what there is. If there is nothing and the deadline is ahead, it returns what waits for a
-// reason to try again. The first call sets the deadline.
+// try takes what there is. If there is nothing and the deadline is ahead, it returns what waits for
+// a reason to try again. The first call sets the deadline.
 func (s *Service) try(ref string, r Receive, deadline *time.Time) ([]Message, func(context.Context) error, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

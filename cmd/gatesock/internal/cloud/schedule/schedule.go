@@ -1,5 +1,5 @@
-// Package schedule reads the schedules of EventBridge: rate(5 minutes), cron(0 12 ? * MON-FRI *) with
-// its six fields, and at(2030-01-01T12:00:00).
+// Package schedule reads the schedules of EventBridge: rate(5 minutes), cron(0 12 ? * MON-FRI *)
+// with its six fields, and at(2030-01-01T12:00:00).
 package schedule
 
 import (
@@ -17,8 +17,8 @@ type Schedule interface {
 	Next(t time.Time) time.Time
 }
 
-// Parse reads an expression. The time zone is a name such as "Europe/Berlin"; empty is UTC. It counts
-// for cron and at. The error is a sentence about the expression.
+// Parse reads an expression. The time zone is a name such as "Europe/Berlin"; empty is UTC. It
+// counts for cron and at. The error is a sentence about the expression.
 func Parse(expression, zone string) (Schedule, error) {
 	location, err := time.LoadLocation(zone)
 	if err != nil {
@@ -98,7 +98,8 @@ const (
 	lastYear  = 2199
 )
 
-// cron is an expression of six fields. Of the two fields of days one is empty: it matches every day.
+// cron is an expression of six fields. Of the two fields of days one is empty: it matches every
+// day.
 type cron struct {
 	location       *time.Location
 	minutes, hours []int
@@ -344,6 +345,7 @@ func (d dayOfMonth) is(day time.Time, last int) bool {
 		if want > last {
 			want -= 3
 		}
+	default:
 	}
 	return day.Day() == want
 }
