@@ -658,8 +658,8 @@ func (s *supervisor) listener(l net.Listener) net.Listener {
 
 // late reports a request that left after a reply.
 func (s *supervisor) late(u *unit, requestID, what string) {
-	s.say(warning, "%s: %s left after the reply of %s: on AWS the function would stand still, and send it with a later event or never; "+
-		"wait for it before you return", s.displayName(u.fn.Load()), cmp.Or(what, "a call"), requestID)
+	s.say(warning, "%s: %s left after the reply of %s: on AWS it leaves with a later event, or never; wait for it before you return",
+		s.displayName(u.fn.Load()), cmp.Or(what, "a call"), requestID)
 }
 
 func (s *supervisor) refused(host, who string) {
