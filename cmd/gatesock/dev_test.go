@@ -29,7 +29,9 @@ import (
 
 func main() {
 	r := gatesock.New()
-	gatesock.HandleReply(r, "pid", func(context.Context, *gatesock.Request, struct{}) (int, error) { return os.Getpid(), nil })
+	gatesock.HandleReply(r, "pid", func(context.Context, *gatesock.Request, struct{}) (int, error) {
+		return os.Getpid(), nil
+	})
 	gatesock.Start(r)
 }
 `
@@ -71,7 +73,8 @@ func startDev(t *testing.T, module string, args ...string) *runningDev {
 	path, err := os.Executable()
 	require.NoError(t, err)
 	d := &runningDev{t: t, problems: new(bytes.Buffer), folder: t.TempDir()}
-	d.command = exec.CommandContext(context.Background(), path, append([]string{"dev", "--port", "0", "--log", "json"}, args...)...)
+	all := append([]string{"dev", "--port", "0", "--log", "json"}, args...)
+	d.command = exec.CommandContext(context.Background(), path, all...)
 	d.command.Dir, d.command.Stderr = module, d.problems
 	d.command.Env = append(os.Environ(), asTool+"=1", "GOFLAGS=-mod=mod", "TMPDIR="+d.folder,
 		"XDG_CACHE_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir())
@@ -115,8 +118,8 @@ func (d *runningDev) wait() int {
 	return d.command.ProcessState.ExitCode()
 }
 
-// TestDevEnds checks that nothing is left when the command ends, however it ends. The two folders are
-// the same, so that the second build costs nothing.
+// TestDevEnds checks that nothing is left when the command ends, however it ends. The two folders
+// are the same, so that the second build costs nothing.
 func TestDevEnds(t *testing.T) {
 	t.Parallel()
 	module := devModule(t)

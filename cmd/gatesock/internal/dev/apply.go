@@ -52,7 +52,8 @@ func (s *supervisor) apply(ctx context.Context, p *project.Project, due stale) (
 	return len(fresh) > 0 || due.source, started && !failed
 }
 
-// buildAll builds the Go programs of a project that are out of date, and reports whether one failed.
+// buildAll builds the Go programs of a project that are out of date, and reports whether one
+// failed.
 func (s *supervisor) buildAll(ctx context.Context, p *project.Project, due stale) (failed bool) {
 	if s.source.file == "" {
 		return false // it was built to describe itself
@@ -194,8 +195,8 @@ func (s *supervisor) functions(ctx context.Context, p *project.Project, due stal
 	return fresh
 }
 
-// configs returns how the functions of a project run, in their order. Where something is missing, it
-// says so, and the function has no command.
+// configs returns how the functions of a project run, in their order. Where something is missing,
+// it says so, and the function has no command.
 func (s *supervisor) configs(ctx context.Context, p *project.Project) []runtimeapi.Config {
 	all := make([]runtimeapi.Config, len(p.Functions))
 	errs := make([]error, len(p.Functions))
@@ -453,8 +454,8 @@ func (s *supervisor) stages(p *project.Project, api *project.API, server *apiSer
 	return paths.Handler(h), nil
 }
 
-// gatewayConfig returns the configuration of a stage, with the functions as handlers. Functions have
-// their timeouts themselves, without the time that they need to start.
+// gatewayConfig returns the configuration of a stage, with the functions as handlers. Functions
+// have their timeouts themselves, without the time that they need to start.
 func (s *supervisor) gatewayConfig(p *project.Project, stage *project.Stage, label string) emulator.Config {
 	cfg := stage.Config
 	cfg.IgnoreDescription = true

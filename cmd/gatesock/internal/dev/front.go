@@ -37,7 +37,9 @@ func newFront(l net.Listener, port int, page http.Handler) *front {
 	}}
 	f.handler.Store(&h)
 	f.server = http.Server{
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*f.handler.Load()).ServeHTTP(w, r) }),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			(*f.handler.Load()).ServeHTTP(w, r)
+		}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          log.New(io.Discard, "", 0),
@@ -55,8 +57,8 @@ func (f *front) set(h http.Handler) {
 	f.once.Do(func() { close(f.runs) })
 }
 
-// waiting is the handler of an API that does not run yet: clients that connect wait for it, so that a
-// page that is open finds it.
+// waiting is the handler of an API that does not run yet: clients that connect wait for it, so that
+// a page that is open finds it.
 type waiting struct {
 	page http.Handler
 	runs <-chan struct{} // closed when the front has another handler, or will have none

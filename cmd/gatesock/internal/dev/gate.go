@@ -71,7 +71,7 @@ func (g *gate) reserve(key, id string) {
 	}
 }
 
-// cancel gives back a place that was reserved, if the invocation has not come. An empty id stands
+// cancel drops a place that was reserved, if the invocation has not come. An empty id stands
 // for all of the key.
 func (g *gate) cancel(key, id string) {
 	g.mu.Lock()
@@ -89,8 +89,8 @@ func (g *gate) add(key string, t *ticket) {
 	}
 }
 
-// ticketOf returns the place of an invocation in the line of a key: the one that was reserved for it,
-// or the last.
+// ticketOf returns the place of an invocation in the line of a key: the one that was reserved for
+// it, or the last.
 func (g *gate) ticketOf(key, id string) *ticket {
 	for _, t := range g.lines[key] {
 		if t.id == id && !t.claimed {

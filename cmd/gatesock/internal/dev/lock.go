@@ -12,7 +12,7 @@ import (
 )
 
 // lock is held by the one gatesock dev of a folder. It is a file outside the folder, which the
-// system gives free when the process ends, however it ends.
+// system releases when the process ends, however it ends.
 type lock struct{ file *os.File }
 
 // holder is what the file of a lock has.
@@ -97,7 +97,7 @@ func (l *lock) write(h holder) error {
 	return err
 }
 
-// release removes the file, and gives the lock free.
+// release removes the file, and with it the lock.
 func (l *lock) release() {
 	_ = os.Remove(l.file.Name())
 	_ = l.file.Close()

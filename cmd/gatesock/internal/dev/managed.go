@@ -12,8 +12,8 @@ import (
 	"github.com/gatesock/gatesock/emulator/runtimeapi/managed"
 )
 
-// LegacyCommand is the hidden command that [Options.Self] runs with the path of a Go program that is
-// older than the Runtime API; it calls [managed.ServeLegacy].
+// LegacyCommand is the hidden command that [Options.Self] runs with the path of a Go program that
+// is older than the Runtime API; it calls [managed.ServeLegacy].
 const LegacyCommand = "serve-legacy"
 
 // managed adds the command of a function whose code is there as it is.
@@ -37,8 +37,8 @@ func (s *supervisor) managed(ctx context.Context, fn *project.Function, cfg *run
 	return nil
 }
 
-// bootstrap adds the program of a function that brings its own: the file bootstrap in its folder, or
-// the one that the handler of the old runtime for Go names.
+// bootstrap adds the program of a function that brings its own: the file bootstrap in its folder,
+// or the one that the handler of the old runtime for Go names.
 func (s *supervisor) bootstrap(fn *project.Function, cfg *runtimeapi.Config) error {
 	name := "bootstrap"
 	if fn.Runtime == "go1.x" {

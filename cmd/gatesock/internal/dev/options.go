@@ -160,7 +160,7 @@ func (o *Options) lookup(name string) (string, bool) {
 }
 
 // baseEnv returns the environment of a function that is not the application's: nothing of the
-// caller's but where programs and temporary files are, and credentials that are good for nothing.
+// caller's but where programs and temporary files are, and invented credentials.
 func (o *Options) baseEnv() []string {
 	var env []string
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "SystemRoot", "TEMP", "TMP", "USERPROFILE"} {

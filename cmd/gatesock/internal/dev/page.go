@@ -26,7 +26,8 @@ var (
 	overlayJS []byte
 )
 
-// own is the path below which the page and the overlay have what they need. No API has such a stage.
+// own is the path below which the page and the overlay have what they need. No API has such a
+// stage.
 const own = "/.gatesock/"
 
 // status is what the page shows.
@@ -84,7 +85,7 @@ func newPage(pages, folder string) (*page, error) {
 	return p, nil
 }
 
-// update changes the status and tells those who look at it.
+// update changes the status, for those who look at it too.
 func (p *page) update(change func(*status)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 )
 
 // listen listens on a port of this machine alone; 0 takes a free one. The error of a port that
-// another process has says which one it is, if the system tells, and what to do.
+// another process has says which one it is, if the system has that, and what to do.
 func listen(ctx context.Context, port int) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	switch {

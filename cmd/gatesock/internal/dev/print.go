@@ -282,7 +282,8 @@ func (p *Printer) bodyLine(label string, data []byte) string {
 	if label != "" {
 		label += " "
 	}
-	return strings.Repeat(" ", len("15:04:05.000")+2+connectionWidth+3) + p.style(dim, label+oneline.Of(string(data), longestBody)) + "\n"
+	margin := strings.Repeat(" ", len("15:04:05.000")+2+connectionWidth+3)
+	return margin + p.style(dim, label+oneline.Of(string(data), longestBody)) + "\n"
 }
 
 func (p *Printer) eventObject(api string, e emulator.Event) {
@@ -364,7 +365,11 @@ func (p *Printer) Cloud(e cloud.Event) {
 		return
 	}
 	if e.Attempts == 0 {
-		p.Say(map[bool]string{true: warning, false: info}[e.Kind == cloud.KindRefused], "%s", cmp.Or(e.Text, e.Source+" "+e.Target))
+		kind := info
+		if e.Kind == cloud.KindRefused {
+			kind = warning
+		}
+		p.Say(kind, "%s", cmp.Or(e.Text, e.Source+" "+e.Target))
 		return
 	}
 	what := shortARN(e.Source)
@@ -423,7 +428,9 @@ func (p *Printer) Say(kind, format string, args ...any) {
 
 // Finding prints what a reader noticed, with its place.
 func (p *Printer) Finding(folder string, f project.Finding) {
-	kind := map[project.Severity]string{project.Notice: info, project.Warning: warning, project.Failure: failure}[f.Severity]
+	kind := map[project.Severity]string{
+		project.Notice: info, project.Warning: warning, project.Failure: failure,
+	}[f.Severity]
 	file := shorter(folder, f.File)
 	if p.o.JSON {
 		p.object(time.Time{}, record{Kind: kind, File: file, Line: f.Line, Source: f.Resource, Text: f.Text})

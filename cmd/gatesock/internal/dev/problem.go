@@ -43,8 +43,8 @@ func troubleOf(err error, folder string) trouble {
 
 var atPlace = regexp.MustCompile(`^(?:vet: )?([^:\s][^:]*\.\w+):(\d+):(?:(\d+):)? (.*)$`)
 
-// problemsIn returns the messages in the output of the go command, with the lines of their files, and
-// what is no message with a place. What is indented belongs to the message before.
+// problemsIn returns the messages in the output of the go command, with the lines of their files,
+// and what has no place. What is indented belongs to the message before.
 func problemsIn(output, folder string) (all []problem, rest string) {
 	var others []string
 	for line := range strings.SplitSeq(output, "\n") {
@@ -140,7 +140,8 @@ func (p *Printer) excerpt(margin string, one problem) string {
 	text := margin + p.style(dim, number) + bar + expand(one.Source) + "\n"
 	if one.Column > 0 && one.Column <= len(one.Source)+1 {
 		before := expand(one.Source[:one.Column-1])
-		text += margin + strings.Repeat(" ", len(number)) + bar + strings.Repeat(" ", len([]rune(before))) + p.style(red, "^") + "\n"
+		text += margin + strings.Repeat(" ", len(number)) + bar
+		text += strings.Repeat(" ", len([]rune(before))) + p.style(red, "^") + "\n"
 	}
 	return text
 }

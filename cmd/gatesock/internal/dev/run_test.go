@@ -23,8 +23,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// programText is the source of an application that answers the route "hello" with a text, its process
-// id, and how many messages the process has had. Further code may follow.
+// programText is the source of an application that answers the route "hello" with a text, its
+// process id, and how many messages the process has had. Further code may follow.
 const programText = `package main
 
 import (

@@ -11,8 +11,8 @@ import (
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/intercept"
 )
 
-// services finds what answers the requests of functions: APIs by their hosts, functions by their ids
-// and names, and the services of AWS. It is safe for concurrent use.
+// services finds what answers the requests of functions: APIs by their hosts, functions by their
+// ids and names, and the services of AWS. It is safe for concurrent use.
 type services struct {
 	late func(u *unit, instance, what string) // a request that left after a reply
 

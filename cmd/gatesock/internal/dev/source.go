@@ -72,8 +72,8 @@ func (o *Options) find(ctx context.Context) (source, error) {
 	return source{folder: o.Folder, pkg: target}, nil // an import path
 }
 
-// inFolder returns what is meant by a folder: a file that describes the application, if there is one,
-// and otherwise the Go program in it.
+// inFolder returns what is meant by a folder: a file that describes the application, if there is
+// one, and otherwise the Go program in it.
 func (o *Options) inFolder(ctx context.Context, folder string) (source, error) {
 	s := source{folder: folder}
 	if s.file = serverless.Find(folder); s.file != "" {

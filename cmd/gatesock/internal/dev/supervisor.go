@@ -149,7 +149,9 @@ func (s *supervisor) supervise(ctx context.Context) (err error) {
 	}
 	defer s.watcher.close()
 	s.proxy, err = intercept.Start(ctx, intercept.Config{
-		Folder: s.o.Config, Host: func(host string) http.Handler { return s.services.handlerOf(host) }, Domains: s.domains(ctx), Refused: s.refused, Distrusted: s.distrusted, Real: realHosts(s.o.Real), Environ: s.o.Environ,
+		Folder: s.o.Config, Environ: s.o.Environ, Domains: s.domains(ctx), Real: realHosts(s.o.Real),
+		Host:    func(host string) http.Handler { return s.services.handlerOf(host) },
+		Refused: s.refused, Distrusted: s.distrusted,
 	})
 	if err != nil {
 		return err
@@ -353,8 +355,8 @@ func (s *supervisor) watch() {
 	}
 }
 
-// round does what is due once: it builds, reads, and puts the result to work. Where something fails,
-// what worked before goes on.
+// round does what is due once: it builds, reads, and puts the result to work. Where something
+// fails, what worked before goes on.
 func (s *supervisor) round(ctx context.Context, due stale) {
 	if due.pages {
 		s.page.update(func(now *status) { now.Pages++ })
@@ -489,7 +491,7 @@ func (s *supervisor) code(folder string) *goCode {
 	return g
 }
 
-// build compiles a program, and returns the path of the binary. Where that fails, it says so.
+// build compiles a program, and returns the path of the binary. Where that fails, it prints why.
 func (s *supervisor) build(ctx context.Context, g *goCode) (string, bool) {
 	if g.opened == nil {
 		opened, err := program.Program{Package: g.folder, Folder: s.source.folder}.Open(ctx)
@@ -559,7 +561,7 @@ func (s *supervisor) report(t trouble) {
 
 func (s *supervisor) say(kind, format string, args ...any) { s.out.Say(kind, format, args...) }
 
-// announce says that everything runs.
+// announce prints that everything runs.
 func (s *supervisor) announce(ctx context.Context, due stale, changed bool) {
 	if !s.ready {
 		s.ready = true

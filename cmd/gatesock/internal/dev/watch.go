@@ -16,8 +16,8 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// How long a change waits for others: until nothing has changed for quiet, but at most for patience,
-// so that a program that writes all the time does not keep the rebuild away.
+// How long a change waits for others: until nothing has changed for quiet, but at most for
+// patience, so that a program that writes all the time does not keep the rebuild away.
 const (
 	quiet    = 30 * time.Millisecond
 	patience = 500 * time.Millisecond
@@ -44,7 +44,7 @@ func (r root) has(path string) bool {
 	return !temporary(filepath.Base(path)) && (r.only == nil || r.only(path))
 }
 
-// ignoredFolder reports whether a folder in the code of a function is none of its author's work.
+// ignoredFolder reports whether a folder in the code of a function has nothing that its author has written.
 func ignoredFolder(name string) bool {
 	switch name {
 	case "node_modules", "__pycache__", "cdk.out", "coverage":
@@ -69,7 +69,7 @@ func temporary(name string) bool {
 	return false
 }
 
-// watcher tells which files have changed. It is for one goroutine that calls next, and any that
+// watcher finds the files that have changed. It is for one goroutine that calls next, and any that
 // call set.
 type watcher struct {
 	files *fsnotify.Watcher
@@ -278,7 +278,7 @@ func (w *watcher) differs(path string) bool {
 	return !known || before != sum
 }
 
-// know remembers the content of files, so that one that is saved without a change is none.
+// know remembers the content of files, so that one that is saved as it was does not count.
 func (w *watcher) know(files []string) {
 	for _, path := range files {
 		w.differs(path)

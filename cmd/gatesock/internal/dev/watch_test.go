@@ -97,7 +97,7 @@ func write(t *testing.T, text string, path ...string) {
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 }
 
-// What a real file system tells of what editors do.
+// The events of a real file system for what editors do.
 func TestWatcher(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

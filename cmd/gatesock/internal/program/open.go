@@ -43,8 +43,8 @@ func (o *Opened) Folder() string { return o.source.Dir }
 func (o *Opened) Module() string { return o.source.moduleFolder() }
 
 // Build compiles the program for this machine. The binary has no debugging information, which would
-// cost a quarter of the time; the lines of panics are there. Paths in the output of a [*Failure] are
-// absolute, or relative to the Folder.
+// cost a quarter of the time; the lines of panics are there. Paths in the output of a [*Failure]
+// are absolute, or relative to the Folder.
 func (o *Opened) Build(ctx context.Context, binary string) error {
 	err := o.source.build(ctx, binary, "-ldflags=-w")
 	if ctx.Err() != nil {

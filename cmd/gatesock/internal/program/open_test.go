@@ -33,7 +33,8 @@ func TestOpen(t *testing.T) {
 		}
 	}
 	module := opened.Module()
-	for _, want := range []string{filepath.Join(folder, "main.go"), filepath.Join(module, "go.mod"), filepath.Join(module, "..", "types", "types.go")} {
+	types := filepath.Join(module, "..", "types", "types.go")
+	for _, want := range []string{filepath.Join(folder, "main.go"), filepath.Join(module, "go.mod"), types} {
 		require.True(t, files[want], want)
 	}
 	for f := range files {

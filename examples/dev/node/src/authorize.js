@@ -1,4 +1,4 @@
-// Lets in everybody who has a name of letters, which the other events then have.
+// Lets in clients with a name of letters, which the other events then have.
 export const handler = async (event) => {
   const { name } = event.queryStringParameters;
   return {
