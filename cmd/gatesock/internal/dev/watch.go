@@ -44,7 +44,8 @@ func (r root) has(path string) bool {
 	return !temporary(filepath.Base(path)) && (r.only == nil || r.only(path))
 }
 
-// ignoredFolder reports whether a folder in the code of a function has nothing that its author has written.
+// ignoredFolder reports whether a folder in the code of a function has nothing that its author has
+// written.
 func ignoredFolder(name string) bool {
 	switch name {
 	case "node_modules", "__pycache__", "cdk.out", "coverage":
