@@ -32,13 +32,21 @@ type apiServer struct {
 	gateways map[string]*emulator.Gateway
 }
 
-// apply puts a project to work. It reports whether everything runs, and whether something changed.
-func (s *supervisor) apply(ctx context.Context, p *project.Project, due stale) (changed, ok bool) {
+// apply puts a project to work. It reports whether it did, which it does not if ctx ends before; and
+// whether something has changed, and everything runs.
+func (s *supervisor) apply(ctx context.Context, p *project.Project, due stale) (changed, applied, ok bool) {
 	failed := s.buildAll(ctx, p, due)
 	if ctx.Err() != nil {
-		return false, false
+		return false, false, false
 	}
-	ctx = s.life // from here on, nothing is left half done
+	changed, ok = s.replace(p, due) //nolint:contextcheck // a change does not interrupt what follows
+	return changed, true, ok && !failed
+}
+
+// replace lets a project take the place of the one that runs. It reports whether something has
+// changed, and whether everything runs.
+func (s *supervisor) replace(p *project.Project, due stale) (changed, ok bool) {
+	ctx := s.life
 	s.findings(p)
 	s.serve(ctx, p)
 	fresh := s.functions(ctx, p, due)
@@ -48,8 +56,7 @@ func (s *supervisor) apply(ctx context.Context, p *project.Project, due stale) (
 	}
 	s.project = p
 	s.endUnused(ctx, p)
-	started := s.warm(ctx, fresh)
-	return len(fresh) > 0 || due.source, started && !failed
+	return len(fresh) > 0 || due.source, s.warm(ctx, fresh)
 }
 
 // buildAll builds the Go programs of a project that are out of date, and reports whether one
@@ -255,6 +262,7 @@ func (s *supervisor) functionConfig(ctx context.Context, fn *project.Function) (
 	err := s.program(ctx, fn, &cfg)
 	env := cfg.Env
 	cfg.InstanceEnv = func(instance string) []string {
+		//nolint:contextcheck // the listener of an instance outlives this call
 		all, err := s.proxy.Environ(intercept.Child{Name: instance, Env: env})
 		if err != nil {
 			s.say(failure, "%s: %v", name, err)
@@ -356,7 +364,7 @@ func (s *supervisor) gatewaysOf(ctx context.Context, p *project.Project) error {
 		if err != nil {
 			return err
 		}
-		h, err := s.stages(p, api, server)
+		h, err := s.stages(p, api, server) //nolint:contextcheck // it sends nothing yet
 		if err != nil {
 			return err
 		}
@@ -431,7 +439,7 @@ func (s *supervisor) stages(p *project.Project, api *project.API, server *apiSer
 	paths := intercept.Paths{}
 	for i := range api.Stages {
 		stage := &api.Stages[i]
-		cfg := s.gatewayConfig(p, stage, label)
+		cfg := s.gatewayConfig(stage, label)
 		name := stage.Config.Stage
 		g, ok := server.gateways[name]
 		var err error
@@ -456,7 +464,7 @@ func (s *supervisor) stages(p *project.Project, api *project.API, server *apiSer
 
 // gatewayConfig returns the configuration of a stage, with the functions as handlers. Functions
 // have their timeouts themselves, without the time that they need to start.
-func (s *supervisor) gatewayConfig(p *project.Project, stage *project.Stage, label string) emulator.Config {
+func (s *supervisor) gatewayConfig(stage *project.Stage, label string) emulator.Config {
 	cfg := stage.Config
 	cfg.IgnoreDescription = true
 	cfg.FunctionTimeout = 0

@@ -294,6 +294,7 @@ func (p *Printer) eventObject(api string, e emulator.Event) {
 	switch e.Kind {
 	case emulator.EventReceived, emulator.EventSent, emulator.EventCalled, emulator.EventInvoked:
 		r.Bytes = &e.Bytes
+	default: // there is nothing to count
 	}
 	if e.Kind != emulator.EventReceived && e.Kind != emulator.EventSent {
 		r.Duration = milliseconds(e.Duration)

@@ -76,7 +76,7 @@ func (o *Options) find(ctx context.Context) (source, error) {
 // one, and otherwise the Go program in it.
 func (o *Options) inFolder(ctx context.Context, folder string) (source, error) {
 	s := source{folder: folder}
-	if s.file = serverless.Find(folder); s.file != "" {
+	if s.file = serverless.Find(folder); s.file != "" { //nolint:contextcheck // it looks at a few files
 		return s, nil
 	}
 	templates, findings := sam.Find(folder)
@@ -171,6 +171,7 @@ func (s *supervisor) read(ctx context.Context) (*project.Project, error) {
 		}
 		return serverless.Read(ctx, file, serverless.Options{Stage: s.o.Stage, Env: env, Parameters: s.parameters()})
 	}
+	//nolint:contextcheck // it reads a few files
 	return sam.Read(file, sam.Options{Parameters: s.parameters(), Ask: s.ask(), Stage: s.o.Stage})
 }
 

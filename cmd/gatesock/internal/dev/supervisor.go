@@ -201,38 +201,29 @@ func (s *supervisor) loop(ctx context.Context) {
 	}
 }
 
-// now does what is due. A change that comes meanwhile begins it anew.
+// now does what is due. A change that comes meanwhile begins it anew, with what was due.
 func (s *supervisor) now(ctx context.Context, due *stale, changes <-chan change) {
 	for !due.nothing() || due.pages {
 		work, cancel := context.WithCancel(ctx)
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			s.round(work, *due)
-		}()
+		done := make(chan bool, 1)
+		go func() { done <- s.round(work, *due) }()
+		var finished bool
 		var more stale
-		again := false
-		for running := true; running; {
-			select {
-			case <-done:
-				running = false
-			case c := <-changes:
-				files := c
-				cancel()
-				<-done
-				running, again = false, true
-				more = s.classify(files)
-			}
+		select {
+		case finished = <-done:
+		case c := <-changes:
+			cancel()
+			finished = <-done
+			more = s.classify(c)
 		}
-		interrupted := work.Err() != nil
 		cancel()
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return
-		case again && interrupted:
-			*due = due.merge(more)
-		default:
+		}
+		if finished {
 			*due = more
+		} else {
+			*due = due.merge(more)
 		}
 	}
 }
@@ -355,32 +346,33 @@ func (s *supervisor) watch() {
 	}
 }
 
-// round does what is due once: it builds, reads, and puts the result to work. Where something
-// fails, what worked before goes on.
-func (s *supervisor) round(ctx context.Context, due stale) {
+// round does what is due once: it builds, reads, and puts the result to work. Where something fails,
+// what worked before goes on. It reports whether it came to an end, which it does not if ctx ends
+// before something was replaced.
+func (s *supervisor) round(ctx context.Context, due stale) (finished bool) {
 	if due.pages {
 		s.page.update(func(now *status) { now.Pages++ })
 		if due.nothing() {
-			return
+			return true
 		}
 	}
 	s.hold(due)
-	defer func() {
-		if ctx.Err() == nil { // otherwise the next round follows at once
-			s.release()
-		}
-	}()
 	if due.source && !s.readVariables() {
-		return
+		s.release()
+		return true
 	}
 	s.page.update(func(now *status) { now.State = "building" })
 	next, ok := s.next(ctx, due)
-	if ctx.Err() != nil || !ok {
-		return
+	switch {
+	case ctx.Err() != nil:
+		return false // the next round holds what is held
+	case !ok:
+		s.release()
+		return true
 	}
-	changed, ok := s.apply(ctx, next, due)
-	if ctx.Err() != nil {
-		return
+	changed, applied, ok := s.apply(ctx, next, due)
+	if !applied {
+		return false
 	}
 	s.watch()
 	s.release()
@@ -388,6 +380,7 @@ func (s *supervisor) round(ctx context.Context, due stale) {
 		s.page.run()
 		s.announce(ctx, due, changed)
 	}
+	return true
 }
 
 // readVariables reads the files with variables.

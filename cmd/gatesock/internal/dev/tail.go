@@ -25,8 +25,8 @@ func (t *tails) add(name string, l runtimeapi.Line) {
 	if t.lines == nil {
 		t.lines = map[string][]string{}
 	}
-	all := append(t.lines[name], printable(l.Text))
-	t.lines[name] = all[max(0, len(all)-longestTail):]
+	t.lines[name] = append(t.lines[name], printable(l.Text))
+	t.lines[name] = t.lines[name][max(0, len(t.lines[name])-longestTail):]
 }
 
 // forget drops the lines of a function.

@@ -81,5 +81,6 @@ func (u *unit) observe(e *emulator.Event) {
 		u.gate.reserve(e.ConnectionID, e.RequestID)
 	case emulator.EventSent, emulator.EventInvoked: // it was answered without the function, or by it
 		u.gate.cancel(e.ConnectionID, e.RequestID)
+	default:
 	}
 }

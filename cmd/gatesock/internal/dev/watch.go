@@ -209,7 +209,10 @@ func gather(
 			}
 			settled = time.After(quiet)
 			continue
-		case <-problems: // events were lost; the next one brings what is there
+		case _, ok := <-problems: // events were lost; the next one brings what is there
+			if !ok {
+				return change{}, false
+			}
 			continue
 		case <-settled:
 		case <-enough:
@@ -244,7 +247,7 @@ func (w *watcher) arrived(folder string) []string {
 	var files []string
 	for _, r := range w.roots {
 		above := r.folder == folder || strings.HasPrefix(r.folder, folder+string(filepath.Separator))
-		if !above && !r.has(filepath.Join(folder, "x")) && !(r.deep && r.only != nil) {
+		if inside := r.has(filepath.Join(folder, "x")) || r.deep && r.only != nil; !above && !inside {
 			continue
 		}
 		start := folder
