@@ -358,7 +358,6 @@ func (f *Function) asks(i *instance, c *conn) bool {
 	}
 	now := i.cfg.Clock.Now()
 	var over *Report
-	first := i.init == 0
 	switch last := i.call; {
 	case last != nil && !last.replied && !i.truncated:
 		// It gets the same invocation again, as from Lambda (aws-lambda-runtime-interface-emulator,
@@ -374,7 +373,7 @@ func (f *Function) asks(i *instance, c *conn) bool {
 		report := i.report(last, now)
 		over, i.call, i.used = &report, nil, true
 		i.activity.Store(&last.over)
-	case first:
+	case i.init == 0:
 		i.init = max(now.Sub(i.began), 1)
 		i.timer.Stop()
 	}
@@ -391,9 +390,7 @@ func (f *Function) asks(i *instance, c *conn) bool {
 	i.next = c
 	if len(f.queue) > 0 && !f.held {
 		h := i.take(f.dequeue())
-		if first {
-			f.warmed(nil)
-		}
+		f.warmed(nil)
 		f.mu.Unlock()
 		f.reportIf(i.cfg, over)
 		h.over()
@@ -401,8 +398,8 @@ func (f *Function) asks(i *instance, c *conn) bool {
 	}
 	f.waiting = append(f.waiting, i)
 	i.free()
-	if first && !f.held {
-		f.warmed(nil) // now that it is ready, whatever Warm's callers do next
+	if !f.held {
+		f.warmed(nil)
 	}
 	f.mu.Unlock()
 	f.reportIf(i.cfg, over)
