@@ -39,7 +39,7 @@ func (s *supervisor) apply(ctx context.Context, p *project.Project, due stale) (
 	if ctx.Err() != nil {
 		return false, false, false
 	}
-	changed, ok = s.replace(p, due) //nolint:contextcheck // a change does not interrupt what follows
+	changed, ok = s.replace(p, due)
 	return changed, true, ok && !failed
 }
 
@@ -261,8 +261,8 @@ func (s *supervisor) functionConfig(ctx context.Context, fn *project.Function) (
 	}
 	err := s.program(ctx, fn, &cfg)
 	env := cfg.Env
+	//nolint:contextcheck // what an instance listens on outlives this call
 	cfg.InstanceEnv = func(instance string) []string {
-		//nolint:contextcheck // the listener of an instance outlives this call
 		all, err := s.proxy.Environ(intercept.Child{Name: instance, Env: env})
 		if err != nil {
 			s.say(failure, "%s: %v", name, err)
