@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // interpreter is a program of this machine that runs a language.
@@ -62,6 +63,7 @@ func (p *preparation) probe(ctx context.Context, program string, args ...string)
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = p.folder
 	cmd.Env = p.toolEnv()
+	cmd.WaitDelay = waitDelay
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	out, err := cmd.Output()
@@ -74,6 +76,10 @@ func (p *preparation) probe(ctx context.Context, program string, args ...string)
 	}
 	return found, nil
 }
+
+// waitDelay is how long the output of a tool that was killed is waited for. What it has started may
+// live on and hold it open, such as the scripts of npm.
+const waitDelay = time.Second
 
 // toolEnv is the environment in which tools run that are not the function: the developer's, without
 // what changes how interpreters start.
