@@ -1,0 +1,9 @@
+@app
+echo
+
+@ws
+echo
+quiet
+
+@aws
+runtime nodejs20.x
