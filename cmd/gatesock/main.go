@@ -1,6 +1,7 @@
 // Command gatesock takes an application from its code to a deployed service, and operates it.
 //
 //	gatesock new chat DIR                                 # an application to begin with
+//	gatesock dev                                          # run it here, and after each change
 //	gatesock describe                                     # routes, types, guards, limits, needs
 //	gatesock template -o template.yaml                    # CloudFormation, SAM or Terraform
 //	gatesock asyncapi -o asyncapi.json                    # the API's document
@@ -108,6 +109,7 @@ import (
 // cli is the command line.
 type cli struct {
 	New      newCommand      `cmd:"" group:"deploy" help:"Make a new application that builds, tests, runs on this machine and deploys."`
+	Dev      devCommand      `cmd:"" group:"deploy" help:"Run an application on this machine, and again after each change."`
 	Describe describeCommand `cmd:"" group:"deploy" help:"Show what an application is: its routes, types, guards, limits and needs."`
 	Template templateCommand `cmd:"" group:"deploy" help:"Write a template that deploys the application."`
 	AsyncAPI asyncapiCommand `cmd:"" name:"asyncapi" group:"deploy" help:"Write the AsyncAPI document of the application."`
@@ -123,6 +125,8 @@ type cli struct {
 
 	Help    helpCommand    `cmd:"" group:"other" help:"Show the help of a command, for example: gatesock help keys create."`
 	Version versionCommand `cmd:"" group:"other" help:"Show the version."`
+
+	ServeLegacy serveLegacyCommand `cmd:"" hidden:""`
 
 	ShowVersion versionFlag `name:"version" help:"Show the version."`
 }
@@ -160,7 +164,7 @@ func (s streams) say(format string, args ...any) {
 // groups are those of the commands in the help.
 func groups() []kong.Group {
 	return []kong.Group{
-		{Key: "deploy", Title: "Build and deploy:"},
+		{Key: "deploy", Title: "Build, run and deploy:"},
 		{Key: "operate", Title: "Operate:"},
 		{Key: "other", Title: "Other:"},
 	}

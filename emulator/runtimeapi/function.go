@@ -376,7 +376,6 @@ func (f *Function) asks(i *instance, c *conn) bool {
 	case i.init == 0:
 		i.init = max(now.Sub(i.began), 1)
 		i.timer.Stop()
-		f.warmed(nil)
 	}
 	if i.old {
 		i.kill(nil)
@@ -391,6 +390,7 @@ func (f *Function) asks(i *instance, c *conn) bool {
 	i.next = c
 	if len(f.queue) > 0 && !f.held {
 		h := i.take(f.dequeue())
+		f.warmed(nil)
 		f.mu.Unlock()
 		f.reportIf(i.cfg, over)
 		h.over()
@@ -398,6 +398,9 @@ func (f *Function) asks(i *instance, c *conn) bool {
 	}
 	f.waiting = append(f.waiting, i)
 	i.free()
+	if !f.held {
+		f.warmed(nil)
+	}
 	f.mu.Unlock()
 	f.reportIf(i.cfg, over)
 	return true

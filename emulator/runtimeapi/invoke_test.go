@@ -127,6 +127,23 @@ func TestFailures(t *testing.T) {
 	}))
 }
 
+// TestReplyAndEnd runs a program that ends when it has sent its reply: the reply counts.
+func TestReplyAndEnd(t *testing.T) {
+	t.Parallel()
+	reports := make(chan runtimeapi.Report, 1)
+	cfg := program(t, "hasty")
+	cfg.Report = func(r runtimeapi.Report) { reports <- r }
+	f := start(t, cfg)
+	for range 10 {
+		got, err := f.Invoke(context.Background(), []byte("1"))
+		require.NoError(t, err)
+		require.Equal(t, "2", string(got))
+		r := <-reports
+		require.True(t, r.Replied)
+		require.Equal(t, runtimeapi.TypeExit, r.Err.Type)
+	}
+}
+
 func TestProgramsThatDoNotStart(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -186,11 +186,19 @@ func TestConcurrency(t *testing.T) {
 	require.Empty(t, x.puppets)
 
 	// The one that was used last goes first, so that the other one can end.
-	nextB, nextA := b.next(), a.next()
-	<-x.reports
-	<-x.reports
-	<-x.reports
-	_, _ = nextA, nextB
+	nextB := b.next()
+	<-x.reports // two
+	<-x.reports // three
+	nextA = a.next()
+	<-x.reports // one
+	for range 2 {
+		x.invoke(context.Background(), "again")
+		n := <-nextA
+		a.reply(n.id(), "one")
+		nextA = a.next()
+		<-x.reports
+	}
+	require.Empty(t, nextB)
 }
 
 // TestCallerLeaves has a caller whose context ends in the middle of an invocation, which goes on.

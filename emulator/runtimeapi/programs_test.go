@@ -82,6 +82,24 @@ var programs = map[string]func(){
 		<-time.After(3100 * time.Millisecond)
 		lambda.Start(func(_ context.Context, in json.RawMessage) (json.RawMessage, error) { return in, nil })
 	},
+	// Replies over a new connection and ends, without a look at the answer.
+	"hasty": func() {
+		address := os.Getenv("AWS_LAMBDA_RUNTIME_API")
+		next, err := http.Get("http://" + address + "/2018-06-01/runtime/invocation/next")
+		if err != nil {
+			panic(err)
+		}
+		_, _ = io.Copy(io.Discard, next.Body)
+		_ = next.Body.Close()
+		var d net.Dialer
+		c, err := d.DialContext(context.Background(), "tcp", address)
+		if err != nil {
+			panic(err)
+		}
+		_, _ = fmt.Fprintf(c, "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: %s\r\nContent-Length: 1\r\n\r\n2",
+			next.Header.Get("Lambda-Runtime-Aws-Request-Id"), address)
+		os.Exit(5)
+	},
 	"probe":  probe,
 	"puppet": dance,
 	"sleep":  func() { select {} },

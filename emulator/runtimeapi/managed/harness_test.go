@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -93,6 +94,7 @@ type process struct {
 	err         error // set when ended is closed
 	output      *output
 	connections *connections
+	asked       atomic.Int32 // how often the process has asked for an invocation
 	stop, lose  func()
 }
 
@@ -214,6 +216,7 @@ func (p *process) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if path == "invocation/next" {
+		p.asked.Add(1)
 		select {
 		case given := <-p.invocations:
 			body := given.Get("Body")

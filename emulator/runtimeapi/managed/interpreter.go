@@ -16,6 +16,8 @@ type interpreter struct {
 	// Path is the program itself, and not a script that looks for it, as version managers have.
 	Path    string `json:"path"`
 	Version string `json:"version"`
+	// Flags are those of lambdaFlags that Node.js knows.
+	Flags []string `json:"flags"`
 	// Modules says of each Python module that was asked for whether it is there.
 	Modules map[string]bool `json:"modules"`
 }

@@ -78,17 +78,21 @@ func (p *preparation) node(ctx context.Context) (Program, error) {
 	if err != nil {
 		return Program{}, err
 	}
+	for _, flag := range node.Flags {
+		flags = append(flags, "--no-"+strings.TrimPrefix(flag, "--"))
+	}
 	command := slices.Concat([]string{node.Path}, flags, []string{filepath.Join(folder, "index.mjs"), string(text)})
 	return Program{Command: command, Env: p.layerEnv()}, nil
 }
 
 // findNode returns the Node.js of this machine.
 func (p *preparation) findNode(ctx context.Context) (interpreter, error) {
-	const question = `console.log(JSON.stringify({ path: process.execPath, version: process.versions.node }))`
+	const question = `console.log(JSON.stringify({ path: process.execPath, version: process.versions.node,
+		flags: process.argv.slice(1).filter((flag) => process.allowedNodeEnvironmentFlags.has(flag)) }))`
 	var problems []error
 	for _, name := range []string{"node", "nodejs"} {
 		for _, program := range p.lookPath(name) {
-			found, err := p.probe(ctx, program, "-e", question)
+			found, err := p.probe(ctx, program, append([]string{"-e", question, "--"}, p.lambdaFlags()...)...)
 			if err == nil && older(found.version(), 18) {
 				err = fmt.Errorf("%s is Node.js %s", program, found.Version)
 			}
@@ -104,6 +108,21 @@ func (p *preparation) findNode(ctx context.Context) (interpreter, error) {
 		return interpreter{}, context.Cause(ctx)
 	}
 	return interpreter{}, missing(p.Runtime, "Node.js 18 or newer", "node", problems)
+}
+
+// lambdaFlags returns the experimental features of Node.js that Lambda switches off in the runtime,
+// but for those in NODE_OPTIONS.
+func (p *preparation) lambdaFlags() (flags []string) {
+	const required, detected = "--experimental-require-module", "--experimental-detect-module"
+	if len(p.version) > 0 && (p.version[0] == 20 || p.version[0] == 22) {
+		flags = append(flags, required)
+	}
+	if len(p.version) > 0 && p.version[0] == 22 {
+		flags = append(flags, detected)
+	}
+	return slices.DeleteFunc(flags, func(flag string) bool {
+		return slices.Contains(strings.Fields(p.getenv("NODE_OPTIONS")), flag)
+	})
 }
 
 // missing is the error for an interpreter that is not there.

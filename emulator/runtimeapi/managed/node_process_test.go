@@ -261,6 +261,7 @@ func TestNodeInitErrors(t *testing.T) {
 		"importer.mjs":        "import { b } from './syntax.mjs';\nexport const handler = b;\n",
 		"syntax.js":           "exports.a = 1;\nexports.b = ;\n",
 		"mixed.cjs":           "import fs from 'fs';\nexports.handler = fs;\n",
+		"plain.js":            "export const handler = async () => {};\n",
 		"missing.js":          "require('somewhere/else');",
 		"missing.mjs":         "import 'declared';",
 		"missingModule.mjs":   "import 'declared/sub';",
@@ -272,7 +273,7 @@ func TestNodeInitErrors(t *testing.T) {
 		"broken/package.json": `{`,
 		"broken/app.js":       `exports.handler = null;`,
 	})
-	o := options(t, managed.Options{Runtime: "nodejs20.x", Handler: "app.handler", Folder: folder})
+	o := options(t, managed.Options{Runtime: "nodejs22.x", Handler: "app.handler", Folder: folder})
 	program, err := managed.Prepare(t.Context(), o)
 	require.NoError(t, err)
 	for _, c := range []struct{ handler, errorType, message, trace string }{
@@ -283,10 +284,11 @@ func TestNodeInitErrors(t *testing.T) {
 		{"syntax.handler", "Runtime.UserCodeSyntaxError", `^SyntaxError: Unexpected token ';'$`, `syntax\.js:2`},
 		{"importer.handler", "Runtime.UserCodeSyntaxError", `^SyntaxError: Unexpected token ';'$`, `syntax\.mjs:2`},
 		{"mixed.handler", "Runtime.UserCodeSyntaxError", `rename it to \.mjs, or write "type": "module" into package\.json`, `mixed\.cjs:1`},
+		{"plain.handler", "Runtime.UserCodeSyntaxError", `rename it to \.mjs`, `plain\.js:1`},
 		{"missing.handler", "Runtime.ImportModuleError", `Cannot find module 'somewhere/else'[^"]*Add somewhere to the dependencies in package\.json`, `missing\.js`},
 		{"missingModule.handler", "Runtime.ImportModuleError", `Cannot find package 'declared'[^"]*package\.json has it: run "npm install" in`, ``},
 		{"relative.handler", "Runtime.ImportModuleError", `Cannot find module './nowhere'`, `relative\.js`},
-		{"sdk.handler", "Runtime.ImportModuleError", `nodejs20\.x carries @aws-sdk/\* only: add aws-sdk to package\.json and install it\.$`, ``},
+		{"sdk.handler", "Runtime.ImportModuleError", `nodejs22\.x carries @aws-sdk/\* only: add aws-sdk to package\.json and install it\.$`, ``},
 		{"throws.handler", "TypeError", `^while loading$`, `throws\.js:1`},
 		{"rejects.handler", "Runtime.UnhandledPromiseRejection", `^TypeError: unwatched$`, `rejects\.js:1`},
 	} {
@@ -305,6 +307,7 @@ func TestNodeInitErrors(t *testing.T) {
 			require.Regexp(t, c.trace, strings.Join(shape.Trace, "\n"))
 			require.NotContains(t, strings.Join(shape.Trace, "\n"), "bootstrap", "frames of ours")
 			require.NotZero(t, p.exit(t))
+			require.Zero(t, p.asked.Load(), "it asks for an invocation after it has failed")
 			require.Contains(t, p.output.String(), strings.TrimPrefix(shape.ErrorMessage, "Error: "))
 		})
 	}

@@ -177,6 +177,32 @@ func TestInterpreters(t *testing.T) {
 	}
 }
 
+// TestFlagsOfLambda checks that what Lambda switches off in a runtime is off here, as far as the
+// Node.js of this machine knows it.
+func TestFlagsOfLambda(t *testing.T) {
+	t.Parallel()
+	folder := write(t, t.TempDir(), map[string]string{"app.js": ""})
+	const all = `flags=; for a in "$@"; do case "$a" in --e*) flags="$flags,\"$a\"";; esac; done
+echo "{\"path\": \"/fake/node\", \"version\": \"22.1.0\", \"flags\": [${flags#,}]}"`
+	const required, detected = "--no-experimental-require-module", "--no-experimental-detect-module"
+	for _, c := range []struct {
+		runtime, options string
+		want             []string
+	}{
+		{"nodejs18.x", "", nil},
+		{"nodejs20.x", "", []string{required}},
+		{"nodejs22.x", "", []string{required, detected}},
+		{"nodejs22.x", "--no-warnings --experimental-detect-module", []string{required}},
+		{"nodejs24.x", "", nil},
+	} {
+		o := Options{Runtime: c.runtime, Handler: "app.handler", Folder: folder, Env: []string{"NODE_OPTIONS=" + c.options}}
+		program := newBench(t, o, map[string]string{"node": all}).prepare(t)
+		require.Equal(t, c.want, append([]string(nil), program.Command[1:len(program.Command)-2]...), c)
+		program = newBench(t, o, map[string]string{"node": fakeNode("22.1.0")}).prepare(t)
+		require.Len(t, program.Command, 3, "a Node.js that does not know the flags")
+	}
+}
+
 func TestHandlersWithoutAFile(t *testing.T) {
 	t.Parallel()
 	folder := write(t, t.TempDir(), map[string]string{

@@ -191,6 +191,7 @@ func TestPythonInitErrors(t *testing.T) {
 			require.Regexp(t, c.message, shape.ErrorMessage)
 			require.Regexp(t, c.trace, strings.Join(shape.StackTrace, ""))
 			require.Equal(t, 1, p.exit(t))
+			require.Zero(t, p.asked.Load(), "it asks for an invocation after it has failed")
 			require.Contains(t, p.output.String(), "[ERROR] "+shape.ErrorType+": "+shape.ErrorMessage)
 		})
 	}

@@ -121,7 +121,7 @@ func TestRuleInputs(t *testing.T) {
 		{project.RuleTarget{InputPath: "$"}, string(mustJSON(event))},
 		{project.RuleTarget{}, string(mustJSON(event))},
 		{project.RuleTarget{InputPaths: paths, Template: `{"name":<name>,"n":<n>,"o":<o>,"none":<none>,"k":<k>}`}, `{"name":"a \"b\"","n":5,"o":{"k":"v"},"none":"","k":"v"}`},
-		{project.RuleTarget{InputPaths: paths, Template: `"<name> is <n> in <o>, not <unknown> \" <n>"`}, `"a \"b\" is 5 in {\"k\":\"v\"}, not <unknown> \" 5"`},
+		{project.RuleTarget{InputPaths: paths, Template: `"<name> is <n> in <o>, not <unknown> \" <k>"`}, `"a \"b\" is 5 in {\"k\":\"v\"}, not <unknown> \" v"`},
 		{project.RuleTarget{InputPaths: paths, Template: `{"rule":"<aws.events.rule-name>","arn":<aws.events.rule-arn>,"event":<aws.events.event>}`}, `{"rule":"r","arn":"arn:r","event":{"source":"app","detail-type":"x"}}`},
 	} {
 		got, err := c.input(r, test.target, event)

@@ -28,7 +28,8 @@ func (c *Cloud) Services() []string {
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(c.ctx, cancel)() // who waits for messages does not hold up the end
+	// A program that waits for messages or for a function does not hold up the end.
+	defer context.AfterFunc(c.ctx, cancel)() //nolint:contextcheck // the caller's context ends it, too
 	r = r.WithContext(ctx)
 	name := ServiceOf(r)
 	switch name {

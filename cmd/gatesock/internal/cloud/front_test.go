@@ -28,6 +28,7 @@ func TestServiceOf(t *testing.T) {
 		{"123456789012.ddb.eu-west-1.amazonaws.com", "", "", "", "dynamodb"},
 		{"streams.dynamodb.eu-west-1.amazonaws.com", "", "", "", "dynamodb"},
 		{"sts.amazonaws.com", "", "", "", "sts"},
+		{"sqs.s3.eu-west-1.amazonaws.com", "", "", "", "s3"},
 		{"dynamodb.cn-north-1.amazonaws.com.cn", "", "", "", "dynamodb"},
 		{"lambda-fips.us-east-1.api.aws", "", "", "", "lambda"},
 		{"cognito-idp.eu-west-1.amazonaws.com", "", "", "", "cognito-idp"},

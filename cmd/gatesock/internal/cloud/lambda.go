@@ -135,12 +135,9 @@ func (c *Cloud) invokeAndWait(w http.ResponseWriter, r *http.Request, f *project
 	_, _ = w.Write(response) // the caller may have gone
 }
 
-// call invokes a function, and cuts it off if the cloud is closed. A function that returns nothing
-// has returned null.
+// call invokes a function. The context ends with the cloud. A function that returns nothing has
+// returned null.
 func (c *Cloud) call(ctx context.Context, f *project.Function, payload []byte) ([]byte, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(c.ctx, cancel)() //nolint:contextcheck // the caller's context ends it, too
 	response, err := c.cfg.Invoke(ctx, f.ID, payload)
 	if err == nil && len(bytes.TrimSpace(response)) == 0 {
 		response = []byte("null")

@@ -271,8 +271,8 @@ func TestStreamRetriesAndDestination(t *testing.T) {
 	})
 }
 
-// TestBisect: the bad record is found by halves, which does not count as a retry, and the others are
-// done.
+// TestBisect: the bad record is found by halves, which does not count as a retry, and the others
+// are done.
 func TestBisect(t *testing.T) {
 	t.Parallel()
 	onTape(t, project.Mapping{Bisect: true, Retries: 1, OnFailure: arn("sqs", "failed")}, nil, func(w *world, s *tape) {
@@ -292,10 +292,11 @@ func TestBisect(t *testing.T) {
 	})
 }
 
+// TestStreamItemFailures: the batch goes on from the first that failed, and is not split again.
 func TestStreamItemFailures(t *testing.T) {
 	t.Parallel()
 	m := endless()
-	m.ReportItemFailures = true
+	m.ReportItemFailures, m.Bisect = true, true
 	onTape(t, m, nil, func(w *world, s *tape) {
 		w.answers(func(n int, _ string, _ []byte) ([]byte, error) {
 			if n == 1 {

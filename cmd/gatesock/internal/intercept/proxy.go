@@ -43,7 +43,7 @@ func (i *Interceptor) serveProxy(w http.ResponseWriter, r *http.Request) {
 	from := origin{child: child, host: r.URL.Host}
 	switch intercepted := i.cfg.intercepts(from.host); {
 	case connect && intercepted:
-		i.terminate(w, from)
+		i.terminate(w, from) //nolint:contextcheck // the connection outlives the request
 	case connect:
 		i.tunnel(w, r, from)
 	case intercepted:

@@ -17,9 +17,10 @@ import (
 
 // source is a package as the go command knows it.
 type source struct {
-	name   string // as the caller wrote it
-	folder string // where the go command runs; empty is the current folder
-	query  string // the package, for the go command in that folder
+	name    string   // as the caller wrote it
+	folder  string   // where the go command runs; empty is the current folder
+	query   string   // the package, for the go command in that folder
+	environ []string // of the go command, besides that of this process
 	listed
 }
 
@@ -114,9 +115,10 @@ func (s *source) list(ctx context.Context, packages ...string) ([]listed, error)
 }
 
 // build compiles the program for this machine.
-func (s *source) build(ctx context.Context, binary string) error {
+func (s *source) build(ctx context.Context, binary string, flags ...string) error {
 	// The state of a repository does not matter, and cannot always be read.
-	_, err := s.command(ctx, "build", "-buildvcs=false", tags, "-o", binary, "--", s.query)
+	arguments := append([]string{"build", "-buildvcs=false", tags, "-o", binary}, flags...)
+	_, err := s.command(ctx, append(arguments, "--", s.query)...)
 	if err != nil {
 		return s.explain(err)
 	}
@@ -164,7 +166,7 @@ func (s *source) command(ctx context.Context, arguments ...string) ([]byte, erro
 	c := exec.CommandContext(ctx, path, arguments...)
 	c.Dir, c.Stdout, c.Stderr = s.folder, &output, problems
 	// The program runs here, whatever it is deployed to.
-	c.Env = append(os.Environ(), "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+	c.Env = append(append(os.Environ(), s.environ...), "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
 	if err := runGroup(c, interruptGroup); err != nil {
 		return nil, &goError{verb, problems.String(), cmp.Or(ctx.Err(), err)}
 	}

@@ -70,22 +70,31 @@ func (p Program) describe(ctx context.Context) (_ *describe.App, module string, 
 	if err := source.build(ctx, binary); err != nil {
 		return nil, "", err
 	}
-	document, err := p.run(ctx, binary, source)
+	app, err := p.ask(ctx, binary, source)
 	if err != nil {
 		return nil, "", err
+	}
+	source.comment(ctx, app)
+	return app, source.moduleFolder(), nil
+}
+
+// ask runs the program, and returns the description that it prints.
+func (p Program) ask(ctx context.Context, binary string, source *source) (*describe.App, error) {
+	document, err := p.run(ctx, binary, source)
+	if err != nil {
+		return nil, err
 	}
 	app, err := describe.Parse(document)
 	switch {
 	case errors.Is(err, describe.ErrVersion):
-		return nil, "", err
+		return nil, err
 	case err != nil && json.Valid(document):
-		return nil, "", fmt.Errorf("%s prints a description that cannot be used: %w", p.Package, err)
+		return nil, fmt.Errorf("%s prints a description that cannot be used: %w", p.Package, err)
 	case err != nil:
-		return nil, "", fmt.Errorf("the last line that %s prints is %s, and not its description: %w; %s",
+		return nil, fmt.Errorf("the last line that %s prints is %s, and not its description: %w; %s",
 			p.Package, oneline.Quote(string(document), maxQuoted), err, startLast)
 	}
-	source.comment(ctx, app)
-	return app, source.moduleFolder(), nil
+	return app, nil
 }
 
 // startLast says what to do about a program that prints something else last.

@@ -519,3 +519,25 @@ func TestDigestsOfAttributes(t *testing.T) {
 	}))
 	require.Empty(t, queue.AttributesMD5(nil))
 }
+
+// TestWaitingReceiversWakeUp: when a group goes on, and when a message is made visible early.
+func TestWaitingReceiversWakeUp(t *testing.T) {
+	t.Parallel()
+	inBubbles(t, func(t *testing.T, c *sqs.Client) {
+		url := create(t, c, "q.fifo", map[string]string{"FifoQueue": "true", "ContentBasedDeduplication": "true"})
+		sendFIFO(t, c, url, "a1", "a", "")
+		sendFIFO(t, c, url, "a2", "a", "")
+		begin, first := time.Now(), receive(t, c, url, 1, 0)
+		time.AfterFunc(3*time.Second, func() { remove(t, c, url, first[0]) })
+		second := receive(t, c, url, 1, 20)
+		require.Equal(t, "a2", bodies(second))
+		require.Equal(t, 3*time.Second, time.Since(begin))
+		time.AfterFunc(2*time.Second, func() {
+			_, _ = c.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{
+				QueueUrl: &url, ReceiptHandle: second[0].ReceiptHandle,
+			})
+		})
+		require.Equal(t, "a2", bodies(receive(t, c, url, 1, 20)))
+		require.Equal(t, 5*time.Second, time.Since(begin))
+	})
+}
