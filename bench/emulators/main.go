@@ -29,6 +29,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/gatesock/gatesock/bench/internal/harness"
@@ -111,7 +112,7 @@ func compare(ctx context.Context, args []string, out io.Writer) error {
 	if s.probe {
 		return probeAll(ctx, list, out)
 	}
-	r := newReport(s)
+	r := newReport(s, os.Stderr)
 	for _, e := range list {
 		size, err := e.size(ctx)
 		if err != nil {

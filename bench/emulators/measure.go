@@ -38,14 +38,14 @@ type sample struct {
 func (r *report) measure(ctx context.Context, list []contender) error {
 	for n := range r.Settings.Rounds {
 		for i, c := range list {
-			fmt.Fprintf(os.Stderr, "round %d of %d: %s\n", n+1, r.Settings.Rounds, c.name)
+			fmt.Fprintf(r.progress, "round %d of %d: %s\n", n+1, r.Settings.Rounds, c.name)
 			if err := r.round(ctx, c, r.Emulators[i]); err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
 		}
 	}
 	for i, c := range list {
-		fmt.Fprintf(os.Stderr, "open connections: %s\n", c.name)
+		fmt.Fprintf(r.progress, "open connections: %s\n", c.name)
 		if err := r.hold(ctx, c, r.Emulators[i]); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}

@@ -29,10 +29,12 @@ type report struct {
 	Emulators             []*figures
 	LoadBefore, LoadAfter string
 	Failures              []string
+
+	progress io.Writer
 }
 
-func newReport(s settings) *report {
-	return &report{Machine: harness.ThisMachine(), Settings: s, LoadBefore: loadAverage()}
+func newReport(s settings, progress io.Writer) *report {
+	return &report{Machine: harness.ThisMachine(), Settings: s, LoadBefore: loadAverage(), progress: progress}
 }
 
 // loadAverage returns how many processes wanted to run, on average, in the last minute.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/gatesock/gatesock"
@@ -43,31 +45,33 @@ type message struct {
 }
 
 // router has the routes that the other emulators have too.
-func router(note func(string)) *gatesock.Router {
+func router() *gatesock.Router {
 	r := gatesock.New()
-	answer := func(_ context.Context, q *gatesock.Request) (*gatesock.Reply, error) {
-		note(q.RouteKey)
-		return nil, nil
-	}
-	r.OnConnect(answer)
-	r.OnDisconnect(answer)
-	r.OnDefault(answer)
-	gatesock.HandleReply(r, "echo", func(_ context.Context, q *gatesock.Request, in message) (message, error) {
-		note(q.RouteKey)
+	nothing := func(context.Context, *gatesock.Request) (*gatesock.Reply, error) { return nil, nil }
+	r.OnConnect(nothing)
+	r.OnDisconnect(nothing)
+	r.OnDefault(nothing)
+	gatesock.HandleReply(r, "echo", func(_ context.Context, _ *gatesock.Request, in message) (message, error) {
 		return in, nil
-	})
-	gatesock.Handle(r, "quiet", func(_ context.Context, q *gatesock.Request, _ message) error {
-		note(q.RouteKey)
-		return nil
 	})
 	return r
 }
 
-// noteIn returns a function that appends lines to a file; without a name it does nothing.
-func noteIn(file string) func(string) {
-	if file == "" {
-		return func(string) {}
+// plain is a handler as the others have one, for the probe: it returns the body, and notes the
+// route of a message.
+func plain(note func(string)) any {
+	return func(
+		_ context.Context, e *events.APIGatewayWebsocketProxyRequest,
+	) (events.APIGatewayProxyResponse, error) {
+		if e.Body != "" { // a message, whatever the event's type
+			note(e.RequestContext.RouteKey)
+		}
+		return events.APIGatewayProxyResponse{StatusCode: http.StatusOK, Body: e.Body}, nil
 	}
+}
+
+// noteIn returns a function that appends lines to a file.
+func noteIn(file string) func(string) {
 	return func(route string) {
 		f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0) //nolint:gosec // the command has made it
 		if err != nil {
@@ -80,7 +84,7 @@ func noteIn(file string) func(string) {
 
 // function is a Lambda function: it talks to the Runtime API.
 func function(context.Context, []string, io.Reader, io.Writer) error {
-	lambda.Start(router(noteIn(os.Getenv("SEEN"))))
+	lambda.Start(router())
 	return nil
 }
 
@@ -102,7 +106,7 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) erro
 		return err
 	}
 	var c emulator.Config
-	if o.Kind != kindInProcess {
+	if o.Kind != kindInProcess || o.Seen != "" {
 		c.Routes = routes()
 	}
 	g, err := emulator.New(handler, c)
@@ -123,13 +127,17 @@ func handlerOf(ctx context.Context, o serveOrder) (lambda.Handler, func(context.
 	var c runtimeapi.Config
 	switch o.Kind {
 	case kindInProcess:
-		return router(noteIn(o.Seen)), func(context.Context) error { return nil }, nil
+		nothing := func(context.Context) error { return nil }
+		if o.Seen != "" {
+			return lambda.NewHandler(plain(noteIn(o.Seen))), nothing, nil
+		}
+		return router(), nothing, nil
 	case kindGo:
 		self, err := os.Executable()
 		if err != nil {
 			return nil, nil, err
 		}
-		c = runtimeapi.Config{Command: []string{self, roleFunction}, Env: []string{"SEEN=" + o.Seen}}
+		c = runtimeapi.Config{Command: []string{self, roleFunction}}
 	case kindNode:
 		p, err := managed.Prepare(ctx, managed.Options{
 			Runtime: "nodejs20.x", Handler: "app.handler", Folder: o.Folder, Cache: os.TempDir(),

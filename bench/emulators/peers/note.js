@@ -1,5 +1,5 @@
-// Writes down which route was invoked, one name a line, if the benchmark probes. Then it has made
-// the file.
+// Writes down which route a message has invoked, one name a line, if the benchmark probes. Then it
+// has made the file.
 "use strict";
 
 const { appendFileSync, existsSync } = require("node:fs");
@@ -8,8 +8,8 @@ const { join } = require("node:path");
 const file = join(__dirname, "seen");
 const probing = existsSync(file);
 
-exports.note = (route) => {
-  if (probing) {
+exports.note = (route, event) => {
+  if (probing && event.body) {
     appendFileSync(file, `${route}\n`);
   }
 };

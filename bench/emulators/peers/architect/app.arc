@@ -7,3 +7,4 @@ quiet
 
 @aws
 runtime nodejs20.x
+timeout 30

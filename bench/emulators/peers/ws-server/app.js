@@ -5,7 +5,7 @@ const server = require("aws-lambda-ws-server");
 const { note } = require("./note.js");
 
 const noted = async ({ event }) => {
-  note(event.requestContext.routeKey);
+  note(event.requestContext.routeKey, event);
   return { statusCode: 200, body: event.body };
 };
 
@@ -16,7 +16,7 @@ exports.handler = server(
     default: noted,
     quiet: noted,
     async echo({ event, message, id, context }) {
-      note(event.requestContext.routeKey);
+      note(event.requestContext.routeKey, event);
       await context.postToConnection(message, id);
       return { statusCode: 200 };
     },

@@ -3,6 +3,6 @@
 const { note } = require("../../../note.js");
 
 exports.handler = async (event) => {
-  note("disconnect");
+  note("disconnect", event);
   return { statusCode: 200, body: event.body };
 };

@@ -6,7 +6,7 @@ const { request } = require("node:http");
 const { note } = require("../../../note.js");
 
 exports.handler = async (event) => {
-  note("echo");
+  note("echo", event);
   const { ports } = JSON.parse(process.env.ARC_SANDBOX);
   const path = `/_arc/ws/@connections/${event.requestContext.connectionId}`;
   await new Promise((resolve, reject) => {

@@ -3,6 +3,6 @@
 const { note } = require("../../../note.js");
 
 exports.handler = async (event) => {
-  note("quiet");
+  note("quiet", event);
   return { statusCode: 200, body: event.body };
 };
