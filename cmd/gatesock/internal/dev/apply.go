@@ -40,6 +40,9 @@ func (s *supervisor) apply(ctx context.Context, p *project.Project, due stale) (
 		return false, false, false
 	}
 	changed, ok = s.replace(p, due)
+	if !ok && !failed && !s.ready && s.project == p && s.life.Err() == nil {
+		s.announce(ctx, due, changed) // a function does not start, but clients can connect
+	}
 	return changed, true, ok && !failed
 }
 
@@ -323,12 +326,13 @@ func (s *supervisor) displayName(fn *project.Function) string {
 // reported prints what a report has that nothing else says: what happened to an instance after its
 // reply. An error that was the reply is in the line of the invocation.
 func (s *supervisor) reported(name string, r runtimeapi.Report) {
-	if r.Replied && r.Err != nil && (r.Err.Type == runtimeapi.TypeExit || r.Err.Type == runtimeapi.TypeTimeout) {
+	if s.life.Err() == nil && r.Replied && r.Err != nil && (r.Err.Type == runtimeapi.TypeExit || r.Err.Type == runtimeapi.TypeTimeout) {
 		s.say(warning, "%s: after its reply to %s: %v", name, r.RequestID, r.Err)
 	}
 }
 
-// warm starts the functions that are new, and reports whether all of them did.
+// warm starts the functions that are new, and reports whether all of them did. What those that did
+// not have printed is in the terminal already.
 func (s *supervisor) warm(ctx context.Context, fresh []*unit) bool {
 	var running sync.WaitGroup
 	errs := make([]error, len(fresh))
@@ -337,13 +341,22 @@ func (s *supervisor) warm(ctx context.Context, fresh []*unit) bool {
 		running.Go(func() { errs[i] = u.proc.Warm(ctx) })
 	}
 	running.Wait()
+	if ctx.Err() != nil {
+		return false // everything ends
+	}
 	ok := true
 	for i, u := range fresh {
 		if errs[i] != nil {
 			ok = false
 			name := s.displayName(u.fn.Load())
-			s.report(trouble{title: name + " does not start: " + plainError(errs[i]), output: s.tails.of(name)})
+			t := trouble{title: name + " does not start: " + plainError(errs[i])}
+			s.out.trouble(s.o.Folder, t)
+			t.output = s.tails.of(name)
+			s.page.fail(s.o.Folder, t)
 		}
+	}
+	if !ok {
+		s.say(info, "waiting for a change")
 	}
 	return ok
 }
