@@ -339,10 +339,13 @@ func (s *supervisor) warm(ctx context.Context, fresh []*unit) bool {
 	running.Wait()
 	ok := true
 	for i, u := range fresh {
-		if errs[i] != nil {
-			ok = false
+		if errs[i] == nil {
+			continue
+		}
+		ok = false
+		if ctx.Err() == nil {
 			name := s.displayName(u.fn.Load())
-			s.report(trouble{title: name + " does not start: " + plainError(errs[i]), output: s.tails.of(name)})
+			s.report(trouble{title: name + " does not start: " + plainError(errs[i]), output: s.tails.of(name), live: true})
 		}
 	}
 	return ok
