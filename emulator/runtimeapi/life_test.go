@@ -182,6 +182,27 @@ func TestStartTimeout(t *testing.T) {
 	require.Empty(t, x.puppets)
 }
 
+// TestWarmAfterStartTimeout warms a program whose second start succeeds. The invocation that comes
+// later has the whole timeout.
+func TestWarmAfterStartTimeout(t *testing.T) {
+	t.Parallel()
+	x := newTheatre(t, nil)
+	warm := make(chan error, 1)
+	go func() { warm <- x.Warm(context.Background()) }()
+	x.puppet(t)
+	x.clock.Advance(10 * time.Second)
+	second := x.puppet(t)
+	next := second.next()
+	require.NoError(t, <-warm)
+	x.clock.Advance(2 * time.Second)
+	done := x.invoke(context.Background(), "1")
+	n := <-next
+	require.Equal(t, strconv.FormatInt(x.clock.Now().Add(3*time.Second).UnixMilli(), 10), n.header.Get("Lambda-Runtime-Deadline-Ms"))
+	x.clock.Advance(2 * time.Second)
+	second.reply(n.id(), "ok")
+	require.Equal(t, outcome{"ok", nil}, <-done)
+}
+
 // TestConcurrency has more invocations than instances. They wait in their order.
 func TestConcurrency(t *testing.T) {
 	t.Parallel()

@@ -15,23 +15,14 @@ import (
 func (p *preparation) findLayers() error {
 	var folders []string
 	for _, layer := range p.Layers {
-		layer, err := filepath.Abs(layer)
-		if err != nil {
-			return err
-		}
-		info, err := os.Stat(layer)
+		folder, err := p.unpacked(layer)
 		if errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("the layer %s does not exist: build it, or correct its folder", layer)
+			return fmt.Errorf("the layer %s does not exist: build it, or correct its folder", folder)
 		}
 		if err != nil {
 			return err
 		}
-		if !info.IsDir() {
-			if layer, err = p.unzip(layer, info); err != nil {
-				return err
-			}
-		}
-		folders = append(folders, layer)
+		folders = append(folders, folder)
 	}
 	if len(folders) == 0 {
 		return nil

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
+	"github.com/gatesock/gatesock/internal/dynamolocal"
 )
 
 // connectDynamo makes the tables in DynamoDB Local, and leads requests there.
@@ -45,8 +46,7 @@ func (c *Cloud) connectDynamo(ctx context.Context) error {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(address)
 			r.Out.URL.RawQuery = ""
-			// It takes letters and digits only, and keeps one database for all keys and regions.
-			r.Out.Header.Set("Authorization", dynamoKey)
+			r.Out.Header.Set("Authorization", dynamolocal.Authorization)
 			r.Out.Header.Del("X-Amz-Security-Token")
 		},
 		ModifyResponse: sum,
