@@ -234,7 +234,7 @@ func (s *supervisor) start(u *unit, cfg runtimeapi.Config) bool {
 // sameConfig reports whether a function would run in the same way.
 func sameConfig(a, b runtimeapi.Config) bool {
 	plain := func(c runtimeapi.Config) runtimeapi.Config {
-		c.InstanceEnv, c.Log, c.Report, c.Clock = nil, nil, nil, nil
+		c.InstanceEnv, c.InstanceEnd, c.Log, c.Report, c.Clock = nil, nil, nil, nil, nil
 		return c
 	}
 	return reflect.DeepEqual(plain(a), plain(b))
@@ -269,6 +269,7 @@ func (s *supervisor) functionConfig(ctx context.Context, fn *project.Function) (
 		}
 		return all
 	}
+	cfg.InstanceEnd = s.proxy.Release
 	return cfg, err
 }
 
