@@ -408,32 +408,6 @@ func TestMuxIsItsOwnAuthorizer(t *testing.T) {
 	require.NoError(t, gw.Shutdown(t.Context()))
 }
 
-func TestWild(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		pattern, text string
-		want          bool
-	}{
-		{"", "", true},
-		{"*", "", true},
-		{"", "a", false},
-		{"a", "a", true},
-		{"?", "a", true},
-		{"?", "", false},
-		{"*a", "ba", true},
-		{"a*", "ba", false},
-		{"a*b*c", "axxbyyc", true},
-		{"a*b*c", "axxbyy", false},
-		{"**a**", "a", true},
-		{"a?c", "abc", true},
-		{"a?c", "ac", false},
-		{"*/*", "local/$connect", true},
-	} {
-		require.Equal(t, c.want, wild(c.pattern, c.text), "%s %s", c.pattern, c.text)
-	}
-	require.False(t, wild(strings.Repeat("*a", 500)+"b", strings.Repeat("a", 2000)), "in good time")
-}
-
 // A Deny counts at any position, a * in a resource ends at a colon, and numbers in a context keep
 // their form.
 func TestReadAuthorization(t *testing.T) {

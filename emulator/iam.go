@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator/internal/signature"
+	"github.com/gatesock/gatesock/internal/iampattern"
 	"github.com/gatesock/gatesock/internal/sigv4"
 )
 
@@ -253,8 +254,8 @@ func (p *policy) decide(action, resource string) error {
 
 // matches reports whether the statement is about the action on the resource.
 func (s *statement) matches(action, resource string) bool {
-	isAction := func(a string) bool { return wild(strings.ToLower(a), strings.ToLower(action)) }
-	isResource := func(r string) bool { return matchARN(r, resource) }
+	isAction := func(a string) bool { return iampattern.Match(strings.ToLower(a), strings.ToLower(action)) }
+	isResource := func(r string) bool { return iampattern.MatchARN(r, resource) }
 	return slices.ContainsFunc(s.Action, isAction) && slices.ContainsFunc(s.Resource, isResource)
 }
 
@@ -290,36 +291,3 @@ func (s *statement) validate() error {
 
 // maxResource is the maximum length of a resource (docs/gateway-facts.md, §4).
 const maxResource = 512
-
-// matchARN reports whether a pattern matches an ARN. It compares the parts between colons. In each
-// part * stands for any characters, including slashes, and ? for one (IAM User Guide, "IAM JSON
-// policy elements: Resource"). A single * matches every resource.
-func matchARN(pattern, arn string) bool {
-	if pattern == "*" {
-		return true
-	}
-	p, a := strings.SplitN(pattern, ":", 6), strings.SplitN(arn, ":", 6)
-	return slices.EqualFunc(p, a, wild)
-}
-
-// wild reports whether a pattern matches a text, in time proportional to the product of their
-// lengths.
-func wild(pattern, text string) bool {
-	p, t, star, from := 0, 0, -1, 0
-	for t < len(text) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, from = p, t
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == text[t]):
-			p++
-			t++
-		case star >= 0:
-			from++
-			p, t = star+1, from
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
-}

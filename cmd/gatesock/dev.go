@@ -70,7 +70,7 @@ func (c *devCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	if isTerminal(s.in) {
-		o.Ask = asker{bufio.NewReader(s.in), s.err}.ask
+		o.Ask = asker{ctx.Done(), bufio.NewReader(s.in), s.err}.ask
 	}
 	hurry := make(chan struct{})
 	o.Hurry = hurry
@@ -151,21 +151,36 @@ func isTerminal(stream any) bool {
 
 // asker asks the user for values.
 type asker struct {
-	in  *bufio.Reader
-	out io.Writer
+	ended <-chan struct{} // closed when the command ends
+	in    *bufio.Reader
+	out   io.Writer
 }
 
-// ask returns the value that the user types.
+// ask returns the value that the user types. The goroutine that reads ends with the process if the
+// user ends the command instead.
 func (a asker) ask(name, description string) (string, error) {
 	if description != "" {
 		_, _ = fmt.Fprintf(a.out, "%s\n", description)
 	}
 	_, _ = fmt.Fprintf(a.out, "%s: ", name)
-	line, err := a.in.ReadString('\n')
-	if err != nil && line == "" {
-		return "", fmt.Errorf("no value for %s: %w", name, err)
+	type read struct {
+		line string
+		err  error
 	}
-	return strings.TrimRight(line, "\r\n"), nil
+	done := make(chan read, 1)
+	go func() {
+		line, err := a.in.ReadString('\n')
+		done <- read{line, err}
+	}()
+	select {
+	case r := <-done:
+		if r.err != nil && r.line == "" {
+			return "", fmt.Errorf("no value for %s: %w", name, r.err)
+		}
+		return strings.TrimRight(r.line, "\r\n"), nil
+	case <-a.ended:
+		return "", context.Canceled
+	}
 }
 
 // serveLegacyCommand runs a Go program that is older than the Runtime API, for dev.

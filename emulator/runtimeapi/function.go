@@ -76,7 +76,7 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if n := len(f.waiting); n > 0 && !f.held {
 		i := f.waiting[n-1]
 		f.waiting = f.waiting[:n-1]
-		h := i.take(c)
+		h := i.take(c).apart()
 		f.mu.Unlock()
 		h.over()
 	} else {
@@ -212,7 +212,7 @@ func (f *Function) Resume() {
 	for len(f.waiting) > 0 && len(f.queue) > 0 {
 		i := f.waiting[len(f.waiting)-1]
 		f.waiting = f.waiting[:len(f.waiting)-1]
-		hands = append(hands, i.take(f.dequeue()))
+		hands = append(hands, i.take(f.dequeue()).apart())
 	}
 	if f.anyReady() {
 		f.warmed(nil)
@@ -459,9 +459,11 @@ func (f *Function) ended(i *instance, how string, startError error) {
 		c.settle(result{err: c.err}) // unless it has replied
 		reports = append(reports, i.report(c, i.cfg.Clock.Now()))
 		i.call = nil
-	case killed:
+	case killed || i.old: // what waits is for the new program
 	case i.init != 0:
 		lines = append(lines, err.Message)
+	case f.held: // what waits is for Replace, or for the start after Resume
+		lines = append(lines, "the program did not start: "+err.Error())
 	case startError == nil && !i.retry && !i.old && !f.closed:
 		lines = append(lines, "the program did not start: "+err.Error()+"; starting it once more, as Lambda does")
 		f.start(true)

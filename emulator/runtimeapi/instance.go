@@ -27,7 +27,7 @@ type instance struct {
 	began time.Time      // when it was started
 	init  time.Duration  // how long it took to ask for an invocation; zero until then
 	timer emulator.Timer // of the start
-	limit time.Time      // of start and first invocation, if retry
+	limit time.Time      // of start and first invocation, if retry and the invocation waits for the start
 
 	process   *process // nil until it has started
 	outputs   []*output
@@ -94,6 +94,10 @@ func (i *instance) live() (how string, err error) {
 	return how, nil
 }
 
+// patience bounds the wait of settle, which takes no longer than this machine takes to run a few
+// goroutines.
+const patience = 10 * time.Second
+
 // settle returns when all connections that the process has made are accepted: the last one may have
 // a reply. It makes one more and waits for its answer, since they are accepted in order.
 func (i *instance) settle() {
@@ -103,7 +107,7 @@ func (i *instance) settle() {
 		return
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(leftBehind))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(c, "GET "+pathPing+" HTTP/1.0\r\nHost: "+i.address+"\r\n\r\n"); err == nil {
 		_, _ = io.Copy(io.Discard, c)
 	}
@@ -252,15 +256,16 @@ type hand struct {
 	used   bool
 	frozen bool
 	last   bool // on its connection
+	alone  bool // over does not wait for a program that does not read it
 }
 
 // take lets the instance, which must wait for one, have an invocation. Function.mu must be held.
 // The caller must call hand.over without the lock.
 func (i *instance) take(c *call) hand {
-	h := hand{i, i.next, c, i.used, i.frozen, i.next.last}
+	h := hand{i: i, c: i.next, call: c, used: i.used, frozen: i.frozen, last: i.next.last}
 	now := i.cfg.Clock.Now()
 	c.started, c.deadline = now, now.Add(i.cfg.Timeout)
-	if i.retry && !i.used && i.limit.Before(c.deadline) {
+	if !i.limit.IsZero() && !i.used && i.limit.Before(c.deadline) {
 		c.deadline = i.limit
 	}
 	i.next, i.call, i.frozen, i.truncated = nil, c, false, false
@@ -268,8 +273,28 @@ func (i *instance) take(c *call) hand {
 	return h
 }
 
+// apart lets over return before a large event is written, which takes as long as the program takes
+// to read it. Function.mu must be held.
+func (h hand) apart() hand {
+	if h.alone = len(h.call.payload) > smallPayload; h.alone {
+		h.i.serving.Add(1) // its connection is still served, so that nobody has waited
+	}
+	return h
+}
+
 // over hands the invocation over.
 func (h hand) over() {
+	if !h.alone {
+		h.write()
+		return
+	}
+	go func() {
+		defer h.i.serving.Done()
+		h.write()
+	}()
+}
+
+func (h hand) write() {
 	if h.used {
 		h.i.drain()
 	}
@@ -320,7 +345,7 @@ func (i *instance) startTimeout() {
 // free lets the instance wait for an invocation. Function.mu must be held.
 func (i *instance) free() {
 	now := i.cfg.Clock.Now()
-	i.idle = now
+	i.idle, i.limit = now, time.Time{}
 	due := i.cfg.IdleTimeout
 	if !i.cfg.NoFreeze {
 		due = min(due, i.cfg.FreezeDelay)

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -154,6 +156,27 @@ func TestStartTimeout(t *testing.T) {
 	r := <-x.reports
 	requireError(t, o.err, runtimeapi.TypeTimeout, "RequestId: "+r.RequestID+" Error: Task timed out after 3.00 seconds")
 	require.Empty(t, x.puppets)
+}
+
+// TestWarmAfterStartTimeout warms a program whose second start succeeds. The invocation that comes
+// later has the whole timeout.
+func TestWarmAfterStartTimeout(t *testing.T) {
+	t.Parallel()
+	x := newTheatre(t, nil)
+	warm := make(chan error, 1)
+	go func() { warm <- x.Warm(context.Background()) }()
+	x.puppet(t)
+	x.clock.Advance(10 * time.Second)
+	second := x.puppet(t)
+	next := second.next()
+	require.NoError(t, <-warm)
+	x.clock.Advance(2 * time.Second)
+	done := x.invoke(context.Background(), "1")
+	n := <-next
+	require.Equal(t, strconv.FormatInt(x.clock.Now().Add(3*time.Second).UnixMilli(), 10), n.header.Get("Lambda-Runtime-Deadline-Ms"))
+	x.clock.Advance(2 * time.Second)
+	second.reply(n.id(), "ok")
+	require.Equal(t, outcome{"ok", nil}, <-done)
 }
 
 // TestConcurrency has more invocations than instances. They wait in their order.
@@ -469,6 +492,90 @@ func TestReplaceWhileItStarts(t *testing.T) {
 	p.reply(n.id(), "one")
 	require.Equal(t, outcome{"one", nil}, <-done)
 	require.Empty(t, x.lines)
+}
+
+// dyingStart returns a function with an invocation that waits for an instance, which has taken too
+// long to start and is as good as ended: it ends when end is called, and is gone when that returns.
+func dyingStart(t *testing.T) (x *theatre, waiting <-chan outcome, end func()) {
+	t.Helper()
+	entered, leave, gone := make(chan struct{}), make(chan struct{}), make(chan struct{}, 10)
+	x = newTheatre(t, func(cfg *runtimeapi.Config) {
+		cfg.InstanceEnd = func(string) { gone <- struct{}{} }
+		cfg.Log = func(l runtimeapi.Line) {
+			if l.Text == "stop" {
+				entered <- struct{}{}
+				<-leave
+				return
+			}
+			x.lines <- l
+		}
+	})
+	waiting = x.invoke(context.Background(), "1")
+	p := x.puppet(t)
+	p.do("out stop")
+	<-entered
+	x.clock.Advance(10 * time.Second)
+	awaitEnd(p.hello.PID)
+	return x, waiting, func() {
+		close(leave)
+		<-gone
+	}
+}
+
+// TestReplaceWhileAStartFails brings a new program while the start of the old one is failing: the
+// invocation that waits gets the new program and not the old one's error.
+func TestReplaceWhileAStartFails(t *testing.T) {
+	t.Parallel()
+	x, waiting, end := dyingStart(t)
+	require.NoError(t, x.Replace(x.cfg))
+	end()
+	p := x.puppet(t)
+	n := <-p.next()
+	p.reply(n.id(), "new")
+	require.Equal(t, outcome{"new", nil}, <-waiting)
+	require.Empty(t, x.lines)
+}
+
+// TestHoldWhileAStartFails has a start fail while a new program is built: the invocation that waits
+// waits for that, also if it is the old one that goes on.
+func TestHoldWhileAStartFails(t *testing.T) {
+	t.Parallel()
+	x, waiting, end := dyingStart(t)
+	x.Hold()
+	warm := make(chan error, 1)
+	go func() { warm <- x.Warm(context.Background()) }()
+	end()
+	require.Equal(t, "the program did not start: Sandbox.Timedout: Task timed out after 10.00 seconds", (<-x.lines).Text)
+	require.Empty(t, x.puppets)
+	x.Resume()
+	p := x.puppet(t)
+	n := <-p.next()
+	p.reply(n.id(), "again")
+	require.Equal(t, outcome{"again", nil}, <-waiting)
+	require.NoError(t, <-warm)
+}
+
+// TestEventThatIsNotRead hands a large event to a program that does not read it. The caller need
+// not wait for that.
+func TestEventThatIsNotRead(t *testing.T) {
+	t.Parallel()
+	x := newTheatre(t, nil)
+	p, next := x.warm(t)
+	raw := p.dial(t)
+	require.NoError(t, raw.(*net.TCPConn).SetReadBuffer(4096))
+	_, err := io.WriteString(raw, "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: "+p.env("AWS_LAMBDA_RUNTIME_API")+"\r\n\r\n")
+	require.NoError(t, err)
+	require.Error(t, (<-next).err) // now the other connection waits
+	ctx, cancel := context.WithCancel(context.Background())
+	done := x.invoke(ctx, strings.Repeat("x", 6<<20))
+	status, err := raw.Read(make([]byte, 1))
+	require.NoError(t, err)
+	require.Equal(t, 1, status)
+	cancel()
+	require.Equal(t, outcome{"", context.Canceled}, <-done)
+	x.clock.Advance(3 * time.Second)
+	require.Equal(t, runtimeapi.TypeTimeout, (<-x.reports).Err.Type)
+	awaitEnd(p.hello.PID)
 }
 
 // TestHold lets invocations wait for a program that is the old one in the end.

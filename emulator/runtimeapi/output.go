@@ -80,7 +80,10 @@ const leftBehind = time.Second
 // close ends what run reads, once the process and its group have ended and all that they wrote is
 // read.
 func (o *output) close(read <-chan struct{}) {
-	late := time.AfterFunc(leftBehind, func() { _ = o.file.Close() })
+	late := time.AfterFunc(leftBehind, func() {
+		o.drain() // what the process itself has written, where run had no time for it
+		_ = o.file.Close()
+	})
 	<-read
 	late.Stop()
 	_ = o.file.Close()

@@ -13,6 +13,8 @@ func (o *output) run() {
 	_ = o.raw.Read(func(fd uintptr) bool {
 		for o.pull(int(fd)) {
 		}
+		o.mu.Lock()
+		defer o.mu.Unlock()
 		return o.ended // else waits until there is more
 	})
 }

@@ -79,7 +79,7 @@ var programs = map[string]func(){
 	},
 	// Takes longer to start than its timeout is.
 	"slow start": func() {
-		<-time.After(3100 * time.Millisecond)
+		<-time.After(6100 * time.Millisecond)
 		lambda.Start(func(_ context.Context, in json.RawMessage) (json.RawMessage, error) { return in, nil })
 	},
 	// Replies over a new connection and ends, without a look at the answer.

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/gatesock/gatesock/dynamo"
+	"github.com/gatesock/gatesock/internal/dynamolocal"
 )
 
 // clients is how many connections the transport keeps.
@@ -31,7 +32,7 @@ type fixture struct {
 	transport *http.Transport
 	local     func() (*dynamodb.Client, error)
 	database  func() (database, error)
-	server    atomic.Pointer[server]
+	server    atomic.Pointer[dynamolocal.Server]
 	run       string
 	names     atomic.Uint64
 }
@@ -52,12 +53,12 @@ func (f *fixture) namespace() string {
 
 // startLocal uses a context of its own, since the server outlives the first test that needs it.
 func (f *fixture) startLocal() (*dynamodb.Client, error) {
-	s, err := start(context.Background(), f.transport)
+	s, err := start(context.Background())
 	if err != nil {
-		return nil, fmt.Errorf("dynamotest: DynamoDB Local: %w", err)
+		return nil, fmt.Errorf("dynamotest: %w", err)
 	}
 	f.server.Store(s)
-	return localClient(s.endpoint, f.transport), nil
+	return localClient(s.URL, f.transport), nil
 }
 
 func (f *fixture) openDatabase() (database, error) {
@@ -79,7 +80,7 @@ func (f *fixture) openDatabase() (database, error) {
 func (f *fixture) close(ctx context.Context) error {
 	defer f.transport.CloseIdleConnections()
 	if s := f.server.Load(); s != nil {
-		s.process.stop()
+		s.Close()
 	}
 	if os.Getenv(tableVariable) == "" || f.names.Load() == 0 {
 		return nil

@@ -1,15 +1,10 @@
 package dynamotest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/gatesock/gatesock/dynamo"
+	"github.com/gatesock/gatesock/internal/dynamolocal"
 )
 
 // StreamingTable makes a table in DynamoDB Local that has a stream with new and old images, and
@@ -48,13 +44,10 @@ type Handler interface {
 // Stream reads the stream of a table of DynamoDB Local, as an event source mapping of Lambda does:
 // it invokes a handler with the records of a shard in their order, and again with those that have
 // failed and all that follow them.
-//
-// It speaks the protocol of the service itself, so that the module needs no client of it.
 type Stream struct {
-	transport http.RoundTripper
-	endpoint  string
-	arn       string
-	shards    map[string]*shard
+	source dynamolocal.Streams
+	arn    string
+	shards map[string]*shard
 }
 
 type shard struct {
@@ -75,14 +68,14 @@ func OpenStream(tb testing.TB, table string) *Stream {
 		tb.Fatalf("dynamotest: the table %q has no stream", table)
 	}
 	return &Stream{
-		transport: of(tb).transport, endpoint: *client.Options().BaseEndpoint,
-		arn: *out.Table.LatestStreamArn, shards: make(map[string]*shard),
+		source: dynamolocal.Streams{Transport: of(tb).transport, URL: *client.Options().BaseEndpoint},
+		arn:    *out.Table.LatestStreamArn, shards: make(map[string]*shard),
 	}
 }
 
 // Run invokes h until ctx ends, and returns why it has ended if that is another reason.
 func (s *Stream) Run(ctx context.Context, h Handler) error {
-	poll := time.NewTicker(pollInterval)
+	poll := time.NewTicker(50 * time.Millisecond)
 	defer poll.Stop()
 	for {
 		if _, err := s.Poll(ctx, h); err != nil && ctx.Err() == nil {
@@ -121,7 +114,7 @@ func (s *Stream) findShards(ctx context.Context) error {
 			Shards []struct{ ShardId string } //nolint:revive // the service's name
 		}
 	}
-	if err := s.call(ctx, "DescribeStream", map[string]any{"StreamArn": s.arn}, &out); err != nil {
+	if err := s.source.Call(ctx, "DescribeStream", map[string]any{"StreamArn": s.arn}, &out); err != nil {
 		return err
 	}
 	for _, found := range out.StreamDescription.Shards {
@@ -129,7 +122,7 @@ func (s *Stream) findShards(ctx context.Context) error {
 			continue
 		}
 		var first struct{ ShardIterator string }
-		err := s.call(ctx, "GetShardIterator", map[string]any{
+		err := s.source.Call(ctx, "GetShardIterator", map[string]any{
 			"StreamArn": s.arn, "ShardId": found.ShardId, "ShardIteratorType": "TRIM_HORIZON",
 		}, &first)
 		if err != nil {
@@ -149,7 +142,7 @@ func (s *Stream) read(ctx context.Context, sh *shard) error {
 		Records           []map[string]any
 		NextShardIterator string
 	}
-	if err := s.call(ctx, "GetRecords", map[string]any{"ShardIterator": sh.iterator}, &out); err != nil {
+	if err := s.source.Call(ctx, "GetRecords", map[string]any{"ShardIterator": sh.iterator}, &out); err != nil {
 		return err
 	}
 	for _, r := range out.Records {
@@ -197,34 +190,4 @@ func sequence(record map[string]any) string {
 	change, _ := record["dynamodb"].(map[string]any)
 	text, _ := change["SequenceNumber"].(string)
 	return text
-}
-
-// call calls an operation of DynamoDB Streams.
-func (s *Stream) call(ctx context.Context, operation string, in, out any) error {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	r.Header.Set("X-Amz-Target", "DynamoDBStreams_20120810."+operation)
-	r.Header.Set("Authorization",
-		"AWS4-HMAC-SHA256 Credential=gatesock/20300101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
-	response, err := s.transport.RoundTrip(r)
-	if err != nil {
-		return fmt.Errorf("%s: %w", operation, err)
-	}
-	text, err := io.ReadAll(response.Body)
-	if err := errors.Join(err, response.Body.Close()); err != nil {
-		return fmt.Errorf("%s: %w", operation, err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s: %s", operation, response.Status, strings.TrimSpace(string(text)))
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	return d.Decode(out)
 }

@@ -85,8 +85,17 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// unzip returns the folder with the content of a zip file.
-func (p *preparation) unzip(file string, info fs.FileInfo) (folder string, err error) {
+// unpacked returns the absolute path of a folder, or of one with the content of a zip file. An error
+// is [os.ErrNotExist], and comes with the path, if there is nothing.
+func (p *preparation) unpacked(path string) (folder string, err error) {
+	file, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.IsDir() {
+		return file, err
+	}
 	key := keyOf(file, fmt.Sprint(info.Size()), info.ModTime().UTC().String())
 	return p.once("zip", key, func(folder string) error { return unzip(file, folder) })
 }

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // interpreter is a program of this machine that runs a language.
@@ -24,12 +26,44 @@ type interpreter struct {
 
 func (i interpreter) version() []int { return splitVersion(i.Version) }
 
+// language is one that functions are in.
+type language struct {
+	name, program string
+	oldest        string // the oldest version that can run the bootstrap
+}
+
+// find returns the first of some programs that works and is not too old.
+func (p *preparation) find(ctx context.Context, l language, programs []string, args ...string) (interpreter, error) {
+	var problems []error
+	for _, program := range programs {
+		found, err := p.probe(ctx, program, args...)
+		if err == nil && older(found.version(), splitVersion(l.oldest)...) {
+			err = fmt.Errorf("%s is %s %s", program, l.name, found.Version)
+		}
+		if err == nil {
+			p.noteVersion(l.name, found)
+			return found, nil
+		}
+		problems = append(problems, err)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return interpreter{}, context.Cause(ctx)
+	case len(problems) > 0:
+		return interpreter{}, fmt.Errorf("%s needs %s %s or newer, and what is in PATH does not serve: %w. Install it, and run this again",
+			p.Runtime, l.name, l.oldest, errors.Join(problems...))
+	}
+	return interpreter{}, fmt.Errorf("%s needs %s %s or newer, and there is no %s in PATH: install it, and run this again",
+		p.Runtime, l.name, l.oldest, l.program)
+}
+
 // probe asks a program what it is. Programs that are there but do not work, such as the scripts of
 // version managers for versions that are not in use, are as good as missing.
 func (p *preparation) probe(ctx context.Context, program string, args ...string) (interpreter, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = p.folder
 	cmd.Env = p.toolEnv()
+	cmd.WaitDelay = waitDelay
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	out, err := cmd.Output()
@@ -42,6 +76,10 @@ func (p *preparation) probe(ctx context.Context, program string, args ...string)
 	}
 	return found, nil
 }
+
+// waitDelay is how long the output of a tool that was killed is waited for. What it has started may
+// live on and hold it open, such as the scripts of npm.
+const waitDelay = time.Second
 
 // toolEnv is the environment in which tools run that are not the function: the developer's, without
 // what changes how interpreters start.

@@ -15,23 +15,14 @@ import (
 func (p *preparation) findLayers() error {
 	var folders []string
 	for _, layer := range p.Layers {
-		layer, err := filepath.Abs(layer)
-		if err != nil {
-			return err
-		}
-		info, err := os.Stat(layer)
+		folder, err := p.unpacked(layer)
 		if errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("the layer %s does not exist: build it, or correct its folder", layer)
+			return fmt.Errorf("the layer %s does not exist: build it, or correct its folder", folder)
 		}
 		if err != nil {
 			return err
 		}
-		if !info.IsDir() {
-			if layer, err = p.unzip(layer, info); err != nil {
-				return err
-			}
-		}
-		folders = append(folders, layer)
+		folders = append(folders, folder)
 	}
 	if len(folders) == 0 {
 		return nil
@@ -52,8 +43,13 @@ func (p *preparation) findLayers() error {
 // merge copies layers into one folder. Its name depends on the names, sizes and times of all files.
 func (p *preparation) merge(folders []string) (string, error) {
 	var parts []string
-	for _, folder := range folders {
-		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+	for n, folder := range folders {
+		folder, err := filepath.EvalSymlinks(folder) // links in it stay links
+		if err != nil {
+			return "", err
+		}
+		folders[n] = folder
+		err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
@@ -113,6 +109,9 @@ func copyOver(to, from string) error {
 		info, err := entry.Info()
 		if err != nil {
 			return err
+		}
+		if !info.Mode().IsRegular() {
+			return nil // such as a socket or a pipe, which no layer has on Lambda
 		}
 		data, err := os.ReadFile(path)
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -89,25 +88,8 @@ func (p *preparation) node(ctx context.Context) (Program, error) {
 func (p *preparation) findNode(ctx context.Context) (interpreter, error) {
 	const question = `console.log(JSON.stringify({ path: process.execPath, version: process.versions.node,
 		flags: process.argv.slice(1).filter((flag) => process.allowedNodeEnvironmentFlags.has(flag)) }))`
-	var problems []error
-	for _, name := range []string{"node", "nodejs"} {
-		for _, program := range p.lookPath(name) {
-			found, err := p.probe(ctx, program, append([]string{"-e", question, "--"}, p.lambdaFlags()...)...)
-			if err == nil && older(found.version(), 18) {
-				err = fmt.Errorf("%s is Node.js %s", program, found.Version)
-			}
-			if err != nil {
-				problems = append(problems, err)
-				continue
-			}
-			p.noteVersion("Node.js", found)
-			return found, nil
-		}
-	}
-	if ctx.Err() != nil {
-		return interpreter{}, context.Cause(ctx)
-	}
-	return interpreter{}, missing(p.Runtime, "Node.js 18 or newer", "node", problems)
+	return p.find(ctx, language{"Node.js", "node", "18"}, append(p.lookPath("node"), p.lookPath("nodejs")...),
+		append([]string{"-e", question, "--"}, p.lambdaFlags()...)...)
 }
 
 // lambdaFlags returns the experimental features of Node.js that Lambda switches off in the runtime,
@@ -123,15 +105,6 @@ func (p *preparation) lambdaFlags() (flags []string) {
 	return slices.DeleteFunc(flags, func(flag string) bool {
 		return slices.Contains(strings.Fields(p.getenv("NODE_OPTIONS")), flag)
 	})
-}
-
-// missing is the error for an interpreter that is not there.
-func missing(runtime, what, programs string, problems []error) error {
-	if len(problems) > 0 {
-		return fmt.Errorf("%s needs %s, and what is in PATH does not serve: %w. Install it, and run this again",
-			runtime, what, errors.Join(problems...))
-	}
-	return fmt.Errorf("%s needs %s, and there is no %s in PATH: install it, and run this again", runtime, what, programs)
 }
 
 // layerModules returns the folders in which Lambda looks for packages of layers.

@@ -134,24 +134,12 @@ func (p *preparation) findCode() error {
 	if p.Inline != "" {
 		return p.writeInline()
 	}
-	folder, err := filepath.Abs(p.Folder)
-	if err != nil {
-		return err
-	}
-	info, err := os.Stat(folder)
+	var err error
+	p.folder, err = p.unpacked(p.Folder)
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("the folder of the code, %s, does not exist: build the function, or correct the folder", folder)
+		return fmt.Errorf("the folder of the code, %s, does not exist: build the function, or correct the folder", p.folder)
 	}
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		if folder, err = p.unzip(folder, info); err != nil {
-			return err
-		}
-	}
-	p.folder = folder
-	return nil
+	return err
 }
 
 // writeInline keeps the code of a template in a file named index, as CloudFormation does.

@@ -4,8 +4,10 @@ import (
 	"archive/zip"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -404,6 +406,22 @@ func TestLayers(t *testing.T) {
 	require.Equal(t, opt, settings[nodeSettings](t, b.prepare(t)).Layer, "merged once")
 	write(t, first, map[string]string{"new": ""})
 	require.NotEqual(t, opt, settings[nodeSettings](t, b.prepare(t)).Layer, "a layer has changed")
+
+	links := t.TempDir()
+	for n, layer := range []string{first, write(t, t.TempDir(), map[string]string{"last": "of a link"})} {
+		require.NoError(t, os.Symlink(layer, filepath.Join(links, strconv.Itoa(n))))
+	}
+	socket, err := new(net.ListenConfig).Listen(t.Context(), "unix", filepath.Join(first, "socket"))
+	require.NoError(t, err)
+	defer socket.Close()
+	b.options.Layers = []string{filepath.Join(links, "0"), filepath.Join(links, "1")}
+	opt = settings[nodeSettings](t, b.prepare(t)).Layer
+	for name, want := range map[string]string{"nodejs/node_modules/both/only.js": "first", "last": "of a link"} {
+		text, err := os.ReadFile(filepath.Join(opt, name))
+		require.NoError(t, err, "layers that are links to folders")
+		require.Equal(t, want, string(text))
+	}
+	require.NoFileExists(t, filepath.Join(opt, "socket"))
 
 	b.options.Runtime, b.options.Layers = "python3.12", []string{first}
 	require.Equal(t, []string{first + "/python/lib/python3.12/site-packages", first + "/python"},

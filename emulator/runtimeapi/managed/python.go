@@ -114,23 +114,7 @@ func (p *preparation) findPython(ctx context.Context, folders, modules []string)
 	if err != nil {
 		return interpreter{}, err
 	}
-	var problems []error
-	for _, program := range p.pythons() {
-		found, err := p.probe(ctx, program, "-c", question, string(ask))
-		if err == nil && older(found.version(), 3, 8) {
-			err = fmt.Errorf("%s is Python %s", program, found.Version)
-		}
-		if err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		p.noteVersion("Python", found)
-		return found, nil
-	}
-	if ctx.Err() != nil {
-		return interpreter{}, context.Cause(ctx)
-	}
-	return interpreter{}, missing(p.Runtime, "Python 3.8 or newer", "python3", problems)
+	return p.find(ctx, language{"Python", "python3", "3.8"}, p.pythons(), "-c", question, string(ask))
 }
 
 // pythons returns the programs to try, in order.

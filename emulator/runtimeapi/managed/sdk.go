@@ -173,6 +173,7 @@ func (p *preparation) tool(ctx context.Context, folder, program string, args ...
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = folder
 	cmd.Env = p.toolEnv()
+	cmd.WaitDelay = waitDelay
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	err := cmd.Run()

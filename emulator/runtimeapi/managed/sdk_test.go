@@ -40,6 +40,19 @@ func lines(t *testing.T, file string) int {
 	return strings.Count(string(text), "\n")
 }
 
+// TestCodeBehindALink has a folder of code that is a link, as tools make them.
+func TestCodeBehindALink(t *testing.T) {
+	t.Parallel()
+	folder := write(t, t.TempDir(), map[string]string{"app.js": `require("@aws-sdk/client-sqs")`})
+	link := filepath.Join(t.TempDir(), "code")
+	require.NoError(t, os.Symlink(folder, link))
+	npm, calls := withCalls(t, fakeNPM)
+	o := Options{Runtime: "nodejs20.x", Handler: "app.handler", Folder: link}
+	b := newBench(t, o, map[string]string{"node": fakeNode("20.1.0"), "npm": npm})
+	b.prepare(t)
+	require.Equal(t, 1, lines(t, calls), "the SDK is supplied")
+}
+
 func TestNodeSDK(t *testing.T) {
 	t.Parallel()
 	folder := write(t, t.TempDir(), map[string]string{

@@ -72,6 +72,7 @@ func (p *preparation) bundle(ctx context.Context, esbuild string, node interpret
 	cmd := exec.CommandContext(ctx, esbuild, append(args, entry)...)
 	cmd.Dir = p.folder
 	cmd.Env = p.toolEnv()
+	cmd.WaitDelay = waitDelay
 	var output, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &problems
 	if err := cmd.Run(); err != nil {

@@ -26,12 +26,7 @@ const (
 func (c *Cloud) serveBuses() {
 	c.events = &api.Service{
 		Name: "events", JSON: "1.1", Refused: c.refused,
-		Operation: func(name string) api.Operation {
-			if name == "PutEvents" {
-				return api.Op(c.putEvents)
-			}
-			return nil
-		},
+		Operations: map[string]api.Operation{"PutEvents": api.Op(c.putEvents)},
 	}
 }
 

@@ -5,21 +5,18 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/rand"
 	"crypto/sha512"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
-	"time"
+
+	"github.com/gatesock/gatesock/internal/dynamolocal"
 )
 
 // The package of npm that has DynamoDB Local, as scripts/dynamodb-local takes it.
@@ -27,12 +24,6 @@ const (
 	dynamoPackage = "amplify-dynamodb-simulator"
 	dynamoVersion = "2.9.30"
 	dynamoSHA512  = "c5379e44bbf311fab2779961ddb1f8734907bd21c79a6843e590ec1c5280439836665e89aa515dbad6908422c7cf1129e91cb5a3b4c1ea7888a17b9002749ec1"
-
-	// portAttempts is how many ports are tried: another process may take a free port before it is
-	// used.
-	portAttempts = 5
-	startPoll    = 50 * time.Millisecond
-	dynamoKey    = "AWS4-HMAC-SHA256 Credential=gatesock/20300101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0"
 )
 
 // DynamoOptions say how [StartDynamo] runs DynamoDB Local.
@@ -45,22 +36,13 @@ type DynamoOptions struct {
 	Log func(string)
 }
 
-// Dynamo is a running DynamoDB Local.
-type Dynamo struct {
-	// URL is its address.
-	URL string
-
-	process   *process
-	transport *http.Transport
-}
-
 // StartDynamo runs Amazon's DynamoDB Local on a free port of this machine and returns when it
 // answers. It downloads the program with npm if the cache has none, and checks what has come. It
 // needs java, and for the download npm; the error says what is missing and how to get it. The
 // program ends with this process, however that ends; on Windows it does only if Close is called.
 //
 // It listens on every interface of the machine and accepts any access key.
-func StartDynamo(ctx context.Context, o DynamoOptions) (*Dynamo, error) {
+func StartDynamo(ctx context.Context, o DynamoOptions) (*dynamolocal.Server, error) {
 	java, err := findJava()
 	if err != nil {
 		return nil, err
@@ -82,16 +64,12 @@ func StartDynamo(ctx context.Context, o DynamoOptions) (*Dynamo, error) {
 		}
 		storage = []string{"-dbPath", folder}
 	}
-	for range portAttempts {
-		var d *Dynamo
-		if d, err = runDynamo(ctx, java, o.Cache, program, storage); !errors.Is(err, errPortTaken) {
-			return d, err
-		}
-	}
-	return nil, err
+	return dynamolocal.Start(ctx, o.Cache, append([]string{
+		java, "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+		"-Djava.library.path=" + filepath.Join(program, "DynamoDBLocal_lib"), "-jar", filepath.Join(program, "DynamoDBLocal.jar"),
+		"-disableTelemetry",
+	}, storage...)...)
 }
-
-var errPortTaken = errors.New("DynamoDB Local: the port was taken meanwhile")
 
 // findJava returns the java of JAVA_HOME, or that of the path.
 func findJava() (string, error) {
@@ -205,79 +183,4 @@ func unpackFile(root *os.Root, name string, content io.Reader) error {
 	}
 	_, err = io.Copy(f, content)
 	return errors.Join(err, f.Close())
-}
-
-func runDynamo(ctx context.Context, java, cache, program string, storage []string) (*Dynamo, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("DynamoDB Local: find a free port: %w", err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	// Only this process knows the origin, which the server has in its answers: another server on the
-	// port is not taken for it.
-	origin := "http://" + strings.ToLower(rand.Text())
-	args := append([]string{
-		"-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-		"-Djava.library.path=" + filepath.Join(program, "DynamoDBLocal_lib"), "-jar", filepath.Join(program, "DynamoDBLocal.jar"),
-		"-disableTelemetry", "-sharedDb", "-port", strconv.Itoa(port), "-cors", origin,
-	}, storage...)
-	p, err := startProcess(cache, java, args...)
-	if err != nil {
-		return nil, fmt.Errorf("DynamoDB Local: start %s: %w", java, err)
-	}
-	d := &Dynamo{URL: "http://127.0.0.1:" + strconv.Itoa(port), process: p, transport: new(http.Transport)}
-	if err := d.ready(ctx, origin); err != nil {
-		return nil, errors.Join(err, d.Close())
-	}
-	return d, nil
-}
-
-// ready waits until the server answers.
-func (d *Dynamo) ready(ctx context.Context, origin string) error {
-	poll := time.NewTicker(startPoll)
-	defer poll.Stop()
-	for {
-		if d.answers(ctx, origin) {
-			return nil
-		}
-		// It prints this and continues without serving.
-		if strings.Contains(d.process.printed(), "java.net.BindException") {
-			return errPortTaken
-		}
-		select {
-		case <-d.process.done:
-			return fmt.Errorf("DynamoDB Local ended before it answered: %v; it needs Java 17 or later\n%s",
-				d.process.cmd.ProcessState, strings.TrimSpace(d.process.printed()))
-		case <-ctx.Done():
-			return fmt.Errorf("DynamoDB Local did not answer: %w\n%s", context.Cause(ctx), strings.TrimSpace(d.process.printed()))
-		case <-poll.C:
-		}
-	}
-}
-
-func (d *Dynamo) answers(ctx context.Context, origin string) bool {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second) // a process that has the port may never answer
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, strings.NewReader("{}"))
-	if err != nil {
-		return false
-	}
-	r.Header.Set("Origin", origin)
-	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	r.Header.Set("X-Amz-Target", "DynamoDB_20120810.ListTables")
-	r.Header.Set("Authorization", dynamoKey)
-	response, err := d.transport.RoundTrip(r)
-	if err != nil {
-		return false
-	}
-	defer response.Body.Close()
-	return response.StatusCode == http.StatusOK && response.Header.Get("Access-Control-Allow-Origin") == origin
-}
-
-// Close ends the program and waits for its end.
-func (d *Dynamo) Close() error {
-	d.process.stop()
-	d.transport.CloseIdleConnections()
-	return nil
 }

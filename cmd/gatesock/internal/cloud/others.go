@@ -13,35 +13,19 @@ import (
 func (c *Cloud) serveOthers() {
 	c.sts = &api.Service{
 		Name: "sts", Namespace: "https://sts.amazonaws.com/doc/2011-06-15/", Query: true, Refused: c.refused,
-		Operation: func(name string) api.Operation {
-			if name == "GetCallerIdentity" {
-				return api.Op(c.callerIdentity)
-			}
-			return nil
-		},
+		Operations: map[string]api.Operation{"GetCallerIdentity": api.Op(c.callerIdentity)},
 	}
 	c.parameters = &api.Service{
 		Name: "ssm", JSON: "1.1", Refused: c.refused,
-		Operation: func(name string) api.Operation {
-			switch name {
-			case "GetParameter":
-				return api.Op(c.getParameter)
-			case "GetParameters":
-				return api.Op(c.getParameters)
-			case "GetParametersByPath":
-				return api.Op(c.getParametersByPath)
-			}
-			return nil
+		Operations: map[string]api.Operation{
+			"GetParameter":        api.Op(c.getParameter),
+			"GetParameters":       api.Op(c.getParameters),
+			"GetParametersByPath": api.Op(c.getParametersByPath),
 		},
 	}
 	c.secrets = &api.Service{
 		Name: "secretsmanager", JSON: "1.1", Refused: c.refused,
-		Operation: func(name string) api.Operation {
-			if name == "GetSecretValue" {
-				return api.Op(c.getSecretValue)
-			}
-			return nil
-		},
+		Operations: map[string]api.Operation{"GetSecretValue": api.Op(c.getSecretValue)},
 	}
 }
 

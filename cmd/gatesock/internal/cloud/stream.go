@@ -1,21 +1,18 @@
 package cloud
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/cloud/api"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
+	"github.com/gatesock/gatesock/internal/dynamolocal"
 	"github.com/gatesock/gatesock/internal/oneline"
 )
 
@@ -42,7 +39,7 @@ type streamMapping struct {
 
 // source is the operations of DynamoDB Streams, with their JSON.
 type source interface {
-	call(ctx context.Context, operation string, in, out any) error
+	Call(ctx context.Context, operation string, in, out any) error
 }
 
 // shard is a part of a stream, in which the order is that of the changes.
@@ -92,7 +89,7 @@ func (c *Cloud) startStreamMapping(ctx context.Context, m project.Mapping, f *pr
 		return fmt.Errorf("the table %s has no stream", table)
 	}
 	s := &streamMapping{
-		Mapping: m, c: c, f: f, filters: filters, source: streamClient{c.transport, c.cfg.Dynamo},
+		Mapping: m, c: c, f: f, filters: filters, source: dynamolocal.Streams{Transport: c.transport, URL: c.cfg.Dynamo},
 		arn: *out.Table.LatestStreamArn, table: table, latest: m.StartingPosition != "TRIM_HORIZON",
 	}
 	return s.start(ctx)
@@ -130,7 +127,7 @@ func (m *streamMapping) find(ctx context.Context) ([]*shard, error) {
 				}
 			}
 		}
-		if err := m.source.call(ctx, "DescribeStream", in, &out); err != nil {
+		if err := m.source.Call(ctx, "DescribeStream", in, &out); err != nil {
 			return nil, err
 		}
 		for _, s := range out.StreamDescription.Shards {
@@ -163,7 +160,7 @@ func (m *streamMapping) iterate(ctx context.Context, s *shard) error {
 		in["ShardIteratorType"], in["SequenceNumber"] = "AFTER_SEQUENCE_NUMBER", s.last
 	}
 	var out struct{ ShardIterator string }
-	if err := m.source.call(ctx, "GetShardIterator", in, &out); err != nil {
+	if err := m.source.Call(ctx, "GetShardIterator", in, &out); err != nil {
 		return err
 	}
 	s.iterator = out.ShardIterator
@@ -237,7 +234,7 @@ func (m *streamMapping) next(ctx context.Context, s *shard) ([]record, error) {
 		NextShardIterator string
 	}
 	in := map[string]any{"ShardIterator": s.iterator, "Limit": maxStreamRecords}
-	if err := m.source.call(ctx, "GetRecords", in, &out); err != nil {
+	if err := m.source.Call(ctx, "GetRecords", in, &out); err != nil {
 		return nil, err
 	}
 	s.iterator = out.NextShardIterator
@@ -381,35 +378,4 @@ func (m *streamMapping) giveUp(ctx context.Context, s *shard, b batch, condition
 	m.c.deliverAndLog(ctx, KindOutcome, m.f.ID, m.OnFailure, parcel{
 		body: mustJSON(document), source: "lambda", detailType: "Lambda Function Invocation Result - Failure",
 	})
-}
-
-// streamClient calls DynamoDB Streams in the service's own protocol, so that the module needs no
-// client of it.
-type streamClient struct {
-	transport http.RoundTripper
-	endpoint  string
-}
-
-func (s streamClient) call(ctx context.Context, operation string, in, out any) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint, bytes.NewReader(mustJSON(in)))
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	r.Header.Set("X-Amz-Target", "DynamoDBStreams_20120810."+operation)
-	r.Header.Set("Authorization", dynamoKey)
-	response, err := s.transport.RoundTrip(r)
-	if err != nil {
-		return fmt.Errorf("%s: %w", operation, err)
-	}
-	text, err := io.ReadAll(response.Body)
-	if err := errors.Join(err, response.Body.Close()); err != nil {
-		return fmt.Errorf("%s: %w", operation, err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s: %s", operation, response.Status, strings.TrimSpace(string(text)))
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	return d.Decode(out)
 }

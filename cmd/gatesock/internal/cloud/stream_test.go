@@ -61,7 +61,7 @@ func (s *tape) close(shard string) {
 	s.shards[shard].closed = true
 }
 
-func (s *tape) call(_ context.Context, operation string, in, out any) error {
+func (s *tape) Call(_ context.Context, operation string, in, out any) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	args := in.(map[string]any)

@@ -1,13 +1,17 @@
 package cloud
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
+	"github.com/gatesock/gatesock/internal/dynamolocal"
 )
 
 // connectDynamo makes the tables in DynamoDB Local, and leads requests there.
@@ -41,14 +46,10 @@ func (c *Cloud) connectDynamo(ctx context.Context) error {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(address)
 			r.Out.URL.RawQuery = ""
-			// It takes letters and digits only, and keeps one database for all keys and regions.
-			r.Out.Header.Set("Authorization", dynamoKey)
+			r.Out.Header.Set("Authorization", dynamolocal.Authorization)
 			r.Out.Header.Del("X-Amz-Security-Token")
 		},
-		ModifyResponse: func(r *http.Response) error {
-			r.Header.Del("X-Amz-Crc32") // clients for Go warn about it where the answer is empty
-			return nil
-		},
+		ModifyResponse: sum,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 			w.Header().Set("X-Amzn-Errortype", "InternalServerError")
@@ -64,6 +65,19 @@ func (c *Cloud) connectDynamo(ctx context.Context) error {
 			c.notice("the table " + t.Name + ": " + err.Error())
 		}
 	}
+	return nil
+}
+
+// sum gives an answer the checksum of its body. The SDK for Go warns about an answer without one, and
+// that of DynamoDB Local is not always right.
+func sum(r *http.Response) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	_ = r.Body.Close()
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.Header.Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
 	return nil
 }
 

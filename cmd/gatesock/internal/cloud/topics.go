@@ -72,18 +72,11 @@ func (c *Cloud) topic(arn string) *topic {
 func (c *Cloud) serveTopics() {
 	c.sns = &api.Service{
 		Name: "sns", Namespace: "http://sns.amazonaws.com/doc/2010-03-31/", Query: true, Refused: c.refused,
-		Operation: func(name string) api.Operation {
-			switch name {
-			case "Publish":
-				return api.Op(c.opPublish)
-			case "PublishBatch":
-				return api.Op(c.opPublishBatch)
-			case "ListTopics":
-				return api.Op(c.opListTopics)
-			case "CreateTopic":
-				return api.Op(c.opCreateTopic)
-			}
-			return nil
+		Operations: map[string]api.Operation{
+			"Publish":      api.Op(c.opPublish),
+			"PublishBatch": api.Op(c.opPublishBatch),
+			"ListTopics":   api.Op(c.opListTopics),
+			"CreateTopic":  api.Op(c.opCreateTopic),
 		},
 	}
 }

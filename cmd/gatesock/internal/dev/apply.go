@@ -39,7 +39,7 @@ func (s *supervisor) apply(ctx context.Context, p *project.Project, due stale) (
 	if ctx.Err() != nil {
 		return false, false, false
 	}
-	changed, ok = s.replace(p, due) //nolint:contextcheck // a change does not interrupt what follows
+	changed, ok = s.replace(p, due)
 	return changed, true, ok && !failed
 }
 
@@ -261,8 +261,8 @@ func (s *supervisor) functionConfig(ctx context.Context, fn *project.Function) (
 	}
 	err := s.program(ctx, fn, &cfg)
 	env := cfg.Env
+	//nolint:contextcheck // what an instance listens on outlives this call
 	cfg.InstanceEnv = func(instance string) []string {
-		//nolint:contextcheck // the listener of an instance outlives this call
 		all, err := s.proxy.Environ(intercept.Child{Name: instance, Env: env})
 		if err != nil {
 			s.say(failure, "%s: %v", name, err)
@@ -320,9 +320,10 @@ func (s *supervisor) displayName(fn *project.Function) string {
 	return fn.ID
 }
 
-// reported prints what a report has that nothing else says.
+// reported prints what a report has that nothing else says: what happened to an instance after its
+// reply. An error that was the reply is in the line of the invocation.
 func (s *supervisor) reported(name string, r runtimeapi.Report) {
-	if r.Replied && r.Err != nil {
+	if r.Replied && r.Err != nil && (r.Err.Type == runtimeapi.TypeExit || r.Err.Type == runtimeapi.TypeTimeout) {
 		s.say(warning, "%s: after its reply to %s: %v", name, r.RequestID, r.Err)
 	}
 }

@@ -42,6 +42,25 @@ func TestOwnPage(t *testing.T) {
 	require.Contains(t, get(t, p, own+"status").Body.String(), `"state":"ready","reloads":0`)
 }
 
+// A web page can't read the status under a name that it has bound to this machine.
+func TestPageBeforeTheAPIRuns(t *testing.T) {
+	t.Parallel()
+	p, err := newPage("", "/")
+	require.NoError(t, err)
+	p.close()
+	w := waiting{page: p}
+	for host, want := range map[string]int{
+		"localhost:3001": 200, "127.0.0.1:3001": 200, "[::1]:3001": 200, "[::1]": 200, "API.localhost.": 200,
+		"evil.example.com:3001": 403, "localhost.example.com": 403, "": 403,
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, own+"status", nil)
+		r.Host = host
+		got := httptest.NewRecorder()
+		w.ServeHTTP(got, r)
+		require.Equal(t, want, got.Code, host)
+	}
+}
+
 func TestStatusStream(t *testing.T) {
 	t.Parallel()
 	p, err := newPage("", "/")

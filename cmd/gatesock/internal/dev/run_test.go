@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,6 +19,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
@@ -214,6 +216,15 @@ func (s socket) hello(id string) answer {
 	return s.receive()
 }
 
+// awaitEnd returns when a process has ended. The one that was replaced does while the next one starts.
+func awaitEnd(pid int) {
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+		<-ticker.C
+	}
+}
+
 // TestReload goes through the life of an application in one go, because each build takes time.
 func TestReload(t *testing.T) {
 	t.Parallel()
@@ -240,7 +251,7 @@ func TestReload(t *testing.T) {
 		require.Equal(t, got.ID, strconv.Itoa(got.Data.Count), "the function has them in order")
 	}
 	a.status(page, func(s status) bool { return s.State == "ready" && s.Reloads == 1 })
-	require.ErrorIs(t, syscall.Kill(first.Data.PID, 0), syscall.ESRCH, "the old process has ended")
+	awaitEnd(first.Data.PID)
 
 	// What does not build changes nothing, and is shown with its place.
 	a.code("three", "nothing()")

@@ -16,12 +16,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatesock/gatesock/cmd/gatesock/internal/cloud"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/intercept"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/program"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
 	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/emulator/runtimeapi"
+	"github.com/gatesock/gatesock/internal/dynamolocal"
 )
 
 // supervisor runs an application and keeps it up to date. Its fields are those of one goroutine,
@@ -46,7 +46,7 @@ type supervisor struct {
 	apis      map[string]*apiServer
 	first     *front // until an API has it
 	seeded    map[string]*emulator.Faults
-	dynamo    *cloud.Dynamo
+	dynamo    *dynamolocal.Server
 	services  *services
 	resources string // that services were made of
 	proxy     *intercept.Interceptor
@@ -616,7 +616,7 @@ func (s *supervisor) end(ctx context.Context) {
 	}
 	wrong = append(wrong, s.proxy.Close(ctx))
 	if s.dynamo != nil {
-		wrong = append(wrong, s.dynamo.Close())
+		s.dynamo.Close()
 	}
 	if err := errors.Join(wrong...); err != nil && ctx.Err() == nil {
 		s.say(warning, "%v", err)

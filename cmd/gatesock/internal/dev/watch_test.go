@@ -90,11 +90,14 @@ func changed(t *testing.T, w *watcher, folder string) []string {
 	return names
 }
 
+// write writes a file at once, as editors do: a file that is empty for longer than quiet, since this
+// machine has much to do, would be a change of its own.
 func write(t *testing.T, text string, path ...string) {
 	t.Helper()
 	file := filepath.Join(path...)
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
-	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	require.NoError(t, os.WriteFile(file+".tmp", []byte(text), 0o600))
+	require.NoError(t, os.Rename(file+".tmp", file))
 }
 
 // The events of a real file system for what editors do.

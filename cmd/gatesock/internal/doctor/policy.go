@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/gatesock/gatesock/internal/iampattern"
 )
 
 // policy is the resource policy of a function.
@@ -116,7 +118,7 @@ func (p *policy) unconditional(service string) bool {
 func (s statement) concerns(service string) bool {
 	return slices.ContainsFunc(s.Principal, func(p string) bool { return p == "*" || p == service }) &&
 		slices.ContainsFunc(s.Action, func(a string) bool {
-			return wild(strings.ToLower(a), "lambda:invokefunction")
+			return iampattern.Match(strings.ToLower(a), "lambda:invokefunction")
 		})
 }
 
@@ -139,7 +141,7 @@ func (s statement) applies(c caller) verdict {
 func (c caller) meets(operator, key string, values []string) verdict {
 	actual, ok := map[string]string{"aws:sourcearn": c.source, "aws:sourceaccount": c.account}[strings.ToLower(key)]
 	match, known := map[string]func(pattern, s string) bool{
-		"ArnLike": wildARN, "ArnEquals": wildARN, "StringLike": wild,
+		"ArnLike": iampattern.MatchARN, "ArnEquals": iampattern.MatchARN, "StringLike": iampattern.Match,
 		"StringEquals":           func(pattern, s string) bool { return pattern == s },
 		"StringEqualsIgnoreCase": strings.EqualFold,
 	}[operator]
@@ -150,41 +152,4 @@ func (c caller) meets(operator, key string, values []string) verdict {
 		return allowed
 	}
 	return refused
-}
-
-// wildARN matches the six parts of an ARN one by one, as IAM does: a "*" does not cross a colon
-// before the last part.
-func wildARN(pattern, arn string) bool {
-	p, a := strings.SplitN(pattern, ":", 6), strings.SplitN(arn, ":", 6)
-	if len(p) != 6 || len(a) != 6 {
-		return pattern == "*"
-	}
-	for i := range p {
-		if !wild(p[i], a[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-// wild matches a pattern in which "*" is any text and "?" any character.
-func wild(pattern, s string) bool {
-	star, from := -1, 0
-	p := 0
-	for i := 0; i < len(s); {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, from = p, i
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == s[i]):
-			p++
-			i++
-		case star >= 0:
-			from++
-			p, i = star+1, from
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
 }

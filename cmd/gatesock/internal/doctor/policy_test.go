@@ -93,29 +93,6 @@ func TestParsePolicyRefuses(t *testing.T) {
 	}
 }
 
-func TestWild(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		pattern, s string
-		want       bool
-	}{
-		{"", "", true},
-		{"", "a", false},
-		{"a", "", false},
-		{"*", "", true},
-		{"**", "abc", true},
-		{"a*c", "abbc", true},
-		{"a*c", "abcd", false},
-		{"*b*d", "abcbd", true},
-		{"a?c", "abc", true},
-		{"a?c", "ac", false},
-		{"?", "*", true},
-		{"*", "*", true},
-	} {
-		require.Equal(t, c.want, wild(c.pattern, c.s), "%q %q", c.pattern, c.s)
-	}
-}
-
 func TestCalledFunction(t *testing.T) {
 	t.Parallel()
 	const before, after = "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/", "/invocations"

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // preload is loaded into Node.js.
@@ -79,6 +80,9 @@ func listenPrivate(ctx context.Context, path string) (net.Listener, error) {
 	return lc.Listen(ctx, "unix", path)
 }
 
+// acceptAgain is how long accept waits after an error.
+const acceptAgain = 5 * time.Millisecond
+
 // accept admits the connections of a child until its listener is closed.
 func (i *Interceptor) accept(c *child) {
 	for {
@@ -86,8 +90,9 @@ func (i *Interceptor) accept(c *child) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil {
-			continue // out of files, for example
+		if err != nil { // out of files, for example
+			<-time.After(acceptAgain)
+			continue
 		}
 		l := i.conns.link(conn, bufio.NewReader(conn), origin{child: c.name})
 		i.running.Go(func() { i.admit(l) })

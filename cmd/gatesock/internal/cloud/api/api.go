@@ -72,8 +72,8 @@ type Service struct {
 	// if it speaks Query.
 	JSON  string
 	Query bool
-	// Operation returns an operation by name, or nil.
-	Operation func(name string) Operation
+	// Operations are those that are served, by name.
+	Operations map[string]Operation
 	// Refused is told what a caller wants that is not there, and who has it, in a sentence.
 	Refused func(text string)
 }
@@ -92,7 +92,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, id, err)
 		return
 	}
-	op := s.Operation(name)
+	op := s.Operations[name]
 	if op == nil {
 		s.fail(w, r, id, s.unknown(r, name))
 		return

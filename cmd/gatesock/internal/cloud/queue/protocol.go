@@ -16,50 +16,28 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.service.
 func (s *Service) protocol() *api.Service {
 	return &api.Service{
 		Name: "sqs", Namespace: "http://queue.amazonaws.com/doc/2012-11-05/", Types: "com.amazonaws.sqs#",
-		JSON: "1.0", Query: true, Operation: s.operation, Refused: s.cfg.Refused,
+		JSON: "1.0", Query: true, Refused: s.cfg.Refused,
+		Operations: map[string]api.Operation{
+			"CreateQueue":                  api.Op(s.opCreate),
+			"DeleteQueue":                  api.Op(s.opDeleteQueue),
+			"GetQueueUrl":                  api.Op(s.opGetURL),
+			"ListQueues":                   api.Op(s.opList),
+			"PurgeQueue":                   api.Op(s.opPurge),
+			"GetQueueAttributes":           api.Op(s.opGetAttributes),
+			"SetQueueAttributes":           api.Op(s.opSetAttributes),
+			"ListDeadLetterSourceQueues":   api.Op(s.opSources),
+			"TagQueue":                     api.Op(s.opTag),
+			"UntagQueue":                   api.Op(s.opUntag),
+			"ListQueueTags":                api.Op(s.opTags),
+			"SendMessage":                  api.Op(s.opSend),
+			"SendMessageBatch":             api.Op(s.opSendBatch),
+			"ReceiveMessage":               api.Op(s.opReceive),
+			"DeleteMessage":                api.Op(s.opDelete),
+			"DeleteMessageBatch":           api.Op(s.opDeleteBatch),
+			"ChangeMessageVisibility":      api.Op(s.opVisibility),
+			"ChangeMessageVisibilityBatch": api.Op(s.opVisibilityBatch),
+		},
 	}
-}
-
-func (s *Service) operation(name string) api.Operation {
-	switch name {
-	case "CreateQueue":
-		return api.Op(s.opCreate)
-	case "DeleteQueue":
-		return api.Op(s.opDeleteQueue)
-	case "GetQueueUrl":
-		return api.Op(s.opGetURL)
-	case "ListQueues":
-		return api.Op(s.opList)
-	case "PurgeQueue":
-		return api.Op(s.opPurge)
-	case "GetQueueAttributes":
-		return api.Op(s.opGetAttributes)
-	case "SetQueueAttributes":
-		return api.Op(s.opSetAttributes)
-	case "ListDeadLetterSourceQueues":
-		return api.Op(s.opSources)
-	case "TagQueue":
-		return api.Op(s.opTag)
-	case "UntagQueue":
-		return api.Op(s.opUntag)
-	case "ListQueueTags":
-		return api.Op(s.opTags)
-	case "SendMessage":
-		return api.Op(s.opSend)
-	case "SendMessageBatch":
-		return api.Op(s.opSendBatch)
-	case "ReceiveMessage":
-		return api.Op(s.opReceive)
-	case "DeleteMessage":
-		return api.Op(s.opDelete)
-	case "DeleteMessageBatch":
-		return api.Op(s.opDeleteBatch)
-	case "ChangeMessageVisibility":
-		return api.Op(s.opVisibility)
-	case "ChangeMessageVisibilityBatch":
-		return api.Op(s.opVisibilityBatch)
-	}
-	return nil
 }
 
 type createIn struct {

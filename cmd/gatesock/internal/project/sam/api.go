@@ -13,6 +13,7 @@ import (
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
 	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/internal/iampattern"
 	"github.com/gatesock/gatesock/internal/identitysource"
 	"github.com/gatesock/gatesock/internal/mocking"
 	"github.com/gatesock/gatesock/internal/template"
@@ -622,31 +623,9 @@ func (a *api) checkPermissions() {
 	for _, id := range slices.Sorted(maps.Keys(a.calls)) {
 		for _, c := range a.calls[id] {
 			arn := fmt.Sprintf("arn:%s:execute-api:%s:%s:%s/%s", a.Pseudo("AWS::Partition"), a.region, a.account, a.apiID, c.path)
-			if !slices.ContainsFunc(permitted[id], func(pattern string) bool { return matches(pattern, arn) }) {
+			if !slices.ContainsFunc(permitted[id], func(pattern string) bool { return iampattern.Match(pattern, arn) }) {
 				c.from.warn("", "API Gateway could not call %s for %s on AWS: no AWS::Lambda::Permission allows it", id, c.name)
 			}
 		}
 	}
-}
-
-// matches reports whether a text matches a pattern, in which * is any text and ? any character.
-func matches(pattern, text string) bool {
-	star, retry := -1, 0
-	p, t := 0, 0
-	for t < len(text) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, retry = p, t
-			p++
-		case p < len(pattern) && (pattern[p] == text[t] || pattern[p] == '?'):
-			p++
-			t++
-		case star >= 0:
-			retry++
-			p, t = star+1, retry
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
 }

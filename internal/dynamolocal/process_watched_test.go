@@ -1,6 +1,6 @@
 //go:build unix
 
-package cloud
+package dynamolocal
 
 import (
 	"os/exec"

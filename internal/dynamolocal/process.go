@@ -1,4 +1,4 @@
-package cloud
+package dynamolocal
 
 import (
 	"io"
@@ -19,12 +19,12 @@ type process struct {
 }
 
 // startProcess starts a program in a folder.
-func startProcess(folder, name string, args ...string) (*process, error) {
-	output, err := os.CreateTemp("", "gatesock-dev-*.log")
+func startProcess(folder string, command []string) (*process, error) {
+	output, err := os.CreateTemp("", "dynamodb-local-*.log")
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(name, args...) //nolint:noctx // stop ends it
+	cmd := exec.Command(command[0], command[1:]...) //nolint:noctx // stop ends it
 	p := &process{cmd: cmd, output: output, done: make(chan struct{})}
 	// Where an open file can be removed, nothing is left however this process ends.
 	os.Remove(output.Name())

@@ -1,14 +1,16 @@
-package cloud
+//go:build unix && !linux
+
+package dynamolocal
 
 import (
 	"os/exec"
 	"syscall"
 )
 
-// bind starts the program in a process group, and kills it when this process dies.
+// bind lets a shell run the program, and kill it when this process is gone.
 func bind(cmd *exec.Cmd) (release func(), err error) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	return nil, nil
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return watched(cmd)
 }
 
 // kill ends the program's group. It has ended already if that fails.

@@ -1,4 +1,4 @@
-package dynamotest
+package dynamolocal
 
 import (
 	"os/exec"
@@ -6,8 +6,9 @@ import (
 )
 
 // bind starts the program in a process group, and kills it when this process dies.
-func bind(cmd *exec.Cmd) {
+func bind(cmd *exec.Cmd) (release func(), err error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	return nil, nil
 }
 
 // kill ends the program's group. It has ended already if that fails.
