@@ -82,6 +82,7 @@ func (i *instance) live() (how string, err error) {
 		i.accept()
 	}()
 	how = i.process.wait()
+	sweep(apiVariable + "=" + i.address)
 	for n, o := range i.outputs {
 		o.close(ended[n])
 	}

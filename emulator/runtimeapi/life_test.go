@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -125,6 +126,29 @@ func kill(tb testing.TB, pid int) {
 	process, err := os.FindProcess(pid)
 	require.NoError(tb, err)
 	require.NoError(tb, process.Kill())
+}
+
+// TestProcessApart has a program start a process in a session of its own, as a browser is. It ends
+// with the instance all the same, also if it is stopped.
+func TestProcessApart(t *testing.T) {
+	t.Parallel()
+	for _, stops := range []bool{true, false} {
+		x := newTheatre(t, nil)
+		p, _ := x.warm(t)
+		child, err := strconv.Atoi(p.do("spawn setsid"))
+		require.NoError(t, err)
+		ticker := time.NewTicker(time.Millisecond)
+		for sessionOf(child) != child {
+			<-ticker.C
+		}
+		ticker.Stop()
+		if stops {
+			require.NoError(t, syscall.Kill(child, syscall.SIGSTOP))
+			awaitState(child, stopped)
+		}
+		require.NoError(t, x.Close(context.Background()))
+		awaitEnd(child)
+	}
 }
 
 // TestStartTimeout starts a program that does not ask for an invocation, twice. The second start

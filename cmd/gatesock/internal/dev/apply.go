@@ -237,7 +237,7 @@ func (s *supervisor) start(u *unit, cfg runtimeapi.Config) bool {
 // sameConfig reports whether a function would run in the same way.
 func sameConfig(a, b runtimeapi.Config) bool {
 	plain := func(c runtimeapi.Config) runtimeapi.Config {
-		c.InstanceEnv, c.Log, c.Report, c.Clock = nil, nil, nil, nil
+		c.InstanceEnv, c.InstanceEnd, c.Log, c.Report, c.Clock = nil, nil, nil, nil, nil
 		return c
 	}
 	return reflect.DeepEqual(plain(a), plain(b))
@@ -272,6 +272,7 @@ func (s *supervisor) functionConfig(ctx context.Context, fn *project.Function) (
 		}
 		return all
 	}
+	cfg.InstanceEnd = s.proxy.Release
 	return cfg, err
 }
 
@@ -331,8 +332,7 @@ func (s *supervisor) reported(name string, r runtimeapi.Report) {
 	}
 }
 
-// warm starts the functions that are new, and reports whether all of them did. What those that did
-// not have printed is in the terminal already.
+// warm starts the functions that are new, and reports whether all of them did.
 func (s *supervisor) warm(ctx context.Context, fresh []*unit) bool {
 	var running sync.WaitGroup
 	errs := make([]error, len(fresh))
@@ -341,22 +341,16 @@ func (s *supervisor) warm(ctx context.Context, fresh []*unit) bool {
 		running.Go(func() { errs[i] = u.proc.Warm(ctx) })
 	}
 	running.Wait()
-	if ctx.Err() != nil {
-		return false // everything ends
-	}
 	ok := true
 	for i, u := range fresh {
-		if errs[i] != nil {
-			ok = false
-			name := s.displayName(u.fn.Load())
-			t := trouble{title: name + " does not start: " + plainError(errs[i])}
-			s.out.trouble(s.o.Folder, t)
-			t.output = s.tails.of(name)
-			s.page.fail(s.o.Folder, t)
+		if errs[i] == nil {
+			continue
 		}
-	}
-	if !ok {
-		s.say(info, "waiting for a change")
+		ok = false
+		if ctx.Err() == nil {
+			name := s.displayName(u.fn.Load())
+			s.report(trouble{title: name + " does not start: " + plainError(errs[i]), output: s.tails.of(name), live: true})
+		}
 	}
 	return ok
 }
