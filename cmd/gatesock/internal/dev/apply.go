@@ -256,6 +256,10 @@ func (s *supervisor) functionConfig(ctx context.Context, fn *project.Function) (
 		Report: func(r runtimeapi.Report) { s.reported(name, r) },
 	}
 	cfg.Env = s.o.baseEnv()
+	if strings.HasPrefix(fn.Runtime, "nodejs") {
+		// What the AWS SDK says about the Node.js of this machine is nine lines for each function.
+		cfg.Env = append(cfg.Env, "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED=true")
+	}
 	for _, key := range slices.Sorted(maps.Keys(fn.Environment)) {
 		cfg.Env = append(cfg.Env, key+"="+fn.Environment[key])
 	}
@@ -519,7 +523,7 @@ func (s *supervisor) gatewayConfig(stage *project.Stage, label string) emulator.
 		}
 		s.out.Event(label, e)
 	}
-	cfg.Logger = slog.New(logHandler{out: s.out})
+	cfg.Logger = slog.New(logHandler{out: s.out, first: s.isNew})
 	if s.o.Seed != 0 {
 		cfg.Faults = s.faults(cfg.APIID + "/" + cfg.Stage)
 	}
@@ -647,8 +651,12 @@ func (s *supervisor) bannerOf() banner {
 // logHandler prints the warnings of a gateway.
 type logHandler struct {
 	slog.Handler
-	out *Printer
+	out   *Printer
+	first func(text string) bool // reports whether a text is new
 }
+
+// dropped is a record that each message of a route may cause. It is printed once for each route.
+const dropped = "a response was dropped: the route has no route response"
 
 // Enabled reports whether a record is a warning.
 func (h logHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
@@ -661,9 +669,14 @@ func (h logHandler) Handle(_ context.Context, r slog.Record) error {
 	}
 	text := strings.TrimPrefix(r.Message, "emulator: ")
 	r.Attrs(func(a slog.Attr) bool {
-		text += fmt.Sprintf("  %s=%s", a.Key, a.Value)
+		if r.Message != dropped || a.Key == "routeKey" {
+			text += fmt.Sprintf("  %s=%s", a.Key, a.Value)
+		}
 		return true
 	})
+	if r.Message == dropped && !h.first(text) {
+		return nil
+	}
 	h.out.Say(warning, "%s", text)
 	return nil
 }

@@ -2,6 +2,8 @@ package dev
 
 import (
 	"bytes"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,4 +34,21 @@ func TestReported(t *testing.T) {
 		}
 		require.Equal(t, c.says, out.String(), "%+v", c)
 	}
+}
+
+// TestDroppedResponses has responses of routes that cannot answer, which are told once for each.
+func TestDroppedResponses(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	s := &supervisor{noted: map[string]bool{}}
+	l := slog.New(logHandler{out: NewPrinter(&out, PrintOptions{Now: noon}), first: s.isNew})
+	for _, route := range []string{"say", "say", "who", "say"} {
+		l.Warn(dropped, slog.String("routeKey", route), slog.String("connectionId", "x="), slog.Int("bytes", 7))
+	}
+	l.Warn("another", slog.Int("bytes", 7))
+	l.Warn("another", slog.Int("bytes", 7))
+	at := noon().Format("15:04:05.000") + "  ! "
+	require.Equal(t, strings.Join([]string{
+		at + dropped + "  routeKey=say", at + dropped + "  routeKey=who", at + "another  bytes=7", at + "another  bytes=7", "",
+	}, "\n"), out.String())
 }
