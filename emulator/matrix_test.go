@@ -62,7 +62,7 @@ func matrix(t *testing.T, table []conformanceCase) string {
 		continued := strings.HasPrefix(c.behavior, "…")
 		before := whole
 		if whole = c.behavior; continued {
-			whole = before + " " + c.behavior
+			whole = before + ", " + strings.TrimPrefix(c.behavior, "… ")
 		}
 		if counts[c.section] == nil {
 			counts[c.section] = map[string]int{}
@@ -90,11 +90,11 @@ func matrix(t *testing.T, table []conformanceCase) string {
 		delete(counts, s[0])
 	}
 	require.Empty(t, counts, "sections without a name")
-	fmt.Fprintf(&b, "| all %d | %d | %d | %d | %d |\n\nUnknown:\n\n",
+	fmt.Fprintf(&b, "| all %d | %d | %d | %d | %d |\n\n| unknown | what the emulator does |\n|---|---|\n",
 		len(table), sum[documented], sum[observed], sum[inferred], sum[unknown])
 	for _, s := range sectionNames() {
 		for _, behavior := range open[s[0]] {
-			fmt.Fprintf(&b, "- %s: %s\n", s[1], behavior)
+			fmt.Fprintf(&b, "| %s | %s |\n", s[1], behavior)
 		}
 	}
 	b.WriteString("\n")
@@ -116,5 +116,5 @@ func TestMatrixSeesChanges(t *testing.T) {
 	table[0].mark = unknown
 	after := matrix(t, table)
 	require.NotEqual(t, before, after)
-	require.Contains(t, after, "- events: "+table[0].behavior+"\n")
+	require.Contains(t, after, "| events | "+table[0].behavior+" |\n")
 }

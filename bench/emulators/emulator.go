@@ -128,9 +128,11 @@ func startWSServer(ctx context.Context, at start) (*running, error) {
 	return startPeer(ctx, at, "ws-server", []string{"PORT=" + strconv.Itoa(at.port), "MAPPING_KEY=action"}, "app.js")
 }
 
-// startPeer copies the folder of a peer, gives it its packages, and starts a script in it. The
+// startPeer copies the folder of a peer, links its packages, and starts a script in it. The
 // environment is the same for all: no settings of the user.
-func startPeer(ctx context.Context, at start, peer string, env []string, script string, args ...string) (*running, error) {
+func startPeer(
+	ctx context.Context, at start, peer string, env []string, script string, args ...string,
+) (*running, error) {
 	source, err := peerFolder(peer)
 	if err != nil {
 		return nil, err

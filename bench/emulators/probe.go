@@ -16,7 +16,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// question is something that a client does, and what becomes of it.
+// question is something that a client does, and how an emulator answers.
 type question struct {
 	name string
 	aws  string // what docs/gateway-facts.md says
@@ -106,8 +106,8 @@ func (s *answering) connect(subprotocols ...string) (*probing, error) {
 	return &probing{conn, r, hs.Protocol}, nil
 }
 
-// invokes sends a message with an action, and tells the route that its handler sees: handlers write down
-// the routes of events with a body, which those of a closed connection do not have.
+// invokes sends a message with an action, and returns the route that its handler sees. Handlers
+// write down the routes of events with a body, which those of a closed connection do not have.
 func invokes(action string) func(*answering) (string, error) {
 	return func(s *answering) (string, error) {
 		before, err := os.ReadFile(s.seen)
@@ -151,7 +151,7 @@ func subprotocol(s *answering) (string, error) {
 	return "not echoed", nil
 }
 
-// sends sends bytes and tells what comes back first.
+// sends sends bytes and returns what comes back first.
 func sends(b []byte) func(*answering) (string, error) {
 	return func(s *answering) (string, error) {
 		c, err := s.connect()
@@ -166,7 +166,7 @@ func sends(b []byte) func(*answering) (string, error) {
 	}
 }
 
-// first tells what the emulator sends first.
+// first describes what the emulator sends first.
 func (c *probing) first() (string, error) {
 	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return "", err

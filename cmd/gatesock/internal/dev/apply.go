@@ -234,7 +234,7 @@ func (s *supervisor) start(u *unit, cfg runtimeapi.Config) bool {
 // sameConfig reports whether a function would run in the same way.
 func sameConfig(a, b runtimeapi.Config) bool {
 	plain := func(c runtimeapi.Config) runtimeapi.Config {
-		c.InstanceEnv, c.Log, c.Report, c.Clock = nil, nil, nil, nil
+		c.InstanceEnv, c.InstanceEnd, c.Log, c.Report, c.Clock = nil, nil, nil, nil, nil
 		return c
 	}
 	return reflect.DeepEqual(plain(a), plain(b))
@@ -269,6 +269,7 @@ func (s *supervisor) functionConfig(ctx context.Context, fn *project.Function) (
 		}
 		return all
 	}
+	cfg.InstanceEnd = s.proxy.Release
 	return cfg, err
 }
 
@@ -339,10 +340,13 @@ func (s *supervisor) warm(ctx context.Context, fresh []*unit) bool {
 	running.Wait()
 	ok := true
 	for i, u := range fresh {
-		if errs[i] != nil {
-			ok = false
+		if errs[i] == nil {
+			continue
+		}
+		ok = false
+		if ctx.Err() == nil {
 			name := s.displayName(u.fn.Load())
-			s.report(trouble{title: name + " does not start: " + plainError(errs[i]), output: s.tails.of(name)})
+			s.report(trouble{title: name + " does not start: " + plainError(errs[i]), output: s.tails.of(name), live: true})
 		}
 	}
 	return ok

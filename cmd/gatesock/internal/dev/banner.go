@@ -8,9 +8,6 @@ import (
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
 )
 
-// timeZero stands for now in lines of the command itself.
-var timeZero time.Time //nolint:gochecknoglobals // a value that never changes
-
 // Address is where a stage is served.
 type Address struct {
 	// API is the name of the API, and Stage that of the stage.
@@ -61,7 +58,7 @@ type banner struct {
 
 func (p *Printer) banner(b banner) {
 	if p.o.JSON {
-		p.object(timeZero, record{Kind: "ready", Source: b.name, Addresses: b.addresses})
+		p.object(time.Time{}, record{Kind: "ready", Source: b.name, Addresses: b.addresses})
 		return
 	}
 	var out strings.Builder

@@ -33,11 +33,11 @@ func TestOwnPage(t *testing.T) {
 	require.Equal(t, string(pageJS), get(t, p, own+"page.js").Body.String())
 	require.Equal(t, http.StatusNotFound, get(t, p, "/other").Code)
 
-	p.fail("/app", trouble{title: "no", problems: []problem{{File: "/app/main.go", Line: 1, Text: "x"}}, output: "rest"})
+	p.fail("/app", trouble{title: "no", problems: []problem{{File: "/app/main.go", Line: 1, Text: "x"}}, output: "rest"}, true)
 	p.close()
 	w = get(t, p, own+"status")
 	require.Equal(t, `data: {"name":"","addresses":null,"state":"failed","title":"no","problems":[{"file":"main.go","line":1,"text":"x"}],`+
-		`"output":"rest","reloads":0,"pages":0}`+"\n\n", w.Body.String())
+		`"output":"rest","goesOn":true,"reloads":0,"pages":0}`+"\n\n", w.Body.String())
 	p.run()
 	require.Contains(t, get(t, p, own+"status").Body.String(), `"state":"ready","reloads":0`)
 }

@@ -96,7 +96,6 @@ type record struct {
 	Error        string          `json:"error,omitempty"`
 	File         string          `json:"file,omitempty"`
 	Line         int             `json:"line,omitempty"`
-	Column       int             `json:"column,omitempty"`
 	Text         string          `json:"text,omitempty"`
 	Problems     []problem       `json:"problems,omitempty"`
 	Addresses    []Address       `json:"addresses,omitempty"`
@@ -448,7 +447,7 @@ func (p *Printer) Finding(folder string, f project.Finding) {
 		place += f.Resource + ": "
 	}
 	if f.Severity == project.Notice {
-		p.line(timeZero, p.style(dim, printable(place+f.Text)))
+		p.line(time.Time{}, p.style(dim, printable(place+f.Text)))
 		return
 	}
 	p.Say(kind, "%s%s", place, f.Text)

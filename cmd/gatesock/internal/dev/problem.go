@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/program"
 )
@@ -18,6 +19,7 @@ type trouble struct {
 	title    string    // a sentence
 	problems []problem // where it is, as far as that is known
 	output   string    // what else was printed
+	live     bool      // what has the trouble is in place already, so that no earlier build goes on
 }
 
 // problem is one message of a compiler.
@@ -99,11 +101,11 @@ func (p *Printer) trouble(folder string, t trouble) {
 		for i := range r.Problems {
 			r.Problems[i].File = shorter(folder, r.Problems[i].File)
 		}
-		p.object(timeZero, r)
+		p.object(time.Time{}, r)
 		return
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s %s\n", p.clock(timeZero), p.style(red, "✗"), p.style(bold, t.title))
+	fmt.Fprintf(&b, "%s  %s %s\n", p.clock(time.Time{}), p.style(red, "✗"), p.style(bold, t.title))
 	const margin = "    "
 	for _, one := range t.problems {
 		place := fmt.Sprintf("%s:%d", shorter(folder, one.File), one.Line)

@@ -3,12 +3,14 @@ package dev
 import (
 	"context"
 	"fmt"
+	"io"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/intercept"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
 	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/emulator/runtimeapi"
@@ -110,4 +112,23 @@ func TestUnitKeepsTheOrder(t *testing.T) {
 		synctest.Wait()
 		require.True(t, u.gate.idle())
 	})
+}
+
+// What leads the requests of an instance here ends with the instance: each has a socket of its own.
+func TestInstanceEnds(t *testing.T) {
+	t.Parallel()
+	proxy, err := intercept.Start(t.Context(), intercept.Config{Folder: t.TempDir()})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, proxy.Close(context.Background())) }()
+	s := &supervisor{proxy: proxy, out: NewPrinter(io.Discard, PrintOptions{})}
+	cfg, err := s.functionConfig(t.Context(), &project.Function{ID: "Chat", Name: "chat", Package: "."})
+	require.NoError(t, err)
+	require.NotNil(t, cfg.InstanceEnd)
+	before := cfg.InstanceEnv("chat.1")
+	require.Equal(t, before, cfg.InstanceEnv("chat.1"))
+	cfg.InstanceEnd("chat.1")
+	require.NotEqual(t, before, cfg.InstanceEnv("chat.1"), "it is a new one")
+	again, err := s.functionConfig(t.Context(), &project.Function{ID: "Chat", Name: "chat", Package: "."})
+	require.NoError(t, err)
+	require.True(t, sameConfig(cfg, again))
 }

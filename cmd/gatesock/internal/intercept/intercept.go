@@ -154,10 +154,6 @@ func start(ctx context.Context, cfg Config, now func() time.Time) (*Interceptor,
 	return i, nil
 }
 
-// Certificate returns the path of a file with the certificate of the authority, in PEM, for clients
-// that this package did not start, such as a test suite.
-func (i *Interceptor) Certificate() string { return filepath.Join(i.folder, certFile) }
-
 // TLSConfig returns a configuration for servers on this machine, with certificates for localhost,
 // the machine's name and addresses, and the hosts that are intercepted. It is for HTTP/1.1 alone,
 // which WebSockets need.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -101,18 +102,9 @@ func (v *resolver) pluginDotenv(custom *yaml.Node) map[string]string {
 	}
 	include, exclude := texts(get(custom, "include")), texts(get(custom, "exclude"))
 	for key := range values {
-		if isList(get(custom, "include")) && !has(include, key) || has(exclude, key) {
+		if isList(get(custom, "include")) && !slices.Contains(include, key) || slices.Contains(exclude, key) {
 			delete(values, key)
 		}
 	}
 	return values
-}
-
-func has(list []string, s string) bool {
-	for _, item := range list {
-		if item == s {
-			return true
-		}
-	}
-	return false
 }
