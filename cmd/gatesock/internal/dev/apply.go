@@ -32,8 +32,8 @@ type apiServer struct {
 	gateways map[string]*emulator.Gateway
 }
 
-// apply puts a project to work. It reports whether it did, which it does not if ctx ends before; and
-// whether something has changed, and everything runs.
+// apply puts a project to work. It reports whether it did, which it does not if ctx ends before;
+// and whether something has changed, and everything runs.
 func (s *supervisor) apply(ctx context.Context, p *project.Project, due stale) (changed, applied, ok bool) {
 	failed := s.buildAll(ctx, p, due)
 	if ctx.Err() != nil {

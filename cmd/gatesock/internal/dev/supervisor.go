@@ -346,9 +346,9 @@ func (s *supervisor) watch() {
 	}
 }
 
-// round does what is due once: it builds, reads, and puts the result to work. Where something fails,
-// what worked before goes on. It reports whether it came to an end, which it does not if ctx ends
-// before something was replaced.
+// round does what is due once: it builds, reads, and puts the result to work. Where something
+// fails, what worked before goes on. It reports whether it came to an end, which it does not if ctx
+// ends before something was replaced.
 func (s *supervisor) round(ctx context.Context, due stale) (finished bool) {
 	if due.pages {
 		s.page.update(func(now *status) { now.Pages++ })
