@@ -22,7 +22,7 @@ export GOFLAGS := $(strip $(filter-out -ldflags=-w,$(shell go env GOFLAGS)) -ldf
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat iot test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm sdks test-go test-race test-without-race test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-fanout bench-coldstart sim sim-mutants bench-jitter client-soak soak-iot client-sim client-sim-mutants tools
+.PHONY: help chat iot test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm sdks test-go test-race test-without-race test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-emulators bench-fanout bench-coldstart sim sim-mutants bench-jitter client-soak soak-iot client-sim client-sim-mutants tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -124,6 +124,9 @@ bench: ## Run the benchmarks beside their peers; BENCH, COUNT as in go test
 
 bench-emulator: ## Load the emulator beside a bare echo server
 	cd bench && go run ./emulatorload
+
+bench-emulators: ## Compare emulators of API Gateway's WebSocket APIs, those from npm too
+	cd bench && go run ./emulators
 
 bench-fanout: ## Compare the cost of posts to @connections with our client and the SDK's
 	cd bench && go run ./fanout

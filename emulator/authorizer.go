@@ -194,11 +194,22 @@ type unauthorizedAnswers struct {
 
 func (h *unauthorizedAnswers) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	out, err := h.Handler.Invoke(ctx, event)
-	if err != nil && err.Error() == messageUnauthorized {
+	if err != nil && errorMessage(err) == messageUnauthorized {
 		h.said = true
 		return nil, nil
 	}
 	return out, err
+}
+
+// errorMessage returns what Lambda has as the errorMessage. An error of a process also has a type,
+// which depends on the language, and the payload that a caller of Lambda's Invoke gets.
+func errorMessage(err error) string {
+	var remote interface{ Payload() []byte }
+	var said struct{ ErrorMessage string }
+	if errors.As(err, &remote) && json.Unmarshal(remote.Payload(), &said) == nil {
+		return said.ErrorMessage
+	}
+	return err.Error()
 }
 
 // connectARN returns the ARN of $connect, as authorizers and policies use it.

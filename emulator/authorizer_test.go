@@ -3,6 +3,7 @@ package emulator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -75,6 +76,23 @@ func TestSignedHandshakeInLowerCase(t *testing.T) {
 	h.Header = lower
 	_, a := w.front.dial(w, h)
 	require.Equal(t, http.StatusSwitchingProtocols, a.status)
+}
+
+// processError is an error of a process, such as one of package runtimeapi.
+type processError string
+
+func (e processError) Error() string   { return "Error: " + string(e) }
+func (e processError) Payload() []byte { return []byte(`{"errorType":"Error","errorMessage":"` + e + `"}`) }
+
+// A program in another language says "Unauthorized" with a type, which does not count.
+func TestErrorsOfProcesses(t *testing.T) {
+	t.Parallel()
+	for text, status := range map[processError]int{"Unauthorized": 401, "Unauthorized: no token": 500} {
+		refuse := func(context.Context, []byte) ([]byte, error) { return nil, fmt.Errorf("invoke: %w", text) }
+		w := newWorld(t, inMemory{}, Config{Authorizer: &Authorizer{Handler: handlerFunc(refuse)}}, nil)
+		_, a := w.front.dial(w, Handshake{})
+		require.Equal(t, status, a.status, text)
+	}
 }
 
 // Only the error "Unauthorized" means 401.

@@ -10,6 +10,8 @@ import (
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/gatesock/gatesock/bench/internal/wsload"
 )
 
 // startBare starts the bare echo server.
@@ -57,9 +59,9 @@ func upgrade(echo func(net.Conn, *bufio.ReadWriter) error) http.HandlerFunc {
 // echoFrames sends every frame back, the close frame too. It uses the buffers that net/http made
 // for the connection, so that a frame takes one system call to read and one to write.
 func echoFrames(_ net.Conn, rw *bufio.ReadWriter) error {
-	in := frameReader{r: rw.Reader}
+	in := wsload.FrameReader{R: rw.Reader}
 	for {
-		h, payload, err := in.next()
+		h, payload, err := in.Next()
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gatesock/gatesock/bench/internal/harness"
+	"github.com/gatesock/gatesock/bench/internal/wsload"
 )
 
 // holding is one measurement with many connections open at once.
@@ -47,8 +48,8 @@ func (r *report) hold(ctx context.Context, h *holding) error {
 	if h.Before, err = resident(server); err != nil {
 		return err
 	}
-	load, err := harness.Start(ctx, roleLoad, loadOrder{
-		Load: loadHold, Address: address, Clients: r.Settings.Open, Payload: r.Settings.Payload, Touch: h.Echoed,
+	load, err := harness.Start(ctx, roleLoad, wsload.Order{
+		Load: wsload.Hold, Address: address, Clients: r.Settings.Open, Payload: r.Settings.Payload, Touch: h.Echoed,
 	})
 	if err != nil {
 		return err
@@ -74,7 +75,7 @@ func (r *report) endHold(ctx context.Context, h *holding, server, load *harness.
 		load.Kill()
 	} else {
 		code = 1000
-		err := r.expectWell(h, "closing", func(v any) error { return load.Ask(orderClose, v) })
+		err := r.expectWell(h, "closing", func(v any) error { return load.Ask(wsload.Close, v) })
 		if err != nil {
 			return err
 		}
@@ -98,7 +99,7 @@ func (r *report) endHold(ctx context.Context, h *holding, server, load *harness.
 
 // expectWell reads an outcome and expects that nothing was lost.
 func (r *report) expectWell(h *holding, what string, read func(any) error) error {
-	var o outcome
+	var o wsload.Outcome
 	if err := read(&o); err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/bench/internal/wsload"
 )
 
 // TestLoadsOnAMachineThatIsLate: a load that begins after its time is over still does one operation
@@ -15,9 +17,9 @@ func TestLoadsOnAMachineThatIsLate(t *testing.T) {
 	require.NoError(t, err)
 	settings := quick(s.address)
 	settings.Duration = -time.Second
-	for name, load := range map[string]func() outcome{
-		"echo":    func() outcome { return echoLoad(t.Context(), settings) },
-		"connect": func() outcome { return connectLoad(t.Context(), settings) },
+	for name, load := range map[string]func() wsload.Outcome{
+		"echo":    func() wsload.Outcome { return wsload.EchoLoad(t.Context(), settings) },
+		"connect": func() wsload.Outcome { return wsload.ConnectLoad(t.Context(), settings) },
 	} {
 		o := load()
 		require.Empty(t, o.Error, name)

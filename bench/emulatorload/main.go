@@ -42,6 +42,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock/bench/internal/harness"
+	"github.com/gatesock/gatesock/bench/internal/wsload"
 )
 
 func main() { command().Main() }
@@ -59,7 +60,7 @@ func exitStatus(err error) int {
 // The roles of the processes that the command starts.
 const (
 	roleServe = "serve"
-	roleLoad  = "load"
+	roleLoad  = wsload.Role
 )
 
 func command() harness.Command {
@@ -69,7 +70,7 @@ func command() harness.Command {
 		Status: exitStatus,
 		Roles: map[string]func(context.Context, []string, io.Reader, io.Writer) error{
 			roleServe: serve,
-			roleLoad:  generate,
+			roleLoad:  wsload.Generate,
 		},
 	}
 }
@@ -112,8 +113,8 @@ func (s settings) validate() error {
 		return errors.New("every count must be positive")
 	case s.Duration <= 0 || s.Duration > time.Minute:
 		return errors.New("-duration must be at most 1m")
-	case s.Payload < minPayload || s.Payload > maxPayload:
-		return fmt.Errorf("-payload must be from %d to %d", minPayload, maxPayload)
+	case s.Payload < wsload.MinPayload || s.Payload > wsload.MaxPayload:
+		return fmt.Errorf("-payload must be from %d to %d", wsload.MinPayload, wsload.MaxPayload)
 	}
 	return nil
 }

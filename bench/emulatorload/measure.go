@@ -6,14 +6,15 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock/bench/internal/harness"
+	"github.com/gatesock/gatesock/bench/internal/wsload"
 )
 
 // takeMeasurements takes all measurements, one after another. Wrong behavior of a server is a
 // failure in the report; the error is for measurements that could not be taken.
 func takeMeasurements(ctx context.Context, s settings) (*report, error) {
 	r := &report{Machine: harness.ThisMachine(), Settings: s}
-	echo := loadOrder{Load: loadEcho, Duration: s.Duration, Clients: s.Conns, Depth: s.Depth, Payload: s.Payload}
-	connect := loadOrder{Load: loadConnect, Duration: s.Duration, Clients: s.Dialers}
+	echo := wsload.Order{Load: wsload.Echo, Duration: s.Duration, Clients: s.Conns, Depth: s.Depth, Payload: s.Payload}
+	connect := wsload.Order{Load: wsload.Connect, Duration: s.Duration, Clients: s.Dialers}
 	for range s.Rounds {
 		if err := r.addRound(ctx, echo, &r.Echo); err != nil {
 			return nil, err
@@ -42,7 +43,7 @@ type sample struct {
 }
 
 // addRound runs a load on both servers.
-func (r *report) addRound(ctx context.Context, l loadOrder, c *comparison) error {
+func (r *report) addRound(ctx context.Context, l wsload.Order, c *comparison) error {
 	bare, err := r.runLoad(ctx, kindBare, l)
 	if err != nil {
 		return err
@@ -58,7 +59,7 @@ func (r *report) addRound(ctx context.Context, l loadOrder, c *comparison) error
 
 // addExample runs the echo load on the library's example, to compare with the emulator's latest
 // round.
-func (r *report) addExample(ctx context.Context, l loadOrder) error {
+func (r *report) addExample(ctx context.Context, l wsload.Order) error {
 	example, err := r.runLoad(ctx, kindExample, l)
 	if err != nil {
 		return err
@@ -69,7 +70,7 @@ func (r *report) addExample(ctx context.Context, l loadOrder) error {
 }
 
 // runLoad runs a load on a fresh server. A profile replaces the one of the round before.
-func (r *report) runLoad(ctx context.Context, kind string, l loadOrder) (sample, error) {
+func (r *report) runLoad(ctx context.Context, kind string, l wsload.Order) (sample, error) {
 	order := serverOrder{Kind: kind}
 	if dir := r.Settings.Profiles; dir != "" && kind == kindGatesock {
 		order.Profile = filepath.Join(dir, l.Load+".pprof")
@@ -80,7 +81,7 @@ func (r *report) runLoad(ctx context.Context, kind string, l loadOrder) (sample,
 	}
 	defer server.Kill()
 	l.Address = address
-	var o outcome
+	var o wsload.Outcome
 	load, err := harness.StartReady(ctx, roleLoad, l, &o)
 	if err != nil {
 		return sample{}, err
@@ -94,7 +95,7 @@ func (r *report) runLoad(ctx context.Context, kind string, l loadOrder) (sample,
 	}
 	if kind == kindGatesock {
 		opened := l.Clients
-		if l.Load == loadConnect {
+		if l.Load == wsload.Connect {
 			opened = o.Operations
 		}
 		if _, err := r.expectClosed(
@@ -130,12 +131,12 @@ func timeStart(ctx context.Context, kind string) (time.Duration, error) {
 		return 0, err
 	}
 	defer server.Kill()
-	c, err := dial(ctx, newTarget(address), time.Now().Add(loadGrace))
+	c, err := wsload.Dial(ctx, wsload.NewTarget(address), time.Now().Add(wsload.Grace))
 	if err != nil {
 		return 0, err
 	}
 	took := time.Since(server.Started)
-	if err := c.close(); err != nil {
+	if err := c.Close(); err != nil {
 		return 0, err
 	}
 	_, err = server.End()

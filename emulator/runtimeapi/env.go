@@ -11,6 +11,9 @@ import (
 	"github.com/gatesock/gatesock/internal/partition"
 )
 
+// apiVariable is the variable with the address of the Runtime API, which each instance has for itself.
+const apiVariable = "AWS_LAMBDA_RUNTIME_API"
+
 // environ returns the variables of an instance's process, sorted by name. The names and defaults
 // are those of the Lambda Developer Guide, "Defined runtime environment variables".
 func (c *Config) environ(instance, address string, now time.Time) []string {
@@ -42,7 +45,7 @@ func (c *Config) environ(instance, address string, now time.Time) []string {
 		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
 		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/" + c.FunctionName,
 		"AWS_LAMBDA_LOG_STREAM_NAME=" + now.UTC().Format("2006/01/02/") + "[$LATEST]" + randomHex(16),
-		"AWS_LAMBDA_RUNTIME_API=" + address,
+		apiVariable + "=" + address,
 		"LAMBDA_TASK_ROOT=" + c.Dir,
 	})
 	all := make([]string, 0, len(values))

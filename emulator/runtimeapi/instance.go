@@ -27,7 +27,7 @@ type instance struct {
 	began time.Time      // when it was started
 	init  time.Duration  // how long it took to ask for an invocation; zero until then
 	timer emulator.Timer // of the start
-	limit time.Time      // of start and first invocation, if retry
+	limit time.Time      // of start and first invocation, if retry and the invocation waits for the start
 
 	process   *process // nil until it has started
 	outputs   []*output
@@ -82,6 +82,7 @@ func (i *instance) live() (how string, err error) {
 		i.accept()
 	}()
 	how = i.process.wait()
+	sweep(apiVariable + "=" + i.address)
 	for n, o := range i.outputs {
 		o.close(ended[n])
 	}
@@ -265,7 +266,7 @@ func (i *instance) take(c *call) hand {
 	h := hand{i: i, c: i.next, call: c, used: i.used, frozen: i.frozen, last: i.next.last}
 	now := i.cfg.Clock.Now()
 	c.started, c.deadline = now, now.Add(i.cfg.Timeout)
-	if i.retry && !i.used && i.limit.Before(c.deadline) {
+	if !i.limit.IsZero() && !i.used && i.limit.Before(c.deadline) {
 		c.deadline = i.limit
 	}
 	i.next, i.call, i.frozen, i.truncated = nil, c, false, false
@@ -345,7 +346,7 @@ func (i *instance) startTimeout() {
 // free lets the instance wait for an invocation. Function.mu must be held.
 func (i *instance) free() {
 	now := i.cfg.Clock.Now()
-	i.idle = now
+	i.idle, i.limit = now, time.Time{}
 	due := i.cfg.IdleTimeout
 	if !i.cfg.NoFreeze {
 		due = min(due, i.cfg.FreezeDelay)

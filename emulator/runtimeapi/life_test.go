@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -127,6 +128,29 @@ func kill(tb testing.TB, pid int) {
 	require.NoError(tb, process.Kill())
 }
 
+// TestProcessApart has a program start a process in a session of its own, as a browser is. It ends
+// with the instance all the same, also if it is stopped.
+func TestProcessApart(t *testing.T) {
+	t.Parallel()
+	for _, stops := range []bool{true, false} {
+		x := newTheatre(t, nil)
+		p, _ := x.warm(t)
+		child, err := strconv.Atoi(p.do("spawn setsid"))
+		require.NoError(t, err)
+		ticker := time.NewTicker(time.Millisecond)
+		for sessionOf(child) != child {
+			<-ticker.C
+		}
+		ticker.Stop()
+		if stops {
+			require.NoError(t, syscall.Kill(child, syscall.SIGSTOP))
+			awaitState(child, stopped)
+		}
+		require.NoError(t, x.Close(context.Background()))
+		awaitEnd(child)
+	}
+}
+
 // TestStartTimeout starts a program that does not ask for an invocation, twice. The second start
 // and the invocation share the function's timeout.
 func TestStartTimeout(t *testing.T) {
@@ -156,6 +180,27 @@ func TestStartTimeout(t *testing.T) {
 	r := <-x.reports
 	requireError(t, o.err, runtimeapi.TypeTimeout, "RequestId: "+r.RequestID+" Error: Task timed out after 3.00 seconds")
 	require.Empty(t, x.puppets)
+}
+
+// TestWarmAfterStartTimeout warms a program whose second start succeeds. The invocation that comes
+// later has the whole timeout.
+func TestWarmAfterStartTimeout(t *testing.T) {
+	t.Parallel()
+	x := newTheatre(t, nil)
+	warm := make(chan error, 1)
+	go func() { warm <- x.Warm(context.Background()) }()
+	x.puppet(t)
+	x.clock.Advance(10 * time.Second)
+	second := x.puppet(t)
+	next := second.next()
+	require.NoError(t, <-warm)
+	x.clock.Advance(2 * time.Second)
+	done := x.invoke(context.Background(), "1")
+	n := <-next
+	require.Equal(t, strconv.FormatInt(x.clock.Now().Add(3*time.Second).UnixMilli(), 10), n.header.Get("Lambda-Runtime-Deadline-Ms"))
+	x.clock.Advance(2 * time.Second)
+	second.reply(n.id(), "ok")
+	require.Equal(t, outcome{"ok", nil}, <-done)
 }
 
 // TestConcurrency has more invocations than instances. They wait in their order.

@@ -1,7 +1,10 @@
 package runtimeapi
 
 import (
+	"bytes"
+	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 	"unsafe"
 )
@@ -29,4 +32,36 @@ func awaitExit(pid int) {
 			return
 		}
 	}
+}
+
+// sweep kills the processes that an instance has left behind in groups of their own, as a browser
+// that a function drives. They are known by a variable that they have from it.
+func sweep(variable string) {
+	const rounds = 10 // of what goes on starting processes
+	for range rounds {
+		if !killAll([]byte("\x00" + variable + "\x00")) {
+			return
+		}
+	}
+}
+
+// killAll kills the processes with a text in their environment, and reports whether there are any.
+func killAll(text []byte) (found bool) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return false
+	}
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		// It is empty for a process that has ended, and can't be read for one of another user.
+		environ, err := os.ReadFile("/proc/" + entry.Name() + "/environ")
+		if err == nil && bytes.Contains(append([]byte{0}, environ...), text) {
+			found = true
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	return found
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -42,3 +43,12 @@ func awaitEnd(pid int) {
 func stopped(state string) bool { return state == "T" }
 
 func goesOn(state string) bool { return state == "S" || state == "R" || state == "D" }
+
+// sessionOf returns the number of a process's session, or 0.
+func sessionOf(pid int) int {
+	session, _, err := syscall.RawSyscall(syscall.SYS_GETSID, uintptr(pid), 0, 0)
+	if err != 0 {
+		return 0
+	}
+	return int(session)
+}

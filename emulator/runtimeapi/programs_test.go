@@ -366,10 +366,13 @@ func dance() {
 			var status int
 			_, _ = fmt.Sscan(rest, &status)
 			os.Exit(status)
-		case "spawn": // a process that this one leaves behind
+		case "spawn": // a process that this one leaves behind, started by a program that may be named
 			binary, _ := os.Executable()
 			child := exec.CommandContext(context.Background(), binary)
-			child.Env = []string{childVariable + "=sleep"}
+			if rest != "" {
+				child = exec.CommandContext(context.Background(), rest, binary)
+			}
+			child.Env = append(os.Environ(), childVariable+"=sleep")
 			child.Stdout = os.Stdout
 			if err := child.Start(); err != nil {
 				panic(err)

@@ -321,9 +321,10 @@ func (s *supervisor) displayName(fn *project.Function) string {
 	return fn.ID
 }
 
-// reported prints what a report has that nothing else says.
+// reported prints what a report has that nothing else says: what happened to an instance after its
+// reply. An error that was the reply is in the line of the invocation.
 func (s *supervisor) reported(name string, r runtimeapi.Report) {
-	if r.Replied && r.Err != nil {
+	if r.Replied && r.Err != nil && (r.Err.Type == runtimeapi.TypeExit || r.Err.Type == runtimeapi.TypeTimeout) {
 		s.say(warning, "%s: after its reply to %s: %v", name, r.RequestID, r.Err)
 	}
 }
@@ -339,10 +340,13 @@ func (s *supervisor) warm(ctx context.Context, fresh []*unit) bool {
 	running.Wait()
 	ok := true
 	for i, u := range fresh {
-		if errs[i] != nil {
-			ok = false
+		if errs[i] == nil {
+			continue
+		}
+		ok = false
+		if ctx.Err() == nil {
 			name := s.displayName(u.fn.Load())
-			s.report(trouble{title: name + " does not start: " + plainError(errs[i]), output: s.tails.of(name)})
+			s.report(trouble{title: name + " does not start: " + plainError(errs[i]), output: s.tails.of(name), live: true})
 		}
 	}
 	return ok

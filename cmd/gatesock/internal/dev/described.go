@@ -34,8 +34,9 @@ type described struct {
 	// setting returns the value of a setting, and reports whether there is one.
 	setting func(describe.Need) (string, bool)
 
-	plan *stack.Plan
-	p    *project.Project
+	plan  *stack.Plan
+	p     *project.Project
+	unset []describe.Need
 }
 
 // project returns the project, or the errors of gatesock template.
@@ -54,7 +55,31 @@ func (d *described) project() (*project.Project, error) {
 	for i := range plan.Sources {
 		d.source(&plan.Sources[i])
 	}
+	if len(d.unset) > 0 {
+		return nil, &unsetError{d.unset}
+	}
 	return d.p, nil
+}
+
+// unsetError is the error for settings without a value.
+type unsetError struct{ settings []describe.Need }
+
+func (e *unsetError) Error() string { return e.trouble().title }
+
+// trouble says which settings have no value, and what to do.
+func (e *unsetError) trouble() trouble {
+	names, lines := make([]string, len(e.settings)), make([]string, len(e.settings))
+	for i, n := range e.settings {
+		names[i], lines[i] = n.Variable, n.Variable+"="+cmp.Or(n.Example, "VALUE")
+		if n.Description != "" {
+			lines[i] += "   " + n.Description
+		}
+	}
+	return trouble{
+		title: "The program needs " + strings.Join(names, ", ") +
+			": set what is missing with --parameter NAME=VALUE, or in a file with --env-file.",
+		output: strings.Join(lines, "\n"),
+	}
 }
 
 // apiID returns the id of an API, which is always the same for a project.
@@ -162,22 +187,12 @@ func (d *described) value(n describe.Need) (string, bool) {
 		}
 	case "setting":
 		if !n.Optional || n.Default != "" {
-			d.note(project.Failure, n.Variable, missing(n))
+			d.unset = append(d.unset, n)
 		}
 	case "iot":
 		d.note(project.Warning, n.Variable, "AWS IoT is not served here: what the program publishes by "+n.Variable+" fails.")
 	}
 	return "", false
-}
-
-// missing says what to do about a setting without a value.
-func missing(n describe.Need) string {
-	what := ""
-	if n.Description != "" {
-		what = " (" + strings.TrimSuffix(n.Description, ".") + ")"
-	}
-	return fmt.Sprintf("The program needs %s%s: set it with --parameter %s=%s, or in a file with --env-file.",
-		n.Variable, what, n.Variable, cmp.Or(n.Example, "VALUE"))
 }
 
 func (d *described) note(severity project.Severity, resource, text string) {

@@ -41,7 +41,9 @@ func describedProject(t *testing.T, setting func(describe.Need) (string, bool)) 
 func TestDescribedProject(t *testing.T) {
 	t.Parallel()
 	s := &supervisor{
-		o:         Options{Parameters: map[string]string{"GIVEN": "yes"}, Environ: []string{"UNKNOWN=x"}},
+		o: Options{
+			Parameters: map[string]string{"GIVEN": "yes", "ISSUER": "https://issuer.example.com"}, Environ: []string{"UNKNOWN=x"},
+		},
 		variables: map[string]string{"METRICS": "mine"},
 	}
 	got := project.Text(describedProject(t, s.setting))
@@ -52,6 +54,21 @@ func TestDescribedProject(t *testing.T) {
 	want, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Equal(t, string(want), got)
+}
+
+// A setting without a value stops the program before it starts without it.
+func TestDescribedUnset(t *testing.T) {
+	t.Parallel()
+	app, err := describe.Parse([]byte(everythingDescribed))
+	require.NoError(t, err)
+	d := described{folder: "/app", name: "chat", stage: "dev", app: app, setting: (&supervisor{}).setting}
+	_, err = d.project()
+	var unset *unsetError
+	require.ErrorAs(t, err, &unset)
+	require.Equal(t, trouble{
+		title:  "The program needs ISSUER, GIVEN: set what is missing with --parameter NAME=VALUE, or in a file with --env-file.",
+		output: "ISSUER=https://issuer.example.com   Who issues tokens.\nGIVEN=VALUE",
+	}, unset.trouble())
 }
 
 // Settings come from the command line, files, the environment and the user, in this order; other

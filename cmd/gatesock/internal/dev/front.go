@@ -68,7 +68,12 @@ type waiting struct {
 // ServeHTTP serves the page, and lets WebSocket clients wait.
 func (w waiting) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		w.page.ServeHTTP(rw, r)
+		if isLocal(r.Host) { // a gateway does the same
+			w.page.ServeHTTP(rw, r)
+			return
+		}
+		http.Error(rw, "gatesock dev does not serve this host, which may be a web page's name for this machine.",
+			http.StatusForbidden)
 		return
 	}
 	select {
@@ -81,6 +86,17 @@ func (w waiting) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.Error(rw, "gatesock dev ends", http.StatusServiceUnavailable)
+}
+
+// isLocal reports whether a host is a name that no web page can bind to this machine (DNS
+// rebinding): localhost, a name below it, or an address.
+func isLocal(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.ToLower(strings.Trim(name, "[]."))
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") || net.ParseIP(name) != nil
 }
 
 // close ends the server. The connections of gateways must have been closed before.

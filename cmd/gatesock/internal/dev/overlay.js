@@ -37,7 +37,9 @@
       if (p.source) box.append(element("div", p.source.replace(/\t/g, "    "), { color: "#bbb", marginBottom: "8px" }));
     }
     if (status.output) box.append(element("div", status.output, { color: "#bbb" }));
-    box.append(element("div", "gatesock dev goes on with the last build that worked.", { color: "#888", marginTop: "8px" }));
+    if (status.goesOn) {
+      box.append(element("div", "gatesock dev goes on with the last build that worked.", { color: "#888", marginTop: "8px" }));
+    }
     document.body.append(box);
   };
 

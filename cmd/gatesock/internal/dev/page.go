@@ -40,6 +40,8 @@ type status struct {
 	Title    string    `json:"title,omitempty"`
 	Problems []problem `json:"problems,omitempty"`
 	Output   string    `json:"output,omitempty"`
+	// GoesOn is set if the last build that worked is still in place.
+	GoesOn bool `json:"goesOn,omitempty"`
 	// Reloads counts the builds that took the place of another one.
 	Reloads int `json:"reloads"`
 	// Pages counts the changes of pages.
@@ -95,18 +97,20 @@ func (p *page) update(change func(*status)) {
 }
 
 // fail shows why something does not run.
-func (p *page) fail(folder string, t trouble) {
+func (p *page) fail(folder string, t trouble, goesOn bool) {
 	problems := make([]problem, len(t.problems))
 	for i, one := range t.problems {
 		one.File = shorter(folder, one.File)
 		problems[i] = one
 	}
-	p.update(func(s *status) { s.State, s.Title, s.Problems, s.Output = "failed", t.title, problems, t.output })
+	p.update(func(s *status) {
+		s.State, s.Title, s.Problems, s.Output, s.GoesOn = "failed", t.title, problems, t.output, goesOn
+	})
 }
 
 // run shows that the application runs.
 func (p *page) run() {
-	p.update(func(s *status) { s.State, s.Title, s.Problems, s.Output = "ready", "", nil, "" })
+	p.update(func(s *status) { s.State, s.Title, s.Problems, s.Output, s.GoesOn = "ready", "", nil, "", false })
 }
 
 // close ends the streams of those who look at the status.

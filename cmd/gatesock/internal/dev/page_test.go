@@ -33,13 +33,32 @@ func TestOwnPage(t *testing.T) {
 	require.Equal(t, string(pageJS), get(t, p, own+"page.js").Body.String())
 	require.Equal(t, http.StatusNotFound, get(t, p, "/other").Code)
 
-	p.fail("/app", trouble{title: "no", problems: []problem{{File: "/app/main.go", Line: 1, Text: "x"}}, output: "rest"})
+	p.fail("/app", trouble{title: "no", problems: []problem{{File: "/app/main.go", Line: 1, Text: "x"}}, output: "rest"}, true)
 	p.close()
 	w = get(t, p, own+"status")
 	require.Equal(t, `data: {"name":"","addresses":null,"state":"failed","title":"no","problems":[{"file":"main.go","line":1,"text":"x"}],`+
-		`"output":"rest","reloads":0,"pages":0}`+"\n\n", w.Body.String())
+		`"output":"rest","goesOn":true,"reloads":0,"pages":0}`+"\n\n", w.Body.String())
 	p.run()
 	require.Contains(t, get(t, p, own+"status").Body.String(), `"state":"ready","reloads":0`)
+}
+
+// A web page can't read the status under a name that it has bound to this machine.
+func TestPageBeforeTheAPIRuns(t *testing.T) {
+	t.Parallel()
+	p, err := newPage("", "/")
+	require.NoError(t, err)
+	p.close()
+	w := waiting{page: p}
+	for host, want := range map[string]int{
+		"localhost:3001": 200, "127.0.0.1:3001": 200, "[::1]:3001": 200, "[::1]": 200, "API.localhost.": 200,
+		"evil.example.com:3001": 403, "localhost.example.com": 403, "": 403,
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, own+"status", nil)
+		r.Host = host
+		got := httptest.NewRecorder()
+		w.ServeHTTP(got, r)
+		require.Equal(t, want, got.Code, host)
+	}
 }
 
 func TestStatusStream(t *testing.T) {

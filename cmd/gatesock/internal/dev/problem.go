@@ -19,6 +19,7 @@ type trouble struct {
 	title    string    // a sentence
 	problems []problem // where it is, as far as that is known
 	output   string    // what else was printed
+	live     bool      // what has the trouble is in place already, so that no earlier build goes on
 }
 
 // problem is one message of a compiler.

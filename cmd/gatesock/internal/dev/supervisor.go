@@ -457,6 +457,13 @@ func (s *supervisor) describe(ctx context.Context) (*project.Project, bool) {
 		name: serviceName(cmp.Or(g.opened.Module(), g.folder)),
 	}
 	p, err := d.project()
+	if ctx.Err() != nil {
+		return nil, false
+	}
+	if unset := (*unsetError)(nil); errors.As(err, &unset) {
+		s.report(unset.trouble())
+		return nil, false
+	}
 	if err != nil {
 		s.report(trouble{title: strings.ReplaceAll(err.Error(), "stack: ", "")})
 		return nil, false
@@ -543,9 +550,10 @@ func (s *supervisor) lookAt(ctx context.Context, g *goCode) {
 // report prints and shows why something does not run.
 func (s *supervisor) report(t trouble) {
 	s.out.trouble(s.o.Folder, t)
-	s.page.fail(s.o.Folder, t)
 	working := slices.ContainsFunc(slices.Collect(maps.Values(s.units)), func(u *unit) bool { return u.works })
-	if working {
+	goesOn := working && !t.live
+	s.page.fail(s.o.Folder, t, goesOn)
+	if goesOn {
 		s.say(info, "the last good build goes on")
 	} else {
 		s.say(info, "waiting for a change")

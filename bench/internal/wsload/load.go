@@ -1,4 +1,4 @@
-package main
+package wsload
 
 import (
 	"bufio"
@@ -15,56 +15,61 @@ import (
 	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
+// Role is the name of the role for [harness.Command] that [Generate] plays.
+const Role = "load"
+
 // The loads.
 const (
-	loadEcho    = "echo"    // echo on all connections for the duration
-	loadConnect = "connect" // open and close connections for the duration
-	loadHold    = "hold"    // open connections, and close them all at once on request
+	Echo    = "echo"    // echo on all connections for the duration
+	Connect = "connect" // open and close connections for the duration
+	Hold    = "hold"    // open connections, and close them all at once on request
 )
+
+// Grace is how long messages may be in flight when the duration of a load is over.
+const Grace = time.Minute
 
 // Limits of one load, besides its duration.
 const (
 	maxEchoes   = 5_000_000
 	maxConnects = 100_000
-	loadGrace   = time.Minute // for messages in flight when the duration is over
 )
 
-// orderClose asks loadHold to close its connections.
-const orderClose = "close"
+// Close is the question that asks [Hold] to close its connections.
+const Close = "close"
 
-// loadOrder is what a load process is started with.
-type loadOrder struct {
+// Order is what a load process is started with.
+type Order struct {
 	Load     string        `json:"load"`
 	Address  string        `json:"address"` // of the server
 	Duration time.Duration `json:"durationNanoseconds"`
 	Clients  int           `json:"clients"` // at the same time
-	Depth    int           `json:"depth"`   // messages in flight on each connection, for loadEcho
+	Depth    int           `json:"depth"`   // messages in flight on each connection, for Echo
 	Payload  int           `json:"payload"` // bytes
-	Touch    bool          `json:"touch"`   // for loadHold: echo once on each connection
+	Touch    bool          `json:"touch"`   // for Hold: echo once on each connection
 }
 
-// outcome is the result of a load.
-type outcome struct {
+// Outcome is the result of a load.
+type Outcome struct {
 	Operations int           `json:"operations"` // that succeeded
 	Lost       int           `json:"lost"`       // that were begun and did not succeed
 	Elapsed    time.Duration `json:"elapsed"`
 	Error      string        `json:"error,omitempty"` // the first one
 }
 
-// generate is a load process. It writes an outcome when it is done. loadHold writes another one
+// Generate is a load process. It writes an [Outcome] when it is done. [Hold] writes another one
 // before that, when its connections are open.
-func generate(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
-	var s loadOrder
-	if err := harness.ReadOrder(roleLoad, args, &s); err != nil {
+func Generate(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	var s Order
+	if err := harness.ReadOrder(Role, args, &s); err != nil {
 		return err
 	}
 	answer := json.NewEncoder(out)
 	switch s.Load {
-	case loadEcho:
-		return answer.Encode(echoLoad(ctx, s))
-	case loadConnect:
-		return answer.Encode(connectLoad(ctx, s))
-	case loadHold:
+	case Echo:
+		return answer.Encode(EchoLoad(ctx, s))
+	case Connect:
+		return answer.Encode(ConnectLoad(ctx, s))
+	case Hold:
 		return hold(ctx, s, in, answer)
 	default:
 		return fmt.Errorf("no load %q", s.Load)
@@ -83,8 +88,8 @@ func concurrently(n int, f func(int) error) error {
 }
 
 // openAll opens n connections, 32 at a time.
-func openAll(ctx context.Context, t target, n int, deadline time.Time) ([]*client, error) {
-	clients := make([]*client, n)
+func openAll(ctx context.Context, t Target, n int, deadline time.Time) ([]*Client, error) {
+	clients := make([]*Client, n)
 	var next atomic.Int64
 	err := concurrently(min(n, 32), func(int) error {
 		for {
@@ -92,7 +97,7 @@ func openAll(ctx context.Context, t target, n int, deadline time.Time) ([]*clien
 			if i >= n {
 				return nil
 			}
-			c, err := dial(ctx, t, deadline)
+			c, err := Dial(ctx, t, deadline)
 			if err != nil {
 				return err
 			}
@@ -103,13 +108,13 @@ func openAll(ctx context.Context, t target, n int, deadline time.Time) ([]*clien
 }
 
 // closeAll closes all connections in parallel.
-func closeAll(clients []*client) (closed int, err error) {
+func closeAll(clients []*Client) (closed int, err error) {
 	var n atomic.Int64
 	err = concurrently(len(clients), func(i int) error {
 		if clients[i] == nil {
 			return nil
 		}
-		err := clients[i].close()
+		err := clients[i].Close()
 		if err == nil {
 			n.Add(1)
 		}
@@ -118,14 +123,14 @@ func closeAll(clients []*client) (closed int, err error) {
 	return int(n.Load()), err
 }
 
-// echoLoad echoes on all connections in parallel, at least once on each. A message is lost if its
-// echo does not arrive within loadGrace after the end.
-func echoLoad(ctx context.Context, s loadOrder) outcome {
-	deadline := time.Now().Add(s.Duration + loadGrace)
-	clients, err := openAll(ctx, newTarget(s.Address), s.Clients, deadline)
+// EchoLoad echoes on all connections in parallel, at least once on each. A message is lost if its
+// echo does not arrive within Grace after the end.
+func EchoLoad(ctx context.Context, s Order) Outcome {
+	deadline := time.Now().Add(s.Duration + Grace)
+	clients, err := openAll(ctx, NewTarget(s.Address), s.Clients, deadline)
 	if err != nil {
 		_, closing := closeAll(clients)
-		return failed(outcome{}, err, closing)
+		return failed(Outcome{}, err, closing)
 	}
 	parts := make([]echoing, len(clients))
 	for i, c := range clients {
@@ -137,7 +142,7 @@ func echoLoad(ctx context.Context, s loadOrder) outcome {
 	start := time.Now()
 	defer time.AfterFunc(s.Duration, func() { over.Store(true) }).Stop()
 	err = concurrently(len(parts), func(i int) error { return parts[i].run(more) })
-	o := outcome{Elapsed: time.Since(start)}
+	o := Outcome{Elapsed: time.Since(start)}
 	for i := range parts {
 		o.Operations += parts[i].echoed
 		o.Lost += parts[i].sent - parts[i].echoed
@@ -146,9 +151,9 @@ func echoLoad(ctx context.Context, s loadOrder) outcome {
 	return failed(o, err, closing)
 }
 
-// connectLoad lets each client open and close one connection after another, at least one.
-func connectLoad(ctx context.Context, s loadOrder) outcome {
-	t := newTarget(s.Address)
+// ConnectLoad lets each client open and close one connection after another, at least one.
+func ConnectLoad(ctx context.Context, s Order) Outcome {
+	t := NewTarget(s.Address)
 	start := time.Now()
 	end := start.Add(s.Duration)
 	var done, lost atomic.Int64
@@ -157,7 +162,7 @@ func connectLoad(ctx context.Context, s loadOrder) outcome {
 			if i > 0 && !time.Now().Before(end) {
 				break
 			}
-			if err := connectOnce(ctx, t, end.Add(loadGrace)); err != nil {
+			if err := connectOnce(ctx, t, end.Add(Grace)); err != nil {
 				lost.Add(1)
 				return err
 			}
@@ -165,50 +170,50 @@ func connectLoad(ctx context.Context, s loadOrder) outcome {
 		}
 		return nil
 	})
-	o := outcome{Operations: int(done.Load()), Lost: int(lost.Load()), Elapsed: time.Since(start)}
+	o := Outcome{Operations: int(done.Load()), Lost: int(lost.Load()), Elapsed: time.Since(start)}
 	return failed(o, err, nil)
 }
 
-func connectOnce(ctx context.Context, t target, deadline time.Time) error {
-	c, err := dial(ctx, t, deadline)
+func connectOnce(ctx context.Context, t Target, deadline time.Time) error {
+	c, err := Dial(ctx, t, deadline)
 	if err != nil {
 		return err
 	}
-	return c.close()
+	return c.Close()
 }
 
 // hold opens the connections, reports it, and closes them all at once when it is asked to.
-func hold(ctx context.Context, s loadOrder, in io.Reader, answer *json.Encoder) error {
-	deadline := time.Now().Add(s.Duration + loadGrace)
+func hold(ctx context.Context, s Order, in io.Reader, answer *json.Encoder) error {
+	deadline := time.Now().Add(s.Duration + Grace)
 	start := time.Now()
-	clients, err := openAll(ctx, newTarget(s.Address), s.Clients, deadline)
+	clients, err := openAll(ctx, NewTarget(s.Address), s.Clients, deadline)
 	if err == nil && s.Touch {
 		err = touchAll(clients, s.Payload)
 	}
-	opened := outcome{Operations: s.Clients, Elapsed: time.Since(start)}
+	opened := Outcome{Operations: s.Clients, Elapsed: time.Since(start)}
 	if err := answer.Encode(failed(opened, err, nil)); err != nil {
 		return err
 	}
 	orders := bufio.NewScanner(in)
-	if !orders.Scan() || orders.Text() != orderClose {
-		return fmt.Errorf("want the question %q, got %q", orderClose, orders.Text())
+	if !orders.Scan() || orders.Text() != Close {
+		return fmt.Errorf("want the question %q, got %q", Close, orders.Text())
 	}
 	start = time.Now()
 	n, err := closeAll(clients)
-	closed := outcome{Operations: n, Lost: len(clients) - n, Elapsed: time.Since(start)}
+	closed := Outcome{Operations: n, Lost: len(clients) - n, Elapsed: time.Since(start)}
 	return answer.Encode(failed(closed, err, nil))
 }
 
 // touchAll echoes once on each connection.
-func touchAll(clients []*client, payload int) error {
+func touchAll(clients []*Client, payload int) error {
 	return concurrently(len(clients), func(i int) error {
 		e := echoing{client: clients[i], message: newMessage(payload), waiting: make([]int, 1)}
 		return e.run(func(sent int) bool { return sent < 1 })
 	})
 }
 
-// failed adds the first line of the errors to an outcome.
-func failed(o outcome, errs ...error) outcome {
+// failed adds the first line of the errors to an Outcome.
+func failed(o Outcome, errs ...error) Outcome {
 	if err := errors.Join(errs...); err != nil {
 		o.Error, _, _ = strings.Cut(err.Error(), "\n")
 	}

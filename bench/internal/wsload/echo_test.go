@@ -1,4 +1,4 @@
-package main
+package wsload
 
 import (
 	"bufio"
@@ -12,11 +12,11 @@ import (
 
 func TestMessage(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int{minPayload, 100, 125, 126, maxPayload} {
+	for _, size := range []int{MinPayload, 100, 125, 126, MaxPayload} {
 		m := newMessage(size)
 		for _, id := range []int{1, 42, 99_999_999} {
-			frames := frameReader{r: bufio.NewReader(bytes.NewReader(m.with(id)))}
-			h, plain, err := frames.next()
+			frames := FrameReader{R: bufio.NewReader(bytes.NewReader(m.with(id)))}
+			h, plain, err := frames.Next()
 			require.NoError(t, err)
 			require.NoError(t, ws.CheckHeader(h, ws.StateServerSide))
 			require.Len(t, plain, size)
@@ -33,7 +33,7 @@ func TestMessage(t *testing.T) {
 
 func TestIDOf(t *testing.T) {
 	t.Parallel()
-	m := newMessage(minPayload + 2)
+	m := newMessage(MinPayload + 2)
 	for answer, want := range map[string]int{
 		`{"id":"00000042","action":"echo","data":{"text":"xxx"}}`: 42,
 		`{"id":"00000042","action":"echo","data":{"text":"xxX"}}`: 0,

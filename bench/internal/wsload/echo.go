@@ -1,4 +1,4 @@
-package main
+package wsload
 
 import (
 	"bytes"
@@ -19,8 +19,9 @@ const (
 	textHead    = `","text":"`
 	textTail    = `"}`
 
-	minPayload = len(messageHead) + len(idHead) + idDigits + len(textHead) + len(textTail) + 1
-	maxPayload = 16 << 10
+	// MinPayload and MaxPayload bound the size of a message, in bytes.
+	MinPayload = len(messageHead) + len(idHead) + idDigits + len(textHead) + len(textTail) + 1
+	MaxPayload = 16 << 10
 )
 
 // message makes messages of one size, each with its own id.
@@ -31,7 +32,7 @@ type message struct {
 }
 
 func newMessage(size int) *message {
-	text := strings.Repeat("x", size-minPayload+1)
+	text := strings.Repeat("x", size-MinPayload+1)
 	return &message{
 		plain: []byte(messageHead + idHead + strings.Repeat("0", idDigits) + textHead + text + textTail),
 		text:  []byte(textHead[2:] + text + `"`),
@@ -84,7 +85,7 @@ func (m *message) idOf(answer []byte) (int, bool) {
 // echoing is one connection's part in the echo load. It keeps a number of messages in flight, and
 // sends the next one whenever an echo has arrived.
 type echoing struct {
-	client  *client
+	client  *Client
 	message *message
 	waiting []int // the ids in flight; 0 marks a free slot
 	sent    int

@@ -1,0 +1,10 @@
+@app
+echo
+
+@ws
+echo
+quiet
+
+@aws
+runtime nodejs20.x
+timeout 30

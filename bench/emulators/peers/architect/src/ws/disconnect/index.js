@@ -1,0 +1,8 @@
+"use strict";
+
+const { note } = require("../../../note.js");
+
+exports.handler = async (event) => {
+  note("disconnect", event);
+  return { statusCode: 200, body: event.body };
+};
