@@ -152,7 +152,7 @@ func (s *supervisor) startDynamo(ctx context.Context) {
 	}
 	dynamo, err := cloud.StartDynamo(ctx, o)
 	if err != nil {
-		s.say(failure, "DynamoDB Local does not run, so that requests for tables fail: %v", err)
+		s.say(failure, "DynamoDB Local does not run, so requests for tables fail: %v", err)
 		return
 	}
 	s.dynamo = dynamo

@@ -670,7 +670,7 @@ func (s *supervisor) refused(host, who string) {
 }
 
 func (s *supervisor) distrusted(host, who string) {
-	s.say(warning, "%s does not trust the certificate of this machine, so that its calls of %s fail: "+
+	s.say(warning, "%s does not trust the certificate of this machine, so its calls to %s fail: "+
 		"with --domain local the address in events is one without TLS", who, host)
 }
 
