@@ -19,8 +19,9 @@ import (
 func TestNegotiateDeflate(t *testing.T) {
 	t.Parallel()
 	for offer, want := range map[string]string{
-		"permessage-deflate":                                                        "permessage-deflate",
-		"permessage-deflate; client_max_window_bits":                                "permessage-deflate",
+		"permessage-deflate":                         "permessage-deflate",
+		"permessage-deflate; client_max_window_bits": "permessage-deflate",
+
 		"permessage-deflate; server_max_window_bits=12; client_max_window_bits=12":  "permessage-deflate;server_max_window_bits=12",
 		`permessage-deflate; server_max_window_bits="9"`:                            "permessage-deflate;server_max_window_bits=9",
 		"permessage-deflate;server_no_context_takeover;client_no_context_takeover":  "permessage-deflate;server_no_context_takeover",

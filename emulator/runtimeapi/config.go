@@ -41,8 +41,8 @@ type Config struct {
 	// "123456789012".
 	Region    string
 	AccountID string
-	// MemoryMB is what the function believes to have, in MB: 128 to 10,240. Nothing limits it to
-	// that. Default: 128.
+	// MemoryMB is the memory size that the function is told, in MB: 128 to 10,240. Nothing enforces
+	// it. Default: 128.
 	MemoryMB int
 
 	// Timeout is how long an invocation may take: 1 s to 15 min on Lambda, here from 1 ms. Then the
@@ -124,7 +124,7 @@ type Report struct {
 	Replied bool
 }
 
-// Activity is what an instance does.
+// Activity is what an instance is doing.
 type Activity struct {
 	// RequestID is the id of the running invocation, or of the last one if none runs.
 	RequestID string

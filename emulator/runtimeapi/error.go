@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// ErrClosed is the error of invocations of a function that is closed.
+// ErrClosed is the error of invocations of a [Function] that has been closed.
 var ErrClosed = errors.New("runtimeapi: the function is closed")
 
 // Types of errors that Lambda itself makes. The types of other errors are the program's own.
@@ -15,7 +15,7 @@ const (
 	TypeStart         = "Runtime.InvalidEntrypoint"     // the process does not start
 	TypeTooLarge      = "Function.ResponseSizeTooLarge" // the response is larger than 6 MB
 	TypeEventTooLarge = "RequestTooLargeException"      // the event is larger than 6 MB
-	TypeThrottled     = "TooManyRequestsException"      // no instance was free as long as the caller waited
+	TypeThrottled     = "TooManyRequestsException"      // no instance became free while the caller waited
 
 	typeTruncated = "Runtime.TruncatedResponse"
 )

@@ -197,7 +197,8 @@ func (f *Function) Replace(cfg Config) error {
 	return nil
 }
 
-// Hold lets new invocations wait until Replace or Resume, such as while a program is built.
+// Hold makes new invocations wait for Replace or Resume, for example while a program is being
+// built.
 func (f *Function) Hold() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

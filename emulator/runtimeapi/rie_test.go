@@ -54,8 +54,8 @@ const messageEvent = `{"requestContext":{"routeKey":"add","eventType":"MESSAGE",
 	`"domainName":"a1b2c3d4e5.execute-api.us-east-1.amazonaws.com","apiId":"a1b2c3d4e5","requestId":"r=","messageId":"m="},` +
 	`"body":"{\"action\":\"add\",\"id\":\"1\",\"a\":1,\"b\":2}","isBase64Encoded":false}`
 
-// The timeouts of functions, in seconds: one that a machine with much to do does not reach, since the
-// other emulator counts the start of a program for it too, and one for cases that wait for it.
+// The timeouts of functions, in seconds: one that a machine with much to do does not reach, since
+// the other emulator counts the start of a program for it too, and one for cases that wait for it.
 const (
 	rieTimeout      = 300
 	rieShortTimeout = 6

@@ -15,8 +15,8 @@ import (
 // have letters and digits only.
 const Authorization = "AWS4-HMAC-SHA256 Credential=gatesock/20300101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0"
 
-// Streams calls DynamoDB Streams in the service's own protocol, so that the module needs no client of
-// it. Transport and URL are the server's.
+// Streams calls DynamoDB Streams in the service's own protocol, so that the module needs no client
+// of it. Transport and URL are the server's.
 type Streams struct {
 	Transport http.RoundTripper
 	URL       string

@@ -34,10 +34,10 @@ type Server struct {
 	transport *http.Transport
 }
 
-// Start runs a command in a folder that starts DynamoDB Local, and returns when it answers on a free
-// port of this machine. The options for that, and -sharedDb, are appended to the command. The end of
-// ctx ends the wait, not the program, which runs until Close. It ends with this process, however that
-// ends; on Windows it does not.
+// Start runs a command in a folder that starts DynamoDB Local, and returns when it answers on a
+// free port of this machine. The options for that, and -sharedDb, are appended to the command. The
+// end of ctx ends the wait, not the program, which runs until Close. It ends with this process,
+// however that ends; on Windows it does not.
 //
 // The server listens on every interface of the machine and accepts any access key.
 func Start(ctx context.Context, folder string, command ...string) (s *Server, err error) {

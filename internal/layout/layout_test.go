@@ -205,8 +205,9 @@ func readPackages(t *testing.T) map[string][]string {
 	return packages
 }
 
-// TestBrowserPages checks that the browser tests open their pages by newPage of a browser.mjs, whose
-// limit for a step is that of all tests. A busy machine needs more than the drivers' 30 seconds.
+// TestBrowserPages checks that the browser tests open their pages by newPage of a browser.mjs,
+// whose limit for a step is that of all tests. A busy machine needs more than the drivers' 30
+// seconds.
 func TestBrowserPages(t *testing.T) {
 	t.Parallel()
 	helpers := 0

@@ -85,8 +85,8 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// unpacked returns the absolute path of a folder, or of one with the content of a zip file. An error
-// is [os.ErrNotExist], and comes with the path, if there is nothing.
+// unpacked returns the absolute path of a folder, or of one with the content of a zip file. An
+// error is [os.ErrNotExist], and comes with the path, if there is nothing.
 func (p *preparation) unpacked(path string) (folder string, err error) {
 	file, err := filepath.Abs(path)
 	if err != nil {

@@ -29,7 +29,7 @@ type LegacyGoError struct {
 	Version string
 }
 
-// Error says what to do.
+// Error returns a sentence that says what to do.
 func (e *LegacyGoError) Error() string {
 	version := "a version of aws-lambda-go"
 	if e.Version != "" {

@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// Options say what to run.
+// Options describe a function.
 type Options struct {
-	// Runtime is such as "nodejs22.x" or "python3.12". Any version is taken: the code runs on the
-	// interpreter that this machine has.
+	// Runtime is the name of the runtime, such as "nodejs22.x" or "python3.12". Any version is taken:
+	// the code runs on the interpreter that this machine has.
 	Runtime string
-	// Handler is such as "app.handler" or "src/app.handler".
+	// Handler names the handler, such as "app.handler" or "src/app.handler".
 	Handler string
-	// Folder has the code. It may be a zip file, which is unpacked into the cache.
+	// Folder is the folder of the code, or a zip file, which is unpacked into the cache.
 	Folder string
 	// Inline is the code itself, instead of Folder.
 	Inline string
@@ -26,8 +26,8 @@ type Options struct {
 	Entry string
 	// Layers are folders or zip files whose content Lambda has in /opt. Later ones win.
 	Layers []string
-	// Env is what the function's environment has otherwise, as NAME=VALUE. PATH, among others, is read
-	// from it; without a PATH there, that of this process.
+	// Env is the rest of the function's environment, as NAME=VALUE. Programs are looked up on its
+	// PATH, or on that of this process if it has none.
 	Env []string
 	// Cache is a folder for the SDK, layers and compiled code. Several processes can share it. It
 	// defaults to gatesock/managed in the user's folder for caches.
@@ -37,7 +37,7 @@ type Options struct {
 	Log func(string)
 }
 
-// Program is what to start.
+// Program is how to start a function.
 type Program struct {
 	// Command is the program and its arguments.
 	Command []string

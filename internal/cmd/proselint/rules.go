@@ -58,5 +58,7 @@ func rules() []rule {
 		find(`\b(is|are) good (for|until)\b`, `write "is valid for"`),
 		find(`\b(somebody|anybody|nobody|everybody) who\b`, `name them: "callers that", "clients that"`),
 		find(`\bof (its|their) own accord\b`, `write "unprompted", or leave it out`),
+		find(`\b([Ll]eft|[Ll]eaves?) away\b`, `write "left out" or "omits"`),
+		find(`^(<{7}|>{7}) `, `resolve the conflict of the merge`),
 	}
 }

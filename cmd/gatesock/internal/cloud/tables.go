@@ -76,8 +76,8 @@ func (c *Cloud) connectDynamo(ctx context.Context) error {
 	return nil
 }
 
-// sum gives an answer the checksum of its body. The SDK for Go warns about an answer without one, and
-// that of DynamoDB Local is not always right.
+// sum sets the checksum of the body of an answer. The SDK for Go warns about an answer without one,
+// and that of DynamoDB Local is not always right.
 func sum(r *http.Response) error {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

@@ -32,8 +32,8 @@ type apiServer struct {
 	gateways map[string]*emulator.Gateway
 }
 
-// apply puts a project to work. It reports whether it did, which it does not if ctx ends before; and
-// whether something has changed, and everything runs.
+// apply puts a project to work. It reports whether it did, which it does not if ctx ends before;
+// and whether something has changed, and everything runs.
 func (s *supervisor) apply(ctx context.Context, p *project.Project, due stale) (changed, applied, ok bool) {
 	failed := s.buildAll(ctx, p, due)
 	if ctx.Err() != nil {
@@ -155,7 +155,7 @@ func (s *supervisor) startDynamo(ctx context.Context) {
 	}
 	dynamo, err := cloud.StartDynamo(ctx, o)
 	if err != nil {
-		s.say(failure, "DynamoDB Local does not run, so that requests for tables fail: %v", err)
+		s.say(failure, "DynamoDB Local does not run, so requests for tables fail: %v", err)
 		return
 	}
 	s.dynamo = dynamo

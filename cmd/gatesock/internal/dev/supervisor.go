@@ -346,9 +346,9 @@ func (s *supervisor) watch() {
 	}
 }
 
-// round does what is due once: it builds, reads, and puts the result to work. Where something fails,
-// what worked before goes on. It reports whether it came to an end, which it does not if ctx ends
-// before something was replaced.
+// round does what is due once: it builds, reads, and puts the result to work. Where something
+// fails, what worked before goes on. It reports whether it came to an end, which it does not if ctx
+// ends before something was replaced.
 func (s *supervisor) round(ctx context.Context, due stale) (finished bool) {
 	if due.pages {
 		s.page.update(func(now *status) { now.Pages++ })
@@ -674,7 +674,7 @@ func (s *supervisor) refused(host, who string) {
 }
 
 func (s *supervisor) distrusted(host, who string) {
-	s.say(warning, "%s does not trust the certificate of this machine, so that its calls of %s fail: "+
+	s.say(warning, "%s does not trust the certificate of this machine, so its calls to %s fail: "+
 		"with --domain local the address in events is one without TLS", who, host)
 }
 

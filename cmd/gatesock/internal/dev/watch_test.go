@@ -90,8 +90,8 @@ func changed(t *testing.T, w *watcher, folder string) []string {
 	return names
 }
 
-// write writes a file at once, as editors do: a file that is empty for longer than quiet, since this
-// machine has much to do, would be a change of its own.
+// write writes a file at once, as editors do: a file that is empty for longer than quiet, since
+// this machine has much to do, would be a change of its own.
 func write(t *testing.T, text string, path ...string) {
 	t.Helper()
 	file := filepath.Join(path...)

@@ -180,7 +180,7 @@ type Subscription struct {
 	// FilterPolicy is JSON; empty if there is none. FilterBody is set if it is on the body.
 	FilterPolicy json.RawMessage
 	FilterBody   bool
-	// Raw leaves the envelope away.
+	// Raw omits the envelope.
 	Raw bool
 	// DeadLetter is the ARN of a queue; empty if there is none.
 	DeadLetter string

@@ -76,7 +76,7 @@ func (r *run) readAPIs() {
 	for _, a := range order {
 		of := func(kind string) []item { return parts[a.apiID+"/"+kind] }
 		if len(of("Route")) == 0 && len(order) > 1 {
-			a.notice("", "no route uses this API, so that it is left out")
+			a.notice("", "no route uses this API, so it is left out")
 			continue
 		}
 		a.read(of)
@@ -105,7 +105,7 @@ func (a *api) read(of func(kind string) []item) {
 	a.routes = of("Route")
 	for _, i := range of("RouteResponse") {
 		if key := i.text("RouteResponseKey"); key != "$default" {
-			i.warn("RouteResponseKey", "the RouteResponseKey is %s; only $default is possible, so that the route does not answer", quote(key))
+			i.warn("RouteResponseKey", "the RouteResponseKey is %s; only $default is possible, so the route does not answer", quote(key))
 			continue
 		}
 		a.answering[i.text("RouteId")] = true
@@ -568,7 +568,7 @@ func (a *api) checkDeployments(stages, deployments []item) {
 		deployment, ok := byID[id]
 		switch {
 		case id == "" && stage.res.Generated == "":
-			stage.warn("", "the stage has neither AutoDeploy: true nor a DeploymentId, so that it has no routes on AWS")
+			stage.warn("", "the stage has neither AutoDeploy: true nor a DeploymentId, so it has no routes on AWS")
 		case id != "" && !ok:
 			stage.warn("DeploymentId", "there is no AWS::ApiGatewayV2::Deployment %s", quote(id))
 		}

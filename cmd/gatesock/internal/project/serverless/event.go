@@ -71,7 +71,7 @@ func (s *service) reportIgnored() {
 			s.add(project.Notice, i.line, "", "Events of the kind %s, of %s, are not served here; invoke the function through Lambda's API.",
 				kind, functions)
 		default:
-			s.add(project.Warning, i.line, "", "The framework has no event %q; that of %s is left away.", short(kind), functions)
+			s.add(project.Warning, i.line, "", "The framework has no event %q; that of %s is left out.", short(kind), functions)
 		}
 	}
 }

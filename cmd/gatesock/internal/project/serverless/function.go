@@ -71,7 +71,7 @@ func (s *service) readEnvironment() {
 	if n := get(s.provider, "environment"); isMapping(n) {
 		s.environment = n
 	} else if !isNull(n) {
-		s.add(project.Warning, n.Line, "", "The environment of the provider is not a mapping of names to values, and is left away.")
+		s.add(project.Warning, n.Line, "", "The environment of the provider is not a mapping of names to values, and is left out.")
 	}
 	if !s.plugins["serverless-dotenv-plugin"] {
 		return
@@ -127,7 +127,7 @@ func (s *service) readFunctions() {
 		k, n := entry(functions, key)
 		switch {
 		case isNull(n):
-			s.add(project.Warning, k.Line, "", "The function %s is empty, and is left away.", short(key))
+			s.add(project.Warning, k.Line, "", "The function %s is empty, and is left out.", short(key))
 		case !isMapping(n):
 			s.add(project.Failure, k.Line, "", "The function %s is not a mapping; it needs a handler.", short(key))
 		default:
@@ -201,7 +201,7 @@ func (s *service) setting(f lambda, key string, value int) *yaml.Node {
 func (s *service) environmentOf(f lambda) *yaml.Node {
 	own := get(f.node, "environment")
 	if !isNull(own) && !isMapping(own) {
-		s.add(project.Warning, own.Line, f.id, "The environment is not a mapping of names to values, and is left away.")
+		s.add(project.Warning, own.Line, f.id, "The environment is not a mapping of names to values, and is left out.")
 		own = nil
 	}
 	variables := mapping()
@@ -224,7 +224,7 @@ func (s *service) environmentOf(f lambda) *yaml.Node {
 			continue
 		}
 		if fn, _ := function(value); fn == "" && !isText(value) {
-			s.add(project.Warning, key.Line, f.id, "The variable %s is neither text nor a function of CloudFormation, and is left away.",
+			s.add(project.Warning, key.Line, f.id, "The variable %s is neither text nor a function of CloudFormation, and is left out.",
 				short(name))
 			continue
 		}

@@ -179,7 +179,7 @@ func (v *resolver) text(parts []part, n *yaml.Node) string {
 		case value == nil:
 			v.missing(p.variable, n)
 		case value.Kind != yaml.ScalarNode:
-			v.add(project.Warning, n.Line, "", "%s is not text, but is part of one; it is left away.", short(p.variable.text))
+			v.add(project.Warning, n.Line, "", "%s is not text, but is part of one; it is left out.", short(p.variable.text))
 		default:
 			b.WriteString(textOf(value))
 		}

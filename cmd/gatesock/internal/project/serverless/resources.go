@@ -24,7 +24,7 @@ func (s *service) addResources() {
 		switch key {
 		case "Resources", "Outputs", "Parameters", "Conditions", "Mappings":
 			if !isNull(n) && !isMapping(n) {
-				s.add(project.Failure, k.Line, "", "%s is not a mapping, and is left away.", key)
+				s.add(project.Failure, k.Line, "", "%s is not a mapping, and is left out.", key)
 				continue
 			}
 			if !isNull(n) {

@@ -35,7 +35,7 @@ type Options struct {
 	// among them.
 	Options map[string]string
 	// Env has the variables for ${env:…}, and for files that Node.js runs. Credentials of AWS among
-	// them are left away. Default: the variables of this process.
+	// them are left out. Default: the variables of this process.
 	Env map[string]string
 	// Parameters are values for ${param:…}, for parameters of the file's resources, and for what only
 	// AWS knows, under the variable's own name, such as "ssm:/path/to/parameter".
@@ -179,7 +179,7 @@ func (v *resolver) parts(n *yaml.Node) *yaml.Node {
 		case isList(item): // a file with a list of functions
 			merged = merge(merged, v.parts(item))
 		default:
-			v.add(project.Warning, item.Line, "", "An element of this list is not a mapping, and is left away.")
+			v.add(project.Warning, item.Line, "", "An element of this list is not a mapping, and is left out.")
 		}
 	}
 	return merged

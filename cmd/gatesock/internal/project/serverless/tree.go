@@ -157,7 +157,7 @@ func list(values ...any) *yaml.Node {
 	return n
 }
 
-// mapping returns a mapping of keys and values in turn. A value that is nil is left away.
+// mapping returns a mapping of keys and values in turn. A value that is nil is left out.
 func mapping(pairs ...any) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	for i := 0; i+1 < len(pairs); i += 2 {

@@ -43,7 +43,7 @@ func (s *service) events(f lambda) []event {
 		return nil
 	}
 	if !isList(n) {
-		s.add(project.Failure, n.Line, f.id, "The events are no list; begin each with a dash.")
+		s.add(project.Failure, n.Line, f.id, "The events are not a list; begin each with a dash.")
 		return nil
 	}
 	var list []event
@@ -55,7 +55,7 @@ func (s *service) events(f lambda) []event {
 		case isText(item): // such as "- alexaSkill"
 			list = append(list, event{kind: item.Value, key: item, value: null(item.Line), all: mapping(), index: i + 1})
 		default:
-			s.add(project.Warning, n.Line, f.id, "An event is empty, and is left away.")
+			s.add(project.Warning, n.Line, f.id, "An event is empty, and is left out.")
 		}
 	}
 	return list
@@ -206,7 +206,7 @@ func (s *service) addAuthorizer(r route, properties *yaml.Node) {
 		return
 	}
 	if r.key != "$connect" {
-		s.add(project.Warning, r.auth.Line, r.function.id, "Only $connect can have an authorizer; that of %s is left away.", short(r.key))
+		s.add(project.Warning, r.auth.Line, r.function.id, "Only $connect can have an authorizer; that of %s is left out.", short(r.key))
 		return
 	}
 	sources := list()
