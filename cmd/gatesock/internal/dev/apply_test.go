@@ -3,11 +3,13 @@ package dev
 import (
 	"bytes"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
 	"github.com/gatesock/gatesock/emulator/runtimeapi"
 )
 
@@ -51,4 +53,29 @@ func TestDroppedResponses(t *testing.T) {
 	require.Equal(t, strings.Join([]string{
 		at + dropped + "  routeKey=say", at + dropped + "  routeKey=who", at + "another  bytes=7", at + "another  bytes=7", "",
 	}, "\n"), out.String())
+}
+
+// TestRuntimesWithoutProgram has functions that gatesock dev cannot run.
+func TestRuntimesWithoutProgram(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	s := &supervisor{o: Options{Folder: folder}}
+	for runtime, says := range map[string]string{
+		"java21":          "the runtime java21 does not run here: gatesock dev runs Go, Node.js, Python and programs with a bootstrap",
+		"provided.al2023": "there is no file code/bootstrap: build the function first, as for a deployment",
+		"":                "there is no file code/bootstrap: build the function first, as for a deployment",
+		"go1.x":           "there is no file code/main: build the function first, as for a deployment",
+	} {
+		fn := &project.Function{Runtime: runtime, Handler: "main", Code: filepath.Join(folder, "code")}
+		require.EqualError(t, s.bootstrap(fn, &runtimeapi.Config{}), says, runtime)
+	}
+}
+
+// TestCDKWithoutOutput has an app of the CDK whose template was not made yet.
+func TestCDKWithoutOutput(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	write(t, "{}", folder, "cdk.json")
+	_, err := (&Options{Folder: filepath.Dir(folder), Target: folder}).find(t.Context())
+	require.ErrorContains(t, err, "/ has an app of the CDK without its cdk.out: run cdk synth first")
 }

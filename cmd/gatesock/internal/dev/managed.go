@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
 	"github.com/gatesock/gatesock/emulator/runtimeapi"
@@ -50,6 +51,8 @@ func (s *supervisor) bootstrap(fn *project.Function, cfg *runtimeapi.Config) err
 	binary := filepath.Join(fn.Code, filepath.FromSlash(name))
 	info, err := os.Stat(binary)
 	switch {
+	case err != nil && fn.Runtime != "" && fn.Runtime != "go1.x" && !strings.HasPrefix(fn.Runtime, "provided"):
+		return fmt.Errorf("the runtime %s does not run here: gatesock dev runs Go, Node.js, Python and programs with a bootstrap", fn.Runtime)
 	case err != nil:
 		return fmt.Errorf("there is no file %s: build the function first, as for a deployment", shorter(s.o.Folder, binary))
 	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:

@@ -92,11 +92,18 @@ func (o *Options) inFolder(ctx context.Context, folder string) (source, error) {
 	case len(templates) > 0:
 		s.file, s.findings = templates[0], findings
 		return s, nil
+	case errors.Is(err, errNothing) && isFile(filepath.Join(folder, "cdk.json")):
+		return source{}, fmt.Errorf("%s has an app of the CDK without its cdk.out: run cdk synth first", shorter(o.Folder, folder)+"/")
 	case errors.Is(err, errNothing):
 		return source{}, fmt.Errorf("%s has neither a template (template.yaml, cdk.out, serverless.yml) nor a Go program: "+
 			"name the folder of one, or a file with --template", shorter(o.Folder, folder)+"/")
 	}
 	return source{}, err
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // written reports whether a template was written by gatesock template, so that the program knows
