@@ -331,7 +331,10 @@ func (s *supervisor) displayName(fn *project.Function) string {
 // reported prints what a report has that nothing else says: what happened to an instance after its
 // reply. An error that was the reply is in the line of the invocation.
 func (s *supervisor) reported(name string, r runtimeapi.Report) {
-	if s.life.Err() == nil && r.Replied && r.Err != nil && (r.Err.Type == runtimeapi.TypeExit || r.Err.Type == runtimeapi.TypeTimeout) {
+	if s.life.Err() != nil || !r.Replied || r.Err == nil {
+		return
+	}
+	if r.Err.Type == runtimeapi.TypeExit || r.Err.Type == runtimeapi.TypeTimeout {
 		s.say(warning, "%s: after its reply to %s: %v", name, r.RequestID, r.Err)
 	}
 }
