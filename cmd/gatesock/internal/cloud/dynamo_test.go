@@ -60,6 +60,7 @@ func TestStartDynamoNamesWhatIsMissing(t *testing.T) {
 	t.Setenv("JAVA_HOME", "")
 	_, err := StartDynamo(t.Context(), DynamoOptions{Cache: t.TempDir()})
 	require.ErrorContains(t, err, "needs Java 17 or later, and there is no java here: install it")
+	require.NotContains(t, err.Error(), "--store", "both stores need it")
 	bin := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "java"), []byte("#!/bin/sh\necho no JVM\nexit 3\n"), 0o700))
 	t.Setenv("PATH", bin)

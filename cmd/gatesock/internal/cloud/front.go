@@ -38,7 +38,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			c.dynamo.ServeHTTP(w, r)
 			return
 		}
-		c.refuse(w, r, name, "gatesock dev runs no DynamoDB here: the project has no table; --store dynamodb starts one")
+		c.refuse(w, r, name, "gatesock dev runs no DynamoDB here: "+c.noDynamo())
 	case "events":
 		c.events.ServeHTTP(w, r)
 	case "lambda":

@@ -82,7 +82,7 @@ func TestRefusals(t *testing.T) {
 			Region: region, Credentials: keys(), HTTPClient: w.http(), Retryer: aws.NopRetryer{},
 		})
 		_, err := api.ListTables(w.t.Context(), nil)
-		require.ErrorContains(w.t, err, "NotImplemented: gatesock dev runs no DynamoDB here")
+		require.ErrorContains(w.t, err, "NotImplemented: gatesock dev runs no DynamoDB here: the project declares no table")
 		require.NotContains(w.t, w.cloud.Services(), "dynamodb")
 	})
 }

@@ -74,7 +74,7 @@ func (r record) created() time.Time {
 // startStreamMapping finds the stream and where to begin, before anything is written.
 func (c *Cloud) startStreamMapping(ctx context.Context, m project.Mapping, f *project.Function, filters filters) error {
 	if c.tables == nil {
-		return errors.New("gatesock dev runs no DynamoDB; --store dynamodb starts one")
+		return errors.New("DynamoDB Local does not run")
 	}
 	i := slices.IndexFunc(c.cfg.Project.Tables, func(t project.Table) bool { return t.StreamARN == m.Source })
 	if i < 0 {

@@ -23,11 +23,19 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamolocal"
 )
 
+// noDynamo returns why there is no DynamoDB Local, for the log of a function.
+func (c *Cloud) noDynamo() string {
+	if len(c.cfg.Project.Tables) == 0 {
+		return "the project declares no table"
+	}
+	return "DynamoDB Local did not start, as gatesock dev has said"
+}
+
 // connectDynamo makes the tables in DynamoDB Local, and leads requests there.
 func (c *Cloud) connectDynamo(ctx context.Context) error {
 	if c.cfg.Dynamo == "" {
 		for _, t := range c.cfg.Project.Tables {
-			c.notice("the table " + t.Name + " is not there: gatesock dev runs no DynamoDB; --store dynamodb starts one")
+			c.notice("the table " + t.Name + " is not there: DynamoDB Local does not run")
 		}
 		return nil
 	}

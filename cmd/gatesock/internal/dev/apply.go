@@ -40,6 +40,9 @@ func (s *supervisor) apply(ctx context.Context, p *project.Project, due stale) (
 		return false, false, false
 	}
 	changed, ok = s.replace(p, due)
+	if !ok && !failed && !s.ready && s.project == p && s.life.Err() == nil {
+		s.announce(ctx, due, changed) // a function does not start, but clients can connect
+	}
 	return changed, true, ok && !failed
 }
 
@@ -324,7 +327,10 @@ func (s *supervisor) displayName(fn *project.Function) string {
 // reported prints what a report has that nothing else says: what happened to an instance after its
 // reply. An error that was the reply is in the line of the invocation.
 func (s *supervisor) reported(name string, r runtimeapi.Report) {
-	if r.Replied && r.Err != nil && (r.Err.Type == runtimeapi.TypeExit || r.Err.Type == runtimeapi.TypeTimeout) {
+	if s.life.Err() != nil || !r.Replied || r.Err == nil {
+		return
+	}
+	if r.Err.Type == runtimeapi.TypeExit || r.Err.Type == runtimeapi.TypeTimeout {
 		s.say(warning, "%s: after its reply to %s: %v", name, r.RequestID, r.Err)
 	}
 }

@@ -24,7 +24,7 @@ func TestReported(t *testing.T) {
 		{false, runtimeapi.TypeExit, ""},
 	} {
 		var out bytes.Buffer
-		s := &supervisor{out: NewPrinter(&out, PrintOptions{Now: noon})}
+		s := &supervisor{life: t.Context(), out: NewPrinter(&out, PrintOptions{Now: noon})}
 		err := &runtimeapi.Error{Type: c.kind, Message: "why"}
 		s.reported("Chat", runtimeapi.Report{RequestID: "1", Err: err, Replied: c.replied})
 		if c.says != "" {

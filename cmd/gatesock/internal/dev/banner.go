@@ -90,7 +90,11 @@ func (p *Printer) banner(b banner) {
 	if len(b.addresses) > 0 {
 		row("try it", b.addresses[0].wscat())
 	}
-	row("watching", fmt.Sprintf("%d folders; Ctrl-C ends everything", b.watching))
+	folders := "folders"
+	if b.watching == 1 {
+		folders = "folder"
+	}
+	row("watching", fmt.Sprintf("%d %s; Ctrl-C ends everything", b.watching, folders))
 	out.WriteString("\n")
 	p.print(out.String())
 }

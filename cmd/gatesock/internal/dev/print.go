@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -224,6 +225,9 @@ func plainError(err error) string {
 	text := err.Error()
 	for _, prefix := range []string{"emulator: ", "runtimeapi: "} {
 		text = strings.TrimPrefix(text, prefix)
+	}
+	if strings.HasSuffix(text, "exec format error") {
+		text += ": it was built for another system or processor; build it with GOOS=" + runtime.GOOS + " GOARCH=" + runtime.GOARCH
 	}
 	return text
 }

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,14 @@ func TestPrinter(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, string(want), got, name)
 	}
+}
+
+// TestPlainError has errors of packages as they are told.
+func TestPlainError(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "no", plainError(errors.New("runtimeapi: no")))
+	require.Equal(t, "fork/exec x: exec format error: it was built for another system or processor; build it with GOOS="+
+		runtime.GOOS+" GOARCH="+runtime.GOARCH, plainError(errors.New("fork/exec x: exec format error")))
 }
 
 func TestTook(t *testing.T) {

@@ -216,8 +216,7 @@ func (s socket) hello(id string) answer {
 	return s.receive()
 }
 
-// awaitEnd returns when a process has ended. The one that was replaced does while the next one
-// starts.
+// awaitEnd returns when a process has ended. One that was replaced does while the next one starts.
 func awaitEnd(pid int) {
 	ticker := time.NewTicker(time.Millisecond)
 	defer ticker.Stop()

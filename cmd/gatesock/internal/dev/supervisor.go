@@ -549,7 +549,11 @@ func (s *supervisor) lookAt(ctx context.Context, g *goCode) {
 
 // report prints and shows why something does not run.
 func (s *supervisor) report(t trouble) {
-	s.out.trouble(s.o.Folder, t)
+	shown := t
+	if t.live {
+		shown.output = "" // its lines are in the terminal already
+	}
+	s.out.trouble(s.o.Folder, shown)
 	working := slices.ContainsFunc(slices.Collect(maps.Values(s.units)), func(u *unit) bool { return u.works })
 	goesOn := working && !t.live
 	s.page.fail(s.o.Folder, t, goesOn)

@@ -128,6 +128,31 @@ func TestTemplate(t *testing.T) {
 	require.Equal(t, websocket.StatusServiceRestart, websocket.CloseStatus(err))
 }
 
+// TestFirstStartFails has a program that ends at once when everything starts. Clients can connect,
+// so the address is printed, and nothing is said of an earlier build.
+func TestFirstStartFails(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	write(t, templateText("hello"), a.folder, "template.yaml")
+	a.bootstrap("echo no database; exit 3")
+	a.run()
+	client := a.connect()
+	require.Contains(t, client.text(`{"action":"hello"}`), "Internal server error")
+	out := a.out.String()
+	require.Contains(t, out, "Chat does not start: ")
+	require.Contains(t, out, "waiting for a change")
+	require.NotContains(t, out, "goes on")
+
+	// The same holds for a change.
+	a.answers("one")
+	a.status(a.at.Page, func(s status) bool { return s.State == "ready" && s.Reloads == 1 })
+	require.Equal(t, "one", client.text(`{"action":"hello"}`))
+	a.bootstrap("exit 4")
+	a.status(a.at.Page, func(s status) bool { return s.State == "failed" })
+	require.NotContains(t, a.out.String(), "goes on")
+	a.end()
+}
+
 // announced returns the address of the page, as a second command in the folder would see it.
 func (a *app) announced() string {
 	a.t.Helper()

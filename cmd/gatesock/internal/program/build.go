@@ -80,6 +80,9 @@ func (p Program) find(ctx context.Context) (*source, error) {
 	case s.Error != nil && s.Name == "" && s.query == ".":
 		return nil, fmt.Errorf("there is no package %s: %s; name the folder of the program's main package",
 			p.Package, oneLine(s.Error.Err))
+	case s.Error != nil && s.Name == "" && strings.Contains(s.Error.Err, " is not in std"):
+		return nil, fmt.Errorf("there is no folder and no package %s: name the folder or the import path of the program's main package",
+			p.Package)
 	case s.Error != nil && s.Name == "":
 		return nil, fmt.Errorf("there is no package %s: %s", p.Package, oneLine(s.Error.Err))
 	case s.Name != "main":

@@ -65,7 +65,7 @@ func TestDescribeFailures(t *testing.T) {
 		output []string // of the program or the compiler, whole lines
 	}{
 		"./missing":        {[]string{"there is no folder ./missing: name the folder or the import path"}, nil},
-		"missing":          {[]string{"there is no package missing: package missing is not in std"}, nil},
+		"missing":          {[]string{"there is no folder and no package missing: name the folder"}, nil},
 		"example.com/none": {[]string{"there is no package example.com/none: no required module provides package"}, nil},
 		"./empty":          {[]string{"there is no package ./empty: no Go files in", "; name the folder of the program's main package"}, nil},
 		"./library":        {[]string{"./library is package library, and not a program: name the folder of the main package"}, nil},
