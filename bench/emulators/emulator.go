@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/gatesock/gatesock/bench/internal/harness"
 )
 
 // contender is an emulator that can be started.
@@ -179,26 +181,8 @@ func freePorts(n int) ([]int, error) {
 	return ports, nil
 }
 
-// root returns the folder of the root module, which is above the working directory.
-func root() (string, error) {
-	folder, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(folder, "scripts", "npm-tools")); err == nil {
-			return folder, nil
-		}
-		parent := filepath.Dir(folder)
-		if parent == folder {
-			return "", errors.New("run emulators inside of the repository: it needs scripts/npm-tools")
-		}
-		folder = parent
-	}
-}
-
 func peerFolder(peer string) (string, error) {
-	r, err := root()
+	r, err := harness.Root()
 	return filepath.Join(r, "bench", "emulators", "peers", peer), err
 }
 
@@ -211,7 +195,7 @@ func findNode(ctx context.Context) (string, error) { return script(ctx, "need", 
 
 // script runs one of the repository's scripts and returns what it prints.
 func script(ctx context.Context, name, env string, args ...string) (string, error) {
-	r, err := root()
+	r, err := harness.Root()
 	if err != nil {
 		return "", err
 	}
@@ -239,7 +223,7 @@ func ownSize(context.Context) (int64, error) {
 
 // commandSize builds the command gatesock and returns its size.
 func commandSize(ctx context.Context) (int64, error) {
-	r, err := root()
+	r, err := harness.Root()
 	if err != nil {
 		return 0, err
 	}

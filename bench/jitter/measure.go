@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -37,7 +36,7 @@ func startOurs(ctx context.Context, role string, o order, ready any) (*harness.C
 
 // startPeer starts a script of the folder peer in Node.js.
 func startPeer(ctx context.Context, role string, o order, ready any) (*harness.Child, error) {
-	root, err := findRoot()
+	root, err := harness.Root()
 	if err != nil {
 		return nil, err
 	}
@@ -52,24 +51,6 @@ func startPeer(ctx context.Context, role string, o order, ready any) (*harness.C
 		return nil, err
 	}
 	return c, nil
-}
-
-// findRoot looks for the root module above the working directory.
-func findRoot() (string, error) {
-	folder, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(folder, "scripts", "npm-tools")); err == nil {
-			return folder, nil
-		}
-		parent := filepath.Dir(folder)
-		if parent == folder {
-			return "", errors.New("run jitter inside of the repository: it needs scripts/npm-tools")
-		}
-		folder = parent
-	}
 }
 
 // serving is the first answer of a server.

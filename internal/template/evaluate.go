@@ -443,15 +443,15 @@ func (e *Evaluator) text(n *node, depth int) (string, error) {
 	if err != nil || v == nil && e.reports > before {
 		return "", err
 	}
-	s, ok := asText(v)
+	s, ok := AsText(v)
 	if !ok {
 		return "", n.errorf("expected text, not %s", describe(v))
 	}
 	return s, nil
 }
 
-// asText returns a value as text, and reports whether it is text, a number or a boolean.
-func asText(v any) (string, bool) {
+// AsText returns a value as text, and reports whether it is text, a number or a boolean.
+func AsText(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
 		return v, true

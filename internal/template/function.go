@@ -166,7 +166,7 @@ func (e *Evaluator) texts(n, argument *node, depth int) ([]string, error) {
 	}
 	texts := make([]string, 0, len(values))
 	for _, item := range values {
-		s, ok := asText(item)
+		s, ok := AsText(item)
 		if !ok {
 			return nil, n.errorf("%s: expected texts in the list, not %s", n.text, describe(item))
 		}
@@ -315,7 +315,7 @@ func (e *Evaluator) substitute(n *node, name string, values map[string]*node, de
 	if err != nil {
 		return "", err
 	}
-	s, ok := asText(v)
+	s, ok := AsText(v)
 	if !ok {
 		return "", n.errorf("Fn::Sub: ${%s} is %s, not text", shorten(name), describe(v))
 	}

@@ -264,7 +264,7 @@ func (e *Evaluator) nameLenient(r *Resource, property string, depth int) (string
 	e.naming[cycle] = true
 	defer delete(e.naming, cycle)
 	v, err := e.eval(n, depth+1)
-	name, ok := asText(v)
+	name, ok := AsText(v)
 	if err == nil && v != nil && !ok { // nil is AWS::NoValue, say
 		err = n.errorf("expected text, not %s", describe(v))
 	}

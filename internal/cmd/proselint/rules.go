@@ -59,6 +59,6 @@ func rules() []rule {
 		find(`\b(somebody|anybody|nobody|everybody) who\b`, `name them: "callers that", "clients that"`),
 		find(`\bof (its|their) own accord\b`, `write "unprompted", or leave it out`),
 		find(`\b([Ll]eft|[Ll]eaves?) away\b`, `write "left out" or "omits"`),
-		find(`^(<{7}|>{7}) `, `resolve the conflict of the merge`),
+		find(`(<{7}|>{7}) `, `resolve the conflict of the merge`),
 	}
 }

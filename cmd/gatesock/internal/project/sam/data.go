@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
 	"github.com/gatesock/gatesock/internal/oneline"
+	"github.com/gatesock/gatesock/internal/template"
 )
 
 func short(s string) string { return oneline.Of(s, 200) }
@@ -231,7 +232,7 @@ func (r *run) readStored() {
 	}
 	for _, i := range r.of("AWS::SecretsManager::Secret") {
 		s := project.Secret{ID: i.id(), Name: i.PhysicalName(i.res), ARN: i.Ref(i.res)}
-		if v, ok := textOf(i.get("SecretString")); ok {
+		if v, ok := template.AsText(i.get("SecretString")); ok {
 			s.Value = v
 		}
 		if o, ok := i.object("GenerateSecretString"); ok {

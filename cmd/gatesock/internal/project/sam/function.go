@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
+	"github.com/gatesock/gatesock/internal/template"
 )
 
 var functionTypes = []string{"AWS::Lambda::Function", "AWS::Serverless::Function"} //nolint:gochecknoglobals // a constant
@@ -179,7 +180,7 @@ func (i item) asset(property string) string {
 	if !ok || i.assets == nil {
 		return ""
 	}
-	key, _ := textOf(cmp.Or(o["S3Key"], o["Key"]))
+	key, _ := template.AsText(cmp.Or(o["S3Key"], o["Key"]))
 	hash, _, _ := strings.Cut(key, ".")
 	return i.assets[hash]
 }
@@ -190,7 +191,7 @@ func (i item) findCode(f *project.Function) {
 	if i.res.Type == "AWS::Serverless::Function" {
 		property = "CodeUri"
 		if inline := i.get("InlineCode"); inline != nil {
-			f.Inline, _ = textOf(inline)
+			f.Inline, _ = template.AsText(inline)
 			return
 		}
 	}
@@ -198,7 +199,7 @@ func (i item) findCode(f *project.Function) {
 	path, inline := i.codePath(property)
 	if inline {
 		o, _ := i.object(property)
-		f.Inline, _ = textOf(o.get("ZipFile"))
+		f.Inline, _ = template.AsText(o.get("ZipFile"))
 		return
 	}
 	if path == "" {

@@ -76,23 +76,10 @@ func (i item) fail(property, format string, args ...any) {
 	i.report(project.Failure, property, format, args...)
 }
 
-// textOf returns a scalar as text.
-func textOf(v any) (string, bool) {
-	switch v := v.(type) {
-	case string:
-		return v, true
-	case json.Number:
-		return v.String(), true
-	case bool:
-		return strconv.FormatBool(v), true
-	}
-	return "", false
-}
-
 // text returns a property that is text, without blanks around it, or "".
 func (i item) text(name string) string {
 	v := i.get(name)
-	s, ok := textOf(v)
+	s, ok := template.AsText(v)
 	if !ok && v != nil {
 		i.warn(name, "%s must be text", name)
 	}
@@ -173,7 +160,7 @@ func (i item) list(name string) []any {
 func (i item) texts(name string) []string {
 	var list []string
 	for _, v := range i.list(name) {
-		s, ok := textOf(v)
+		s, ok := template.AsText(v)
 		if !ok {
 			i.warn(name, "%s must be a list of texts", name)
 			continue
@@ -191,7 +178,7 @@ func (i item) textMap(name string) map[string]string {
 	}
 	texts := make(map[string]string, len(o.has))
 	for _, key := range sorted(o.has) {
-		s, ok := textOf(o.has[key])
+		s, ok := template.AsText(o.has[key])
 		if !ok {
 			o.warn(key, "%s must be text, a number, true or false", oneline.Of(key, 100))
 			continue

@@ -404,7 +404,7 @@ func (s *stack) secret(reference string) (string, bool) {
 	if json.Unmarshal([]byte(value), &members) != nil {
 		return "", false
 	}
-	return textOf(members[member])
+	return template.AsText(members[member])
 }
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
