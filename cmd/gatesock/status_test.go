@@ -45,7 +45,7 @@ func localEndpoint(t *testing.T) string {
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	const (
-		usage = `Usage: gatesock <command> \[flags\](.|\n)*\nBuild and deploy:\n  new (.|\n)*\n  template (.|\n)*` +
+		usage = `Usage: gatesock <command> \[flags\](.|\n)*\nBuild, run and deploy:\n  new (.|\n)*\n  template (.|\n)*` +
 			`\nOperate:\n  connections list(.|\n)*keys create(.|\n)*plans set(.|\n)*usage (.|\n)*\nOther:\n  help (.|\n)*version `
 		onKeys = `Usage: gatesock keys --table=STRING <command>(.|\n)*\n  keys rotate  +Replace a key`
 		onMake = `Usage: gatesock keys create --table=STRING --owner=STRING(.|\n)*Create a key and print its secret, once.`
