@@ -39,6 +39,8 @@ func apps(t *testing.T) map[string]*describe.App {
 			"output":{"type":"object"}},{"key":"ocpp","answer":"ack","raw":true,"codec":"custom"},{"key":"log","answer":"none","raw":true}]}`,
 		"proto": `{` + protocol + `,"routes":[{"key":"__proto__","answer":"ack","input":{"$ref":"#/$defs/__proto__"}}],
 			"$defs":{"__proto__":{"type":"object","properties":{"a":{}},"additionalProperties":false},"B":{}},"pushes":[{"event":"b","data":{"$ref":"#/$defs/__proto__"}}]}`,
+		"member": `{` + protocol + `,"routes":[{"key":"a","answer":"ack","input":{"type":"object","properties":{
+			"a":{"type":"string"},"__proto__":{"type":"string","description":"A text."}},"required":["__proto__"]}}]}`,
 		"default": `{` + protocol + `,"routes":[{"key":"$default","answer":"data","codec":"json","input":{"type":"object",
 			"properties":{"n":{"type":"number"}}},"output":{"type":"string"}}]}`,
 		"names": `{` + protocol + `,"routes":[{"key":"room.join","answer":"ack"},{"key":"room/join","answer":"ack"},

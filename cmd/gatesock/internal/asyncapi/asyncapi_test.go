@@ -1,6 +1,7 @@
 package asyncapi_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"os"
@@ -42,12 +43,17 @@ type finding struct {
 }
 
 // findings returns what is not answered.
+//
+// A member of a message may be called __proto__, which routes and types may not. It gets another
+// name here, because the parser, which is JavaScript, takes its schema for the prototype of the
+// others.
 func findings(t *testing.T, documents map[string][]byte) (all []finding) {
 	t.Helper()
 	folder := t.TempDir()
 	files := make([]string, 0, len(documents))
 	for name, document := range documents {
 		file := filepath.Join(folder, name+".json")
+		document = bytes.ReplaceAll(document, []byte(`"__proto__"`), []byte(`"__proto"`))
 		require.NoError(t, os.WriteFile(file, document, 0o600))
 		files = append(files, file)
 	}
