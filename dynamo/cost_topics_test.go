@@ -189,7 +189,7 @@ func subscriptions() []operation {
 		topicOperation("`Moved` for 10 topics, as `sync` asks", units{0, 10}, 10, "the next entry of each, which is not there; the record of the connection is 1 more", func(p *publisher) {
 			missed(0)(p)
 		}, moved(at, false)),
-		topicOperation("the same, if all are more than a week old", units{0, 20}, 10, "the heads, too", func(p *publisher) {
+		topicOperation("the same, if all are more than a week old", units{0, 20}, 10, "what follows each position, and the heads", func(p *publisher) {
 			missed(0)(p)
 		}, moved(at, true)),
 	}
