@@ -294,10 +294,10 @@ func TestObserveTheInvocationOfACall(t *testing.T) {
 			return status(200), api.Post(ctx, gatesock.Target{ConnectionID: in.Context.ConnectionID}, []byte("x"))
 		}), nil
 	}, Config{Clock: NewManualClock(start()), Logger: slog.New(slog.DiscardHandler), Observe: func(e Event) {
-		switch e.Kind {
-		case EventCalled:
+		if e.Kind == EventCalled {
 			called = e.RequestID
-		case EventInvoked:
+		}
+		if e.Kind == EventInvoked {
 			invoked = e.RequestID
 		}
 	}})
