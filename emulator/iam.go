@@ -127,8 +127,8 @@ func (g *Gateway) authenticate(d *deployment, r *signature.Request, action, reso
 	return user, nil
 }
 
-// signingTime returns the time by which clients sign: the machine's, if the clock runs, also when it
-// was put forward. Otherwise a move by more than five minutes would make every signature expire.
+// signingTime returns the time by which clients sign: the machine's, if the clock runs, also when
+// it was put forward. Otherwise a move by more than five minutes would make each signature expire.
 func (g *Gateway) signingTime() time.Time {
 	if g.clockRuns {
 		return time.Now()
