@@ -108,13 +108,13 @@ func WithQuiet(d time.Duration) PlaceOption {
 // deployment that was to test its stage, and has lost its address, must not pass.
 func (p *placeSettings) address() (address, none string, err error) {
 	if p.stage != nil {
-		return *p.stage, "no stage: the address of WithStage is empty", nil
+		return *p.stage, "not run at a stage: the address of WithStage is empty", nil
 	}
 	address, ok := os.LookupEnv(StageVariable)
 	if ok && address == "" {
 		return "", "", fmt.Errorf("%s is set, but empty: set it to the address of a stage, or unset it", StageVariable)
 	}
-	return address, fmt.Sprintf("no stage: %s has the address of none", StageVariable), nil
+	return address, fmt.Sprintf("not run at a stage: %s, which has its address, is not set", StageVariable), nil
 }
 
 // parseStage returns the address of a stage for handshakes. Its errors do not have the address,

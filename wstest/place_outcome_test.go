@@ -55,7 +55,7 @@ func TestOutcomes(t *testing.T) {
 	}{
 		"all is well": {"good", at(roomStage), "PASS PASS PASS", ""},
 		"no stage": {
-			"good", nil, "PASS PASS SKIP", `wstest: no stage: GATESOCK_TEST_URL has the address of none`,
+			"good", nil, "PASS PASS SKIP", `wstest: not run at a stage: GATESOCK_TEST_URL, which has its address, is not set`,
 		},
 		"the address was lost": {
 			"good", []string{wstest.StageVariable + "="}, "PASS PASS FAIL", `wstest: GATESOCK_TEST_URL is set, but empty`,
