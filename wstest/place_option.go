@@ -64,11 +64,13 @@ func WithStage(address string) PlaceOption {
 //		return []wstest.ConnectOption{wstest.WithHeader("Authorization", "Bearer "+token)}
 //	})
 //
-// f fails t if it can't, and may leave the end of what it makes to t.Cleanup, which comes after the
-// clients have closed. In memory and over loopback f is not called: the principal is what an
-// authorizer would have returned, as everywhere in this package. To have the API's own authorizer
-// decide in all places, connect with [WithHeader], [WithQuery] or [WithSubprotocols] instead, and
-// let the test choose the credential by [Place.Deployed].
+// f fails t if it can't. What it makes it may delete by t.Cleanup, which runs at the end of the
+// test, while clients may still be connected.
+//
+// In memory and over loopback f is not called: the principal is what an authorizer would have
+// returned, as everywhere in this package. To have the API's own authorizer decide in all places,
+// connect with [WithHeader], [WithQuery] or [WithSubprotocols] instead, and let the test choose the
+// credential by [Place.Deployed].
 //
 // WithCredentials panics if f is nil.
 func WithCredentials(f func(t testing.TB, p authz.Principal) []ConnectOption) PlaceOption {
