@@ -26,7 +26,7 @@ type state struct {
 	Schedules      []Schedule           `json:"schedules"`
 	Queues         []Queue              `json:"queues"`
 	SourcesError   string               `json:"sourcesError,omitempty"`
-	Kinds          []emulator.FaultKind `json:"kinds"`
+	Kinds []struct{} `json:"kinds"`
 	Groups         bool                 `json:"groups"`
 	Kept           keptState            `json:"kept"`
 }
@@ -69,7 +69,7 @@ func (b *Workbench) state(r *http.Request) state {
 		Instance: b.instance, Name: b.cfg.Name, Seed: b.cfg.Seed, SeedText: strconv.FormatUint(b.cfg.Seed, 10),
 		Now: b.clock.Now().UTC().Truncate(time.Millisecond), OffsetMs: offset.Milliseconds(),
 		Stages: []stageState{}, Faults: b.faultStates(), Schedules: []Schedule{}, Queues: []Queue{},
-		Kinds: emulator.FaultKinds(), Groups: b.cfg.Members != nil,
+		Groups: b.cfg.Members != nil,
 		Kept: keptState{b.record.Kept(), b.cfg.Entries, b.cfg.Bytes},
 	}
 	if b.cfg.MachineClock {

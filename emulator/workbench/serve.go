@@ -17,7 +17,7 @@ var pageFiles embed.FS
 // routes returns the handler of everything below /_gatesock/.
 func (b *Workbench) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+path, servePage)
+	mux.HandleFunc(path, servePage)
 	for pattern, serve := range map[string]endpoint{
 		"GET state":                      b.getState,
 		"GET entries":                    b.getEntries,
@@ -142,6 +142,11 @@ func (b *Workbench) who(r *http.Request) string {
 
 // servePage serves the files of the page.
 func servePage(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", http.MethodGet)
+		writeError(w, failure(http.StatusMethodNotAllowed, "%s %s: use GET", r.Method, r.URL.Path))
+		return
+	}
 	name := strings.TrimPrefix(r.URL.Path, path)
 	if name == "" {
 		name = "index.html"
