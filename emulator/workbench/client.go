@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/internal/principal"
 )
 
 // client is a client that the workbench has opened. What it gets is in the record.
@@ -178,7 +180,7 @@ func (in *opening) authorize(h *emulator.Handshake) error {
 	case in.User != "" && in.Authorizer != nil:
 		return failure(http.StatusBadRequest, "user, authorizer: want one of them.")
 	case in.User != "":
-		values, usageKey, err := userOf(in.User)
+		values, usageKey, err := principal.AuthorizerResult(authz.Principal{ID: in.User})
 		if err != nil {
 			return failure(http.StatusBadRequest, "user: %v.", err)
 		}

@@ -87,7 +87,7 @@ func (c *connection) note(e *Entry) {
 	switch e.Kind {
 	case entry.Connected:
 		c.Since, c.LastActive, c.handshake, c.requestID = e.Time, e.Time, e.Handshake, e.RequestID
-		c.User = principal(e.Handshake)
+		c.User = principalOf(e.Handshake)
 		if e.Handshake != nil {
 			c.SourceIP = e.Handshake.SourceIP
 		}
@@ -114,8 +114,8 @@ func (c *connection) note(e *Entry) {
 	}
 }
 
-// principal returns the principal of an authorizer's result, or "".
-func principal(h *entry.Handshake) string {
+// principalOf returns the principal of an authorizer's result, or "".
+func principalOf(h *entry.Handshake) string {
 	if h == nil {
 		return ""
 	}

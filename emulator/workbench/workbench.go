@@ -77,7 +77,7 @@ type Workbench struct {
 	record   *record.Record
 	handler  http.Handler
 	causes   causes
-	changes  atomic.Uint64 // how often the state has changed
+	changes  atomic.Uint64   // how often the state has changed
 	ctx      context.Context //nolint:containedctx // ends with Close
 	end      context.CancelFunc
 
