@@ -141,12 +141,12 @@ func TestWho(t *testing.T) {
 		cookies []*http.Cookie
 		want    guard.By
 	}{
-		"nothing":             {"", nil, guard.Nobody},
-		"the token":           {"Bearer " + token, nil, guard.Script},
-		"another token":       {"Bearer 0123456789abcdeF", nil, guard.Nobody},
-		"a part of the token": {"Bearer " + token[:15], nil, guard.Nobody},
-		"no token":            {"Bearer ", nil, guard.Nobody},
-		"another scheme":      {"Basic " + token, nil, guard.Nobody},
+		"nothing":                         {"", nil, guard.Nobody},
+		"the token":                       {"Bearer " + token, nil, guard.Script},
+		"another token":                   {"Bearer 0123456789abcdeF", nil, guard.Nobody},
+		"a part of the token":             {"Bearer " + token[:15], nil, guard.Nobody},
+		"no token":                        {"Bearer ", nil, guard.Nobody},
+		"another scheme":                  {"Basic " + token, nil, guard.Nobody},
 		"a wrong token and a good cookie": {"Bearer x", []*http.Cookie{own}, guard.Nobody},
 		"the cookie":                      {"", []*http.Cookie{own}, guard.Browser},
 		"the cookie of another port":      {"", []*http.Cookie{cookie(t, g, "localhost:3002")}, guard.Nobody},
