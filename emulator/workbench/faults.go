@@ -140,26 +140,24 @@ func (b *Workbench) resolve(f *addedFault) ([]stageFaults, error) {
 		}
 		out = append(out, stageFaults{s, faults})
 	}
-	if len(out) > 0 {
-		f.text = textOf(f.spec, out[0].faults)
-		return out, b.allOpen(f, out)
+	if f.text, err = textOf(f.spec); err != nil {
+		return nil, err
 	}
-	spec := f.spec
-	spec.Connections = nil
-	faults, err := spec.Faults()
-	if err != nil {
-		return nil, faultProblem(err)
-	}
-	f.text = textOf(f.spec, faults)
-	return nil, b.allOpen(f, nil)
+	return out, b.allOpen(f, out)
 }
 
-// textOf describes faults in one line.
-func textOf(spec emulator.FaultSpec, faults []emulator.Fault) string {
-	if len(faults) > 1 {
-		return spec.Fault
+// textOf describes a fault in one line, with its connections as they were given.
+func textOf(spec emulator.FaultSpec) (string, error) {
+	of := spec.Connections
+	spec.Connections = nil
+	faults, err := spec.Faults()
+	switch {
+	case err != nil:
+		return "", faultProblem(err)
+	case len(faults) > 1:
+		return spec.Fault, nil
 	}
-	return faults[0].String()
+	return faults[0].For(of...).String(), nil
 }
 
 // stagesOf returns the stages that a fault is for.
@@ -298,24 +296,25 @@ func (b *Workbench) removeFaults(by string, is func(*addedFault) bool) int {
 
 // struck records a fault that has happened. The gateway waits for it.
 func (s *Stage) struck(e emulator.FaultEvent) {
-	s.b.faults.count(e.Label)
+	text, ok := s.b.faults.count(e.Label)
+	if !ok { // the program's own, or removed
+		text = e.Fault.String()
+	}
 	s.b.add(&Entry{
 		Kind: entry.Fault, Time: e.Time, Stage: s.name, Connection: e.Number, ConnectionID: e.ConnectionID,
-		Route: e.Route, Fault: e.Fault.String(), FaultID: e.Label, DelayMs: milliseconds(e.Delay), Call: e.Call,
+		Route: e.Route, Fault: text, FaultID: e.Label, DelayMs: milliseconds(e.Delay), Call: e.Call,
 	})
 }
 
-// count counts that a fault has happened.
-func (l *faultList) count(id string) {
-	if id == "" {
-		return
-	}
+// count counts that a fault has happened, and returns what it is.
+func (l *faultList) count(id string) (text string, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, f := range l.list {
 		if f.id == id {
 			f.happened++
-			return
+			return f.text, true
 		}
 	}
+	return "", false
 }

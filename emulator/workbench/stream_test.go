@@ -205,7 +205,7 @@ func TestStreamsEnd(t *testing.T) {
 			idle.want("hello")
 			unread.want("hello")
 			// More than the buffers of the sockets hold, for a page that does not read.
-			for range 400 {
+			for range 150 {
 				s.bench.Note("n", strings.Repeat("x", 100_000))
 			}
 			ended := make(chan struct{})

@@ -275,7 +275,7 @@ type sources struct {
 }
 
 func (s sources) Schedules(context.Context) []workbench.Schedule {
-	return []workbench.Schedule{{ID: "tick", Name: "Tick", Expression: "rate(1 minute)", Target: "f"}}
+	return []workbench.Schedule{{ID: "tick", Name: "Tick", Expression: "rate(1 minute)", Target: "f"}, {ID: "broken"}, {ID: "gone"}}
 }
 
 func (s sources) FireSchedule(_ context.Context, id string) error {
@@ -309,6 +309,9 @@ func TestSources(t *testing.T) {
 	status, answer := call(t, b, "POST", "schedules/a/b", "")
 	require.Equal(t, http.StatusNotFound, status)
 	require.Contains(t, answer, `There is no schedule \"a/b\"`)
+	status, answer = call(t, b, "POST", "schedules/gone", "")
+	require.Equal(t, http.StatusNotFound, status)
+	require.Contains(t, answer, "There is no schedule")
 	status, answer = call(t, b, "POST", "schedules/broken", "")
 	require.Equal(t, http.StatusBadGateway, status)
 	require.Contains(t, answer, "the function is away")
@@ -320,9 +323,9 @@ func TestSources(t *testing.T) {
 	require.Contains(t, answer, "There is no queue")
 	status, _ = call(t, b, "POST", "queues/jobs", `{}`)
 	require.Equal(t, http.StatusBadRequest, status)
-	require.Equal(t, []string{"schedule by api", "schedule by api", "queue {} by api"}, story(entries(t, b)))
+	require.Equal(t, []string{"schedule by api", "schedule by api", "schedule by api", "queue {} by api"}, story(entries(t, b)))
 	state := ok[anyMap](t, b, "GET", "state", "")
-	require.Len(t, state["schedules"], 1)
+	require.Len(t, state["schedules"], 3)
 	require.Equal(t, []any{anyMap{"name": "jobs"}}, state["queues"])
 	require.Equal(t, []any{}, state["stages"], "a program whose build failed has none")
 }
