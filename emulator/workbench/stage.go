@@ -111,6 +111,13 @@ func (s *Stage) useFaults(f *emulator.Faults) *emulator.Faults {
 	return f
 }
 
+// ownFaults returns the faults of the stage, or nil before the first Config.
+func (s *Stage) ownFaults() *emulator.Faults {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.faults
+}
+
 // Attach shows a gateway that was made with the stage's configuration. A gateway that was attached
 // before is replaced. The error is for a gateway whose paths are those of the workbench. It panics
 // if the gateway is nil or has another configuration.
