@@ -1,6 +1,6 @@
 // The dialogs of one client: open a new one, close one.
 
-import { $, button, element } from "./dom.js";
+import { $, button, element, plain } from "./dom.js";
 import { describe, pairs } from "./entry.js";
 import { facts } from "./detail.js";
 import { notice } from "./notice.js";
@@ -71,9 +71,9 @@ export class NewClient {
     const sources = identity.map(source).filter(Boolean);
     const old = new Map([...$("#client-identity").querySelectorAll("input")].map((e) => [e.dataset.source, e.value]));
     $("#client-identity").replaceChildren(...sources.map(({ text, where, name }) => element("label", {}, element("span", {}, `${name} `, element("small", {}, `${where}, for the authorizer`)),
-      element("input", { type: "text", "data-source": text, "data-where": where, "data-name": name, autocomplete: "off", spellcheck: "false", autocapitalize: "off" }))));
+      element("input", { type: "text", "data-source": text, "data-where": where, "data-name": name }))));
+    plain($("#client-identity"));
     for (const input of $("#client-identity").querySelectorAll("input")) input.value = old.get(input.dataset.source) ?? "";
-    $("#client-user-field").hidden = false;
     $("#client-user-hint").textContent = authorizer ? "If you name a user, the authorizer is not asked." : "This stage has no authorizer. The function gets the user as principalId.";
   }
 

@@ -1,7 +1,7 @@
 // What is known about the selected entry, or else about the selected connection.
 
 import { $, button, draw, element } from "./dom.js";
-import { chain, describe, lane, pairs } from "./entry.js";
+import { chain, describe, failed, lane, pairs } from "./entry.js";
 import { count, duration, moment, plural, size } from "./format.js";
 import { coloured, pretty } from "./json.js";
 import { copyButton } from "./notice.js";
@@ -47,48 +47,44 @@ export class Detail {
   #showEntry() {
     const e = this.#entry;
     const { what, whole } = describe(e);
-    const { own, around } = this.#chained();
-    $("#detail").replaceChildren(
-      element("h2", {}, element("span", { class: "lanes", "data-lane": lane(e), "aria-hidden": "true" }), element("span", {}, whole ? `${whole.replace(/:$/, "")} ` : "", element("bdi", {}, what))),
+    $("#detail").replaceChildren(...[
+      element("h2", { "data-failed": failed(e) }, element("span", { class: "lanes", "data-lane": lane(e), "aria-hidden": "true" }), element("span", {}, whole ? `${whole.replace(/:$/, "")} ` : "", element("bdi", {}, what))),
       this.#entryActions(),
       this.#facts(),
       ...payloads(e),
-      element("div", { id: "chain" }, ...this.#chainRows(own, around)),
+      element("div", { id: "chain" }, ...this.#chainRows(this.#chained())),
+      e.input !== undefined && payload("Event of the invocation", e.input),
       ...handshake(e.handshake),
-    );
+    ].filter(Boolean));
   }
 
   #chained() {
-    const found = chain(this.#entry, this.#store.list);
-    this.#chain = [...found.own, ...found.around].map((e) => e.n).join();
-    return found;
+    const own = chain(this.#entry, this.#store.list);
+    this.#chain = own.map((e) => e.n).join();
+    return own;
   }
 
   // Entries of the same request may come later.
   #follow() {
     if (!this.#entry?.requestId) return;
     const before = this.#chain;
-    const { own, around } = this.#chained();
-    if (before === this.#chain) return;
-    $("#chain")?.replaceChildren(...this.#chainRows(own, around));
+    const own = this.#chained();
+    if (before !== this.#chain) $("#chain")?.replaceChildren(...this.#chainRows(own));
   }
 
-  #chainRows(own, around) {
-    if (own.length + around.length < 2) return [];
-    const start = Math.min(...own.map((e) => e.ms - (e.kind === "invoked" ? (e.durationMs ?? 0) : 0)));
+  #chainRows(own) {
+    if (own.length < 2) return [];
+    const begin = (e) => e.ms - (e.kind === "invoked" ? (e.durationMs ?? 0) : 0);
+    const start = own[0].kind === "received" ? own[0].ms : Math.min(...own.map(begin));
     const row = (e) => {
       const { what, whole, text, meta, mark } = describe(e);
-      const at = Math.max(0, e.ms - start - (e.kind === "invoked" ? (e.durationMs ?? 0) : 0));
-      return element("li", {}, element("button", { type: "button", class: "step", "aria-current": e === this.#entry ? "true" : undefined, onclick: () => this.#actions.reveal(e) },
+      const at = Math.max(0, begin(e) - start);
+      return element("li", {}, element("button", { type: "button", class: "step", "data-failed": failed(e), "aria-current": e === this.#entry && "true", onclick: () => this.#actions.reveal(e) },
         element("span", { class: "time" }, `+${duration(at)}`), " ", element("span", { class: "lanes", "data-lane": lane(e), "aria-hidden": "true" }), " ",
         element("span", { class: "what" }, element("span", { class: "unseen" }, `${whole} `), element("bdi", {}, what)), " ",
         element("span", { class: "text" }, e.kind === "invoked" && !e.error ? "" : text), " ", element("span", { class: "meta" }, mark ? `${mark} ` : "", e.kind === "invoked" || e.kind === "called" ? meta : "")));
     };
-    const parts = [element("h3", {}, "This request"), element("ol", { class: "chain" }, ...own.map(row))];
-    if (around.length) {
-      parts.push(element("p", { class: "hint" }, "Posts while the function ran. They carry no request id, so they may be another's."), element("ol", { class: "chain" }, ...around.map(row)));
-    }
-    return parts;
+    return [element("h3", {}, "This request"), element("ol", { class: "chain" }, ...own.map(row))];
   }
 
   #entryActions() {
@@ -100,7 +96,7 @@ export class Detail {
     if (e.kind === "sent") actions.push(button("Edit and post", () => edit(e), { "aria-keyshortcuts": "e" }));
     if (e.handshake) actions.push(button("Connect like this…", () => again(e)));
     if (e.kind === "missing") actions.push(button("Read all again from the server", reload));
-    return actions.length ? element("p", { class: "actions" }, ...actions) : "";
+    return actions.length > 0 && element("p", { class: "actions" }, ...actions);
   }
 
   #facts() {
@@ -202,7 +198,6 @@ function payloads(e) {
     e.body !== undefined && payload(bodies[e.kind] ?? "Body", e.body),
     e.body64 !== undefined && payload("Binary, in base64", e.body64),
     e.cut > 0 && element("p", { class: "hint" }, `The last ${size(e.cut)} were not kept.`),
-    e.input !== undefined && payload("Event of the invocation", e.input),
     e.spec !== undefined && payload("As data, for the HTTP API", JSON.stringify(e.spec)),
   ].filter(Boolean);
 }

@@ -28,7 +28,7 @@ export function concerns(entry, connection) {
 
 export function failed({ kind, status, error, level, frame, code }) {
   return Boolean(error) || status >= 400 || kind === "refused" || frame === "error" || level === "ERROR" || kind === "missing" ||
-    (kind === "disconnected" && code > 1001 && code !== 1005);
+    (kind === "disconnected" && code > 1001 && code < 3000 && code !== 1005);
 }
 
 // The lanes of a row are the client, the gateway and the function; an entry is an arrow or a mark
@@ -54,21 +54,21 @@ const words = {
   "fault-added": (e) => ["fault added", "", e.fault ?? ""],
   "fault-removed": (e) => ["fault removed", "", e.fault ?? ""],
   clock: (e) => ["clock", "", `moved by ${e.advanceMs < 0 ? "−" : "+"}${span(Math.abs(e.advanceMs ?? 0))}`],
-  note: (e) => [e.function || "note", "", e.text ?? ""],
+  note: (e) => [e.level || "note", "Note", e.text ?? ""],
   schedule: (e) => ["schedule", "", [e.text, e.error && `failed: ${e.error}`].filter(Boolean).join(" · ")],
-  queue: (e) => ["queue", "", [e.text, body(e), e.error && `failed: ${e.error}`].filter(Boolean).join(" · ")],
+  queue: (e) => ["queue", "", [e.text, e.body, e.error && `failed: ${e.error}`].filter(Boolean).join(" · ")],
   missing: (e) => ["missing", "", `${plural(e.to - e.from + 1, "entry", "entries")} did not reach this page (${e.from} to ${e.to})`],
   restarted: () => ["restarted", "", "The program was started again. What is above is from before."],
 };
 
 export function describe(entry) {
   const [what, whole, text] = (words[entry.kind] ?? ((e) => [e.kind, "", e.text ?? ""]))(entry);
-  return { what, whole, text: String(text).slice(0, 400), meta: meta(entry), mark: entry.code ?? entry.status ?? (entry.level && entry.level !== "INFO" ? entry.level : "") };
+  return { what, whole, text: String(text).slice(0, 400), meta: meta(entry), mark: entry.code ?? entry.status ?? (entry.kind === "log" && entry.level !== "INFO" ? entry.level : "") };
 }
 
 function body({ body: text, body64, bytes }) {
   if (text !== undefined) return text.slice(0, 400).replace(/\s+/g, " ");
-  return body64 === undefined ? "" : `${size(bytes ?? 0)} of binary data`;
+  return body64 === undefined ? "(empty)" : `${size(bytes ?? 0)} of binary data`;
 }
 
 function handshake({ handshake: h = {} }) {
@@ -97,17 +97,10 @@ export function pairs(fields) {
 const order = { connected: 5, refused: 5, received: 0, fault: 1, invoked: 2, log: 3, called: 4, sent: 5, disconnected: 6 };
 
 export function chain(entry, list) {
-  if (!entry.requestId) return { own: [], around: [] };
-  const own = list.filter((e) => e.requestId === entry.requestId && e.epoch === entry.epoch);
-  const runs = own.filter((e) => e.kind === "invoked");
-  // Posts over HTTP carry no request id: those that ended while the function ran may be its own.
-  const around = runs.length && !own.some((e) => e.kind === "called")
-    ? list.filter((e) => e.kind === "called" && !e.requestId && e.epoch === entry.epoch && runs.some((r) => e.ms >= r.ms - (r.durationMs ?? 0) - 1 && e.ms <= r.ms))
-    : [];
+  const own = entry.requestId ? list.filter((e) => sameRequest(e, entry)) : [];
   const start = (e) => (e.kind === "invoked" ? e.ms - (e.durationMs ?? 0) : e.ms);
-  const isAuthorizer = (e) => (e.route === "authorizer" ? 0 : 1);
-  own.sort((a, b) => (order[a.kind] ?? 7) - (order[b.kind] ?? 7) || isAuthorizer(a) - isAuthorizer(b) || start(a) - start(b) || a.n - b.n);
-  return { own, around };
+  const rank = (e) => (e.route === "authorizer" ? -1 : (order[e.kind] ?? 7));
+  return own.sort((a, b) => rank(a) - rank(b) || start(a) - start(b) || a.n - b.n);
 }
 
 export const sameRequest = (a, b) => Boolean(a && b && a.requestId && a.requestId === b.requestId && a.epoch === b.epoch);

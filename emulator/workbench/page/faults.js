@@ -1,23 +1,17 @@
 // The faults: those that are active, and a form for a new one, made from the kinds that the server
 // knows.
 
-import { $, button, element, write } from "./dom.js";
+import { $, button, draw, element, plain, write } from "./dom.js";
 import { count, plural } from "./format.js";
 import { notice, problem } from "./notice.js";
 
-// The members of a fault, in the order of the form: label, and what an input takes.
-const members = {
-  delay: { label: "Delay", hint: "such as 2s or 10m", as: String },
-  noticed: { label: "Noticed after", hint: "such as 1m", as: String },
-  rate: { label: "Rate", hint: "a second; 0 refuses all", as: Number },
-  burst: { label: "Burst", hint: "", as: Number },
-  error: { label: "Error", hint: "its text", as: String },
-  route: { label: "Route", hint: "all if empty", as: String, list: "fault-routes" },
-  connections: { label: "Connections", hint: "ids or #3; all if empty", as: (text) => text.split(/[\s,]+/).filter(Boolean) },
-  times: { label: "Times", hint: "no limit if empty", as: Number },
-  chance: { label: "Chance", hint: "0 to 1; always if empty", as: Number },
-  spread: { label: "Spread", hint: "each duration is drawn from 0 up to it", as: Boolean },
+// How the parameters of a kind are read from their inputs, by type; others are texts.
+const number = (text, name) => {
+  if (Number.isNaN(Number(text))) throw new Error(`${name}: “${text}” is not a number.`);
+  return Number(text);
 };
+const list = (text) => text.split(/[\s,]+/).filter(Boolean);
+const types = { number, integer: number, list };
 
 export class Faults {
   #api;
@@ -45,7 +39,7 @@ export class Faults {
     const text = JSON.stringify([kinds, stages]);
     if (text === this.#known) return;
     this.#known = text;
-    this.#kinds = kinds.map((one) => ({ fault: one.fault ?? one.kind ?? one.name, text: one.text ?? one.does ?? "", parameters: (one.parameters ?? []).map((p) => (typeof p === "string" ? { name: p } : p)) }));
+    this.#kinds = kinds;
     this.#stages = stages;
     const select = $("#fault-kind");
     const value = select.value;
@@ -56,6 +50,14 @@ export class Faults {
     stage.replaceChildren(element("option", { value: "" }, "All stages"), ...stages.map(({ name }) => element("option", { value: name }, name)));
     $("#fault-stage-field").hidden = stages.length < 2;
     this.#form();
+  }
+
+  // A fault has happened. The state counts those up to an entry; later ones are counted here.
+  happened({ seq, faultId }, { faults, kept }) {
+    const one = seq > (kept?.last ?? 0) && faults?.find(({ id }) => id === faultId);
+    if (!one) return;
+    one.happened = (one.happened ?? 0) + 1;
+    draw(() => this.#show(faults));
   }
 
   #show(faults) {
@@ -84,38 +86,31 @@ export class Faults {
     const kind = this.#kind;
     write($("#fault-text"), kind?.text ?? "");
     const old = new Map([...$("#fault-fields").querySelectorAll("input")].map((e) => [e.name, e]));
-    const parameters = kind?.parameters ?? [];
-    const fields = Object.keys(members).filter((name) => parameters.some((p) => p.name === name));
-    $("#fault-fields").replaceChildren(...fields.map((name) => this.#field(name, parameters.find((p) => p.name === name), old.get(name))));
+    $("#fault-fields").replaceChildren(...(kind?.parameters ?? []).map((p) => this.#field(p, old.get(p.name))));
+    plain($("#fault-fields"));
   }
 
-  #field(name, { required, text, default: value }, old) {
-    const { label, hint, as, list } = members[name];
-    const type = as === Boolean ? "checkbox" : "text";
-    const input = element("input", { type, name, list, inputmode: as === Number ? "decimal" : undefined, required, autocomplete: "off", spellcheck: "false" });
+  #field({ name, type, text, required }, old) {
+    const isSwitch = type === "boolean";
+    const input = element("input", { type: isSwitch ? "checkbox" : "text", name, required, "data-type": type, list: name === "route" && "fault-routes", inputmode: types[type] === number && "decimal" });
     if (old) Object.assign(input, { value: old.value, checked: old.checked });
-    else if (value !== undefined && as !== Boolean) input.value = value;
-    const words = text || hint;
-    if (as === Boolean) return element("label", { class: "check" }, input, element("span", {}, label, " ", element("small", {}, words)));
+    const label = name[0].toUpperCase() + name.slice(1);
+    const words = element("span", {}, `${label} `, element("small", {}, text));
+    if (isSwitch) return element("label", { class: "check" }, input, words);
     const add = name === "connections" && button("Selected", () => {
       const one = this.#selected();
       if (!one) return notice("No connection is selected.");
-      const ids = new Set(input.value.split(/[\s,]+/).filter(Boolean));
-      input.value = [...ids.add(one.connectionId)].join(", ");
-    }, { class: "quiet", "aria-label": "Add the selected connection" });
-    return element("div", { class: "field" }, element("label", {}, element("span", {}, label, " ", element("small", {}, words)), input), add);
+      input.value = [...new Set([...list(input.value), one.connectionId])].join(", ");
+    }, { "aria-label": "Add the selected connection" });
+    return element("div", { class: "field" }, element("label", {}, words, input), add);
   }
 
   #read() {
     const spec = { fault: this.#kind.fault };
-    for (const { name, type, value, checked } of $("#fault-fields").querySelectorAll("input")) {
-      const { as, label } = members[name];
-      if (type === "checkbox") {
-        if (checked) spec[name] = true;
-      } else if (value.trim() !== "") {
-        spec[name] = as(value.trim());
-        if (as === Number && Number.isNaN(spec[name])) throw new Error(`${label}: “${value}” is not a number.`);
-      }
+    for (const { name, dataset, type, value, checked } of $("#fault-fields").querySelectorAll("input")) {
+      const text = value.trim();
+      if (type === "checkbox") spec[name] = checked || undefined;
+      else if (text) spec[name] = types[dataset.type]?.(text, name) ?? text;
     }
     if ($("#fault-stage").value) spec.stage = $("#fault-stage").value;
     return spec;

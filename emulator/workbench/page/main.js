@@ -5,7 +5,7 @@ import { Disconnect, NewClient } from "./client.js";
 import { Composer } from "./composer.js";
 import { Connections, keyOf } from "./connections.js";
 import { Detail } from "./detail.js";
-import { $, element, write } from "./dom.js";
+import { $, element, plain, write } from "./dom.js";
 import { Exports } from "./exports.js";
 import { Faults } from "./faults.js";
 import { listen } from "./keyboard.js";
@@ -41,7 +41,10 @@ const touching = new Set(["connected", "disconnected", "received", "called", "se
 const link = new Link(store, {
   state: showState,
   restarted: () => connections.ended(),
-  entry: ({ kind }) => touching.has(kind) && connections.touch(),
+  entry: (entry) => {
+    if (touching.has(entry.kind)) connections.touch();
+    if (entry.kind === "fault") faults.happened(entry, state);
+  },
 });
 
 connections.listen(() => {
@@ -52,9 +55,7 @@ connections.listen(() => {
 
 function showState(next) {
   state = { ...state, ...next, stages: next.stages ?? state.stages };
-  const kept = state.kept ?? {};
-  if (kept.first) store.trim(kept.first);
-  timeline.serverDropped = Math.max(0, (kept.dropped ?? 0) - store.dropped);
+  if (next.kept?.first) store.trim(next.kept.first);
   time.state(state);
   faults.state(state);
   connections.state(state);
@@ -193,8 +194,6 @@ $("#clear").addEventListener("click", async () => {
     await api.clear();
     timeline.select(null);
     store.clear();
-    state = { ...state, kept: {} };
-    timeline.serverDropped = 0;
     connections.clear();
   } catch (error) {
     problem(error);
@@ -227,6 +226,7 @@ function act(run) {
   else notice("This entry is not a frame of a client or a post.");
 }
 
+plain(document);
 panel("details");
 pane("middle");
 connections.select(null);

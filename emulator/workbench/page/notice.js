@@ -31,14 +31,7 @@ export async function copy(text, what) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // Older browsers, and pages that may not use the clipboard.
-    const field = element("textarea", { class: "unseen", "aria-hidden": "true" });
-    field.value = text;
-    (document.querySelector("dialog[open]") ?? document.body).append(field);
-    field.select();
-    const isDone = document.execCommand("copy");
-    field.remove();
-    if (!isDone) return notice(`The browser does not let this page copy. Select ${what} and copy it by hand.`, { isError: true });
+    return notice(`The browser does not let this page copy. Select ${what} and copy it by hand.`, { isError: true });
   }
   notice(`Copied: ${what}.`);
 }

@@ -7,7 +7,7 @@ const LIMITS = { entries: 20_000, bytes: 64 * 2 ** 20 };
 export class Store {
   list = [];
   first = 0; // n of list[0]; n counts all that was ever added
-  dropped = 0; // how many the page has dropped
+  dropped = 0; // how many are no longer kept, here or by the server
   instance = "";
   epoch = 0; // counts the starts of the program
   last = 0; // the number (seq) of the last entry of this instance
@@ -39,6 +39,7 @@ export class Store {
     const isRestart = this.instance !== "";
     this.instance = instance;
     this.last = Math.max(0, (kept.first || 1) - 1);
+    this.dropped += kept.dropped ?? 0;
     if (isRestart) {
       this.epoch++;
       this.#push({ kind: "restarted", time: now ?? new Date().toISOString() });
@@ -82,11 +83,20 @@ export class Store {
   }
 
   #push(entry) {
+    if (entry.kind === "invoked" && entry.connectionId) this.#adopt(entry);
     entry.n = this.end;
     entry.epoch = this.epoch;
     entry.ms = Date.parse(entry.time);
     this.#bytes += weight(entry);
     this.list.push(entry);
+  }
+
+  // Lines that a function logged while its client connected come before anybody knows the connection.
+  #adopt({ requestId, connectionId, connection }) {
+    for (let i = this.list.length - 1; i >= Math.max(0, this.list.length - 100); i--) {
+      const one = this.list[i];
+      if (one.requestId === requestId && !one.connectionId) Object.assign(one, { connectionId, connection });
+    }
   }
 
   // Drops some at a time, since removing the first of a long list costs the same for one or many.

@@ -157,12 +157,10 @@ export class Timeline {
     $("#nothing").hidden = items.length > 0;
     if (items.length === 0) write($("#nothing-text"), all ? "No entry passes the filter." : "Nothing has happened yet.");
     $("#nothing-help").hidden = all > 0;
-    const dropped = this.#store.dropped + this.serverDropped;
+    const { dropped } = this.#store;
     $("#dropped").hidden = dropped === 0;
     if (dropped) write($("#dropped"), `${plural(dropped, "older entry is", "older entries are")} no longer kept`);
   }
-
-  serverDropped = 0; // how many the server had dropped before the page came
 
   #fill(one, entry) {
     const { row, time, conn, lanes, what, text, meta, mark } = one;
