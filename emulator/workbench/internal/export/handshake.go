@@ -110,7 +110,7 @@ func identity(authorizer map[string]any, now time.Time) string {
 // principal returns the option for a principal of package authz, if the context of an authorizer is
 // one.
 func principal(authorizer map[string]any, user string, now time.Time) (option string, ok bool) {
-	members := []string{"ID: " + goString(user)}
+	members := map[string]string{}
 	var attributes []string
 	for _, name := range slices.Sorted(maps.Keys(authorizer)) {
 		value, isText := authorizer[name].(string)
@@ -120,28 +120,34 @@ func principal(authorizer map[string]any, user string, now time.Time) (option st
 		case !isText:
 			return "", false
 		case name == "scopes":
-			members = append(members, "Scopes: "+goStrings(strings.Fields(value)))
+			members["Scopes"] = goStrings(strings.Fields(value))
 		case name == "roles":
-			members = append(members, "Roles: "+goStrings(strings.Fields(value)))
+			members["Roles"] = goStrings(strings.Fields(value))
 		case name == "exp":
 			seconds, err := strconv.ParseInt(value, 10, 64)
 			if err != nil {
 				return "", false
 			}
-			members = append(members, "ExpiresAt: h.Now()"+plus(time.Unix(seconds, 0).Sub(now).Round(time.Second)))
+			members["ExpiresAt"] = "h.Now()" + plus(time.Unix(seconds, 0).Sub(now).Round(time.Second))
 		case isAttribute:
 			attributes = append(attributes, goString(attribute)+": "+goString(value))
 		default:
 			return "", false
 		}
 	}
-	if len(members) == 1 && len(attributes) == 0 {
+	if len(attributes) > 0 {
+		members["Attributes"] = "map[string]string{" + strings.Join(attributes, ", ") + "}"
+	}
+	if len(members) == 0 {
 		return "wstest.WithUser(" + goString(user) + ")", true
 	}
-	if len(attributes) > 0 {
-		members = append(members, "Attributes: map[string]string{"+strings.Join(attributes, ", ")+"}")
+	option = "wstest.WithPrincipal(authz.Principal{\nID: " + goString(user)
+	for _, name := range []string{"Scopes", "Roles", "ExpiresAt", "Attributes"} {
+		if value, ok := members[name]; ok {
+			option += ", " + name + ": " + value
+		}
 	}
-	return "wstest.WithPrincipal(authz.Principal{" + strings.Join(members, ", ") + "})", true
+	return option + ",\n})", true
 }
 
 func goStrings(all []string) string {

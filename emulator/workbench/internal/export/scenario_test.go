@@ -2,6 +2,7 @@ package export_test
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -210,6 +211,19 @@ func scenarios() map[string]scenario {
 			fails: []string{"event"},
 			has:   []string{"h.Faults().OnFault(", "emulator.Slow(2 * time.Second)"},
 		},
+		"Overlap": { // two messages that are handled at the same time, and posts that do not say by whom
+			play: func(r *recording) {
+				ann, bob := r.connect("ann"), r.connect("bob")
+				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
+				bob.send(`{"action":"join","id":"1","name":"Bob"}`)
+				before := len(r.all())
+				ann.send(`{"action":"say","id":"2","text":"from Ann"}`)
+				bob.send(`{"action":"say","id":"2","text":"from Bob"}`)
+				r.overlap(before)
+			},
+			fails: []string{"event", "missing post", "twice"},
+			has:   []string{"These were handled at the same time", `ann.ExpectFrame(`, `bob.ExpectFrame(`, "one after the other"},
+		},
 		"Schedule": { // what no client causes
 			play: func(r *recording) {
 				ann := r.connect("ann")
@@ -248,4 +262,27 @@ func (r *recording) cut(size int) {
 	defer r.mu.Unlock()
 	e := &r.entries[len(r.entries)-1]
 	e.Body, e.Cut = e.Body[:size], len(e.Body)-size
+}
+
+// overlap makes it look as if what came after the first entries had been handled at the same time.
+func (r *recording) overlap(first int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	later := r.entries[first:]
+	rank := map[entry.Kind]int{entry.Received: 0, entry.Called: 1}
+	slices.SortStableFunc(later, func(a, b entry.Entry) int {
+		of := func(e entry.Entry) int {
+			if n, ok := rank[e.Kind]; ok {
+				return n
+			}
+			return 2
+		}
+		return of(a) - of(b)
+	})
+	for i := range later {
+		later[i].Seq = uint64(first + i + 1)
+		if later[i].Kind == entry.Called {
+			later[i].RequestID = ""
+		}
+	}
 }

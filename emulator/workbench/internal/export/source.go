@@ -68,7 +68,11 @@ func header(sessions []*session, o TestOptions) string {
 				}
 			}
 		}
-		fmt.Fprintf(&b, "// Stage %s, %s: %s, %s.\n", goString(s.stage), s.first.UTC().Format(time.RFC3339),
+		stage := "Recorded"
+		if s.stage != "" {
+			stage = "Stage " + strconv.Quote(s.stage) + ","
+		}
+		fmt.Fprintf(&b, "// %s %s: %s, %s.\n", stage, s.first.UTC().Format(time.RFC3339),
 			plural(len(s.clients), "client"), plural(messages, "message"))
 		if s.byChance() {
 			fmt.Fprintf(&b, "// The seed of its faults was %d.\n", o.Seeds[s.stage])
