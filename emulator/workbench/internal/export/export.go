@@ -8,6 +8,7 @@ import (
 	"go/format"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
 )
@@ -87,11 +88,21 @@ func stagesOf(entries []entry.Entry) (stages []string) {
 // ofStage returns the entries that concern a stage, in order.
 func ofStage(entries []entry.Entry, stage string) (kept []*entry.Entry) {
 	for _, e := range ordered(entries) {
-		if e.Stage == stage || e.Stage == "" {
+		if (e.Stage == stage || e.Stage == "") && (e.ConnectionID != "" || !ofConnection(e.Kind)) {
 			kept = append(kept, e)
 		}
 	}
 	return kept
+}
+
+// ofConnection reports whether entries of a kind are about a connection.
+func ofConnection(kind entry.Kind) bool {
+	switch kind {
+	case entry.Connected, entry.Refused, entry.Received, entry.Sent, entry.Called, entry.Disconnected, entry.Fault:
+		return true
+	default:
+		return false
+	}
 }
 
 // ordered returns the entries by their numbers.
@@ -106,5 +117,11 @@ func ordered(entries []entry.Entry) []*entry.Entry {
 
 // oneLine returns a text for a comment.
 func oneLine(text string) string {
-	return strings.Join(strings.Fields(strings.ToValidUTF8(text, "\uFFFD")), " ")
+	printable := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	return strings.Join(strings.Fields(printable), " ")
 }

@@ -126,7 +126,7 @@ func newSession(entries []*entry.Entry, stage string, o TestOptions) *session {
 // readClients finds the connections of the entries.
 func (s *session) readClients() {
 	for _, e := range s.entries {
-		if e.ConnectionID == "" || e.Kind == entry.Called && e.Connection == 0 {
+		if !ofConnection(e.Kind) && e.Kind != entry.Invoked || e.ConnectionID == "" || e.Kind == entry.Called && e.Connection == 0 {
 			continue
 		}
 		c := s.client(e.ConnectionID)

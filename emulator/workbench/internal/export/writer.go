@@ -368,13 +368,13 @@ func (w *writer) send(a action) {
 }
 
 func (w *writer) post(a action) {
-	pieces, declarations := w.values.sent(string(a.entry.Data()), a.entry.Time)
-	for _, d := range declarations {
-		w.line("%s", d)
-	}
 	if !delivered(a.entry) {
 		w.line("// Here a post to %s by hand had the status %d.", a.client.variable, a.entry.Status)
 		return
+	}
+	pieces, declarations := w.values.sent(string(a.entry.Data()), a.entry.Time)
+	for _, d := range declarations {
+		w.line("%s", d)
 	}
 	w.helpers["post"] = true
 	w.line("post(t, h, %s, %s)", a.client.variable, expand(pieces))
