@@ -25,7 +25,6 @@ type Stage struct {
 	mu      sync.Mutex
 	gateway *emulator.Gateway // nil before Attach
 	url     string
-	pages   int // pages that have been opened by the workbench
 	clients map[*client]struct{}
 }
 
@@ -182,7 +181,7 @@ func (b *Workbench) Handler(next http.Handler) http.Handler {
 
 // writeForbidden answers a request outside the API as a gateway without pages does.
 func writeForbidden(w http.ResponseWriter) {
-	w.Header().Set("x-amzn-ErrorType", "ForbiddenException") //nolint:canonicalheader // as AWS spells it
+	w.Header().Set("x-amzn-ErrorType", "ForbiddenException")
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusForbidden)
 	_, _ = w.Write([]byte(`{"message":"Forbidden"}`))

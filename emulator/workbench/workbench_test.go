@@ -3,6 +3,7 @@ package workbench_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,8 +11,6 @@ import (
 	"strings"
 	"testing"
 	"testing/slogtest"
-
-	"encoding/json"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/stretchr/testify/require"
@@ -192,11 +191,14 @@ func TestEventsKeepNothing(t *testing.T) {
 	b := newBench(t, workbench.Config{})
 	observe := b.Stage("dev").Config(emulator.Config{}).Observe
 	body, input := []byte("body"), []byte("input")
-	h := emulator.Handshake{Header: http.Header{"a": {"1"}, "sec-websocket-protocol": {"x, y", "z"}}}
-	observe(emulator.Event{Kind: emulator.EventConnected, ConnectionID: "c", Connection: 1, Body: body, Input: input, Handshake: &h})
+	values := []string{"1"}
+	h := emulator.Handshake{Header: http.Header{"a": values, "sec-websocket-protocol": {"x, y", "z"}}}
+	observe(emulator.Event{
+		Kind: emulator.EventConnected, ConnectionID: "c", Connection: 1, Body: body, Input: input, Handshake: &h,
+	})
 	copy(body, "----")
 	copy(input, "-----")
-	h.Header["a"][0] = "-"
+	values[0] = "-"
 	e := entries(t, b)[0]
 	require.Equal(t, "body", e.Body)
 	require.Equal(t, "input", e.Input)
