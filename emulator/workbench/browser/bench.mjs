@@ -53,9 +53,10 @@ export class Bench extends Window {
     await this.dialog.waitFor({ state: "hidden" });
   }
 
-  // Opens a client that is another program: a socket of another page.
+  // Opens a client that is another program: a socket of another window, since a page behind another
+  // one draws seldom. It stays open until the browser is closed.
   async foreign(server, user) {
-    const page = await newPage(this.context);
+    const page = await newPage(await browser.newContext());
     await page.goto(server.gateway.replace("ws", "http")); // an error, but of an origin on this machine
     await page.evaluate((url) => new Promise((done, failed) => {
       const socket = (globalThis.socket = new WebSocket(url));

@@ -49,6 +49,7 @@ bench("The program is started again with another token", {}, async (window, serv
   await window.connection("ann").waitFor();
   const page = await newPage(window.context); // as somebody does with the new address
   await page.goto(server.url);
+  await page.close();
   await window.link("Live");
   await window.page.getByText("The program was started again. What was shown before stays").waitFor();
   assert.equal(await window.draft.inputValue(), "a draft");

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { bench, say } from "./bench.mjs";
+import { Server } from "./server.mjs";
 
 bench("A fault: added, seen to happen, removed", {}, async (window) => {
   await window.connect("ann");
@@ -89,4 +90,38 @@ bench("Pause and clear: nothing is lost while it is paused", {}, async (window) 
   await window.send(say("after"));
   await window.entry("received", "after").waitFor();
   assert.equal(await window.entry("missing").count(), 0);
+});
+
+bench("The same seed: what was clicked and what a script does give the same entries", { args: ["-seed", "4711"] }, async (window, server) => {
+  // What differs from run to run: times, ids, and who did it.
+  const texts = Array.from({ length: 12 }, (_, i) => say(`message ${i}`));
+  const same = async (server) => {
+    let entries;
+    do ({ entries } = await server.api("GET", "entries")); while (entries.filter(({ kind }) => kind === "sent").length < texts.length);
+    return entries.map(({ kind, connection, route, status, body, fault, call, frame, code }) => ({ kind, connection, route, status, body, fault, call, frame, code }));
+  };
+  await window.connect("ann");
+  await window.page.keyboard.press("Escape");
+  await window.page.keyboard.press("2");
+  await window.page.locator("#fault-kind").selectOption("gone");
+  await window.page.getByLabel("Chance").fill("0.5");
+  await window.page.getByRole("button", { name: "Add the fault" }).click();
+  await window.page.locator("#faults li").waitFor();
+  for (const text of texts) {
+    await window.send(text);
+    await window.entry("received", JSON.parse(text).text).waitFor();
+  }
+  const clicked = await same(server);
+
+  const other = await Server.create("-seed", "4711");
+  try {
+    const { connectionId } = await other.api("POST", "connections", { query: [["user", "ann"]] });
+    await other.api("POST", "faults", { fault: "gone", chance: 0.5 });
+    for (const text of texts) await other.api("POST", `connections/${encodeURIComponent(connectionId)}/messages`, { text });
+    assert.deepEqual(await same(other), clicked);
+    const happened = clicked.filter(({ kind }) => kind === "fault").length;
+    assert.ok(happened > 0 && happened < texts.length, `the fault happened ${happened} times of ${texts.length}`);
+  } finally {
+    await other.destroy();
+  }
 });

@@ -51,7 +51,7 @@ export class NewClient {
     this.#identity();
     $("#client-result").replaceChildren();
     if (!this.#box.open) this.#box.showModal();
-    (document.querySelector("#client-identity input") ?? $("#client-user")).focus();
+    ($("#client-identity input") ?? $("#client-query")).focus();
   }
 
   #fill({ headers, query, subprotocols = [] }) {

@@ -29,7 +29,7 @@ export class Connections {
     this.#store = store;
     this.#choose = choose;
     this.#list = new List($("#connections"), {
-      prefix: "connection", create: newRow, fill: (one, connection) => this.#fill(one, connection), choose: (connection) => this.select(connection),
+      prefix: "connection", create: newRow, fill: (one, connection) => this.#fill(one, connection), choose: (connection) => this.select(connection, true),
     });
     $("#find").addEventListener("input", (event) => {
       this.#words = event.target.value.toLowerCase();
@@ -57,12 +57,12 @@ export class Connections {
     return this.all.get(keyOf(epoch, connectionId)) ?? null;
   }
 
-  select(connection) {
+  select(connection, isByHand = false) {
     this.selected = connection;
     this.#list.select(connection);
     if (connection) this.#list.reveal(connection);
     $("#all").setAttribute("aria-pressed", connection === null);
-    this.#choose(connection);
+    this.#choose(connection, isByHand);
   }
 
   // Selects the next one of the list, or the one before; above the first are all.

@@ -157,7 +157,7 @@ export class Detail {
         ["Id", element("span", {}, element("code", {}, one.connectionId), " ", copyButton(one.connectionId, "the connection id"))],
         ["Stage", one.stage],
         ["User", one.user],
-        ["Groups", one.groups?.length ? one.groups.join(", ") : one.groups && "none"],
+        ["Groups", one.membersError ? `not known: ${one.membersError}` : one.groups?.join(", ")],
         ["Since", one.since && moment(Date.parse(one.since))],
         ["Last active", one.lastActive && moment(Date.parse(one.lastActive))],
         ["Source IP", one.sourceIp],

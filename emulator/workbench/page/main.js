@@ -6,6 +6,7 @@ import { Composer } from "./composer.js";
 import { Connections, keyOf } from "./connections.js";
 import { Detail } from "./detail.js";
 import { $, element, plain, write } from "./dom.js";
+import { concerns } from "./entry.js";
 import { Exports } from "./exports.js";
 import { Faults } from "./faults.js";
 import { listen } from "./keyboard.js";
@@ -21,18 +22,15 @@ const stages = () => state.stages;
 
 const time = new Time(api);
 const timeline = new Timeline(store, (entry, how) => chosen(entry, how));
-const connections = new Connections(api, store, (connection) => chosenConnection(connection));
+const connections = new Connections(api, store, (connection, isByHand) => chosenConnection(connection, isByHand));
 connections.now = () => time.now();
 connections.epoch = () => store.epoch;
 const detail = new Detail(store, {
   replay, edit, disconnect, reload: () => link.again(), again: (entry) => client.show(entry), send: () => compose(),
-  reveal: (entry) => timeline.reveal(entry), choose: (id, epoch) => choose(id, epoch), connection: api.connection,
+  reveal, choose: (id, epoch) => choose(id, epoch), connection: api.connection,
 });
 const composer = new Composer(api, store, { stages, open: () => connections.open, choose: (connection) => connections.select(connection) });
-const client = new NewClient(api, store, { stages, opened, reveal: (entry) => {
-  connections.select(null);
-  timeline.reveal(entry);
-} });
+const client = new NewClient(api, store, { stages, opened, reveal });
 const closing = new Disconnect(api);
 const faults = new Faults(api, () => connections.selected);
 const exports = new Exports(api, connections);
@@ -89,7 +87,13 @@ function chosen(entry, { isOpened = false } = {}) {
   }
 }
 
-function chosenConnection(connection) {
+function reveal(entry) {
+  if (connections.selected && !concerns(entry, connections.selected)) connections.select(null);
+  timeline.reveal(entry);
+}
+
+function chosenConnection(connection, isByHand) {
+  if (isByHand) timeline.select(null); // the details are those of the connection then
   timeline.show(connection);
   composer.show(connection);
   exports.refresh();

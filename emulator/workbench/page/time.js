@@ -32,8 +32,10 @@ export class Time {
     return this.#now + performance.now() - this.#at;
   }
 
-  state({ now, offsetMs = 0, schedules, queues }) {
+  state({ now, offsetMs = 0, schedules, queues, functionsClock, sourcesError }) {
     this.#set(now, offsetMs);
+    $("#functions-clock").hidden = functionsClock !== "machine";
+    write($("#sources-error"), sourcesError ? `Schedules and queues cannot be read: ${sourcesError}` : "");
     this.#sources(schedules ?? [], queues ?? []);
   }
 
