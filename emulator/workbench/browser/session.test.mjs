@@ -105,12 +105,6 @@ bench("The box says what the gateway will do, and sends what is not JSON", {}, a
   await window.draft.fill('{"action":"say","text":"typed"}');
   await window.page.getByRole("button", { name: "Format" }).click();
   assert.equal(await window.draft.inputValue(), '{\n  "action": "say",\n  "text": "typed"\n}');
-  await window.page.getByLabel("What to send").selectOption("Send binary (base64)");
-  await says.getByText(/Not base64/).waitFor();
-  await window.draft.fill("AAE=");
-  await says.getByText("2 B of binary data: the gateway closes the connection with 1003.").waitFor();
-  await window.page.getByRole("button", { name: "Send", exact: true }).click();
-  await window.entry("disconnected", "1003").waitFor();
 });
 
 bench("A refused handshake, with what was logged", {}, async (window) => {

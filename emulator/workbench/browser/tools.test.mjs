@@ -72,8 +72,9 @@ bench("Exports: HAR and a Go test, of chosen connections", {}, async (window) =>
   assert.equal(one.log.entries.length, 1);
   assert.ok(messages(one)[0] >= 2);
   await window.page.getByLabel("Package").fill("session_test");
-  await window.page.getByRole("button", { name: "Show" }).click();
-  await window.page.locator("#test-preview").getByText(/package session_test[^]*func Test/).waitFor();
+  await window.page.locator("#copy-test").click();
+  await window.notice("Copied: the Go test.");
+  assert.match(await window.page.evaluate(() => navigator.clipboard.readText()), /package session_test[^]*func Test/);
 });
 
 bench("Pause and clear: nothing is lost while it is paused", {}, async (window) => {

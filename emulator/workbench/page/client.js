@@ -85,7 +85,9 @@ export class NewClient {
     }
     const subprotocols = $("#client-protocols").value.split(/[\s,]+/).filter(Boolean);
     const user = $("#client-user").value.trim();
-    return { stage: this.#stage.name, headers, query, subprotocols, ...(user && { user }) };
+    const scopes = $("#client-scopes").value.split(/[\s,]+/).filter(Boolean);
+    if (scopes.length && !user) throw new Error("Scopes need a user.");
+    return { stage: this.#stage.name, headers, query, subprotocols, ...(user && { user }), ...(scopes.length && { scopes }) };
   }
 
   async #submit() {

@@ -87,11 +87,11 @@ export class Composer {
   }
 
   // Fills the box with what somebody wants to change and send again.
-  edit(text, { isPost = false, isBase64 = false } = {}) {
+  edit(text, { isPost = false } = {}) {
     const old = $("#draft").value;
     if (old && old !== text) this.#keep(old); // nothing that was typed is lost
     $("#draft").value = text;
-    $("#draft-kind").value = isPost ? "post" : isBase64 ? "base64" : "text";
+    $("#draft-kind").value = isPost ? "post" : "text";
     tab.keep("draft", text);
     this.#check();
     this.focus();
@@ -137,11 +137,10 @@ export class Composer {
   // Says what the gateway will do with the draft.
   #check() {
     const text = $("#draft").value;
-    const kind = $("#draft-kind").value;
-    const said = kind === "base64" ? checkBase64(text) : this.#checkText(text, kind === "post");
+    const said = this.#checkText(text, $("#draft-kind").value === "post");
     write($("#draft-says"), said.text);
     $("#draft-says").dataset.tone = said.tone ?? "";
-    $("#format").disabled = kind === "base64" || !text || Boolean(jsonProblem(text));
+    $("#format").disabled = !text || Boolean(jsonProblem(text));
   }
 
   #checkText(text, isPost) {
@@ -166,26 +165,19 @@ export class Composer {
     const one = this.#connection;
     if (!one?.open) return notice("Choose a client that is connected, or open one with “New client”.", { isError: true });
     const text = $("#draft").value;
-    const kind = $("#draft-kind").value;
-    await this.transmit(one, text, kind);
+    await this.transmit(one, text, $("#draft-kind").value === "post");
     this.#keep(text);
   }
 
-  // Sends and says how it went; kind is text, base64 or post. Returns whether it went well.
-  async transmit(one, text, kind) {
+  // Sends a frame as the client or posts to it, and says how it went. Returns whether it went well.
+  async transmit({ connectionId, connection }, text, isPost) {
     const said = $("#sent-says");
+    const isLong = new TextEncoder().encode(text).length > FRAME;
     try {
-      if (kind === "post") {
-        const { status } = await this.#api.post(one.connectionId, text);
-        said.dataset.tone = status < 300 ? "ok" : "bad";
-        said.textContent = status < 300 ? `Posted to #${one.connection}: ${status}` : `The post to #${one.connection} failed: ${status}`;
-        return status < 300;
-      }
-      const isLong = new TextEncoder().encode(text).length > FRAME;
-      await this.#api.send(one.connectionId, kind === "base64" ? { base64: text.replace(/\s/g, ""), binary: true } : isLong ? { text, fragmented: true } : { text });
-      said.dataset.tone = "ok";
-      said.textContent = `Sent as #${one.connection}`;
-      return true;
+      const { status = 200 } = await (isPost ? this.#api.post(connectionId, text) : this.#api.send(connectionId, { text, ...(isLong && { fragmented: true }) }));
+      said.dataset.tone = status < 300 ? "" : "bad";
+      said.textContent = isPost ? `Posted to #${connection}: ${status}` : `Sent as #${connection}`;
+      return status < 300;
     } catch (error) {
       said.dataset.tone = "bad";
       said.textContent = `Not sent: ${error.message}`;
@@ -193,13 +185,6 @@ export class Composer {
       return false;
     }
   }
-}
-
-function checkBase64(text) {
-  const compact = text.replace(/\s/g, "");
-  if (!compact) return { text: "Base64 of a binary message. The gateway closes the connection with 1003 for one." };
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(compact) || compact.length % 4) return { tone: "warn", text: "Not base64: it has other characters, or its length is not a multiple of four." };
-  return { tone: "warn", text: `${size((compact.length * 3) / 4 - (compact.match(/=/g)?.length ?? 0))} of binary data: the gateway closes the connection with 1003.` };
 }
 
 // The path of an expression that is one variable, such as $request.body.action; other expressions are

@@ -1,7 +1,7 @@
 // What is known about the selected entry, or else about the selected connection.
 
 import { $, button, draw, element } from "./dom.js";
-import { chain, describe, failed, lane, pairs } from "./entry.js";
+import { chain, describe, failed, lane, lanes, pairs } from "./entry.js";
 import { count, duration, moment, plural, size } from "./format.js";
 import { coloured, pretty } from "./json.js";
 import { copyButton } from "./notice.js";
@@ -36,10 +36,6 @@ export class Detail {
     $("#detail").scrollTop = 0;
   }
 
-  get entry() {
-    return this.#entry;
-  }
-
   #showNothing() {
     $("#detail").replaceChildren(element("p", { class: "empty" }, "Select an entry or a connection to see all of it here."));
   }
@@ -48,7 +44,7 @@ export class Detail {
     const e = this.#entry;
     const { what, whole } = describe(e);
     $("#detail").replaceChildren(...[
-      element("h2", { "data-failed": failed(e) }, element("span", { class: "lanes", "data-lane": lane(e), "aria-hidden": "true" }), element("span", {}, whole ? `${whole.replace(/:$/, "")} ` : "", element("bdi", {}, what))),
+      element("h2", { "data-failed": failed(e), "data-lane": lane(e) }, lanes(), element("span", {}, whole ? `${whole.replace(/:$/, "")} ` : "", element("bdi", {}, what))),
       this.#entryActions(),
       this.#facts(),
       ...payloads(e),
@@ -79,8 +75,8 @@ export class Detail {
     const row = (e) => {
       const { what, whole, text, meta, mark } = describe(e);
       const at = Math.max(0, begin(e) - start);
-      return element("li", {}, element("button", { type: "button", class: "step", "data-failed": failed(e), "aria-current": e === this.#entry && "true", onclick: () => this.#actions.reveal(e) },
-        element("span", { class: "time" }, `+${duration(at)}`), " ", element("span", { class: "lanes", "data-lane": lane(e), "aria-hidden": "true" }), " ",
+      return element("li", {}, element("button", { type: "button", class: "step", "data-failed": failed(e), "data-lane": lane(e), "aria-current": e === this.#entry && "true", onclick: () => this.#actions.reveal(e) },
+        element("span", { class: "time" }, `+${duration(at)}`), " ", lanes(), " ",
         element("span", { class: "what" }, element("span", { class: "unseen" }, `${whole} `), element("bdi", {}, what)), " ",
         element("span", { class: "text" }, e.kind === "invoked" && !e.error ? "" : text), " ", element("span", { class: "meta" }, mark ? `${mark} ` : "", e.kind === "invoked" || e.kind === "called" ? meta : "")));
     };
@@ -90,25 +86,27 @@ export class Detail {
   #entryActions() {
     const e = this.#entry;
     const { replay, edit, again, reload } = this.#actions;
-    const actions = [];
-    if (e.kind === "received") actions.push(button("Replay", () => replay(e), { "aria-keyshortcuts": "r" }), button("Edit and resend", () => edit(e), { "aria-keyshortcuts": "e" }));
-    if (e.kind === "called" && e.method === "POST") actions.push(button("Post again", () => replay(e), { "aria-keyshortcuts": "r" }), button("Edit and post", () => edit(e), { "aria-keyshortcuts": "e" }));
-    if (e.kind === "sent") actions.push(button("Edit and post", () => edit(e), { "aria-keyshortcuts": "e" }));
-    if (e.handshake) actions.push(button("Connect like this…", () => again(e)));
-    if (e.kind === "missing") actions.push(button("Read all again from the server", reload));
-    return actions.length > 0 && element("p", { class: "actions" }, ...actions);
+    const isPost = e.kind === "called" && e.method === "POST";
+    const isFrame = e.kind === "received";
+    const actions = [
+      (isFrame || isPost) && button(isFrame ? "Replay" : "Post again", () => replay(e)),
+      (isFrame || isPost || e.kind === "sent") && button(isFrame ? "Edit and resend" : "Edit and post", () => edit(e)),
+      e.handshake && button("Connect like this…", () => again(e)),
+      e.kind === "missing" && button("Read all again from the server", reload),
+    ];
+    return actions.some(Boolean) && element("p", { class: "actions" }, ...actions);
   }
 
   #facts() {
     const e = this.#entry;
     const { choose } = this.#actions;
-    const who = e.connectionId && element("span", {}, button(e.connection ? `#${e.connection}` : "not open", () => choose(e.connectionId, e.epoch), { class: "link" }), " ", element("code", {}, e.connectionId), " ", copyButton(e.connectionId, "the connection id"));
+    const who = e.connectionId && element("span", {}, button(e.connection ? `#${e.connection}` : "not open", () => choose(e.connectionId, e.epoch), { class: "link" }), " ", id(e.connectionId, "the connection id"));
     return facts([
       ["Time", Number.isNaN(e.ms) ? e.time : moment(e.ms)],
       ["Entry", e.seq],
       ["Stage", e.stage],
       ["Connection", who],
-      ["Request", e.requestId && element("span", {}, element("code", {}, e.requestId), " ", copyButton(e.requestId, "the request id"))],
+      ["Request", e.requestId && id(e.requestId, "the request id")],
       ["Route", e.kind === "received" ? e.route || "none: no route matches" : e.route],
       ["Status", e.status],
       ["Close code", e.code && `${e.code}${e.reason ? ` ${e.reason}` : ""}, ${e.byClient ? "by the client" : "by the gateway"}`],
@@ -141,7 +139,7 @@ export class Detail {
     const text = JSON.stringify(one);
     if (this.#shown === text && $("#connection-detail")) return;
     this.#shown = text;
-    $("#detail").replaceChildren(element("div", { id: "connection-detail" }, ...this.#connectionParts(one, connection)));
+    $("#detail").replaceChildren(element("div", { id: "connection-detail", class: "stack" }, ...this.#connectionParts(one, connection)));
   }
 
   #shown = "";
@@ -151,10 +149,10 @@ export class Detail {
     const counts = Object.entries(one.counts ?? {}).map(([route, n]) => `${route} ${count(n)}`).join(", ");
     return [
       element("h2", {}, `#${one.connection} `, element("bdi", {}, one.user || "")),
-      one.open && element("p", { class: "actions" }, button("Send…", send, { "aria-keyshortcuts": "s" }), button("Disconnect…", () => disconnect(connection), { "aria-keyshortcuts": "x" })),
+      one.open && element("p", { class: "actions" }, button("Send…", send), button("Disconnect…", () => disconnect(connection))),
       facts([
         ["State", one.open ? "open" : `ended${one.code ? ` with ${one.code}` : ""}${one.epoch < this.#store.epoch ? ", before the program was started again" : ""}`],
-        ["Id", element("span", {}, element("code", {}, one.connectionId), " ", copyButton(one.connectionId, "the connection id"))],
+        ["Id", id(one.connectionId, "the connection id")],
         ["Stage", one.stage],
         ["User", one.user],
         ["Groups", one.membersError ? `not known: ${one.membersError}` : one.groups?.join(", ")],
@@ -170,6 +168,8 @@ export class Detail {
     ].filter(Boolean);
   }
 }
+
+const id = (text, what) => element("span", {}, element("code", {}, text), " ", copyButton(text, what));
 
 export function facts(list) {
   const rows = list.filter(([, value]) => value !== undefined && value !== null && value !== "" && value !== false);

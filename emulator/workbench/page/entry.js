@@ -1,5 +1,6 @@
 // What an entry of the timeline is, in words, and which of them belong together.
 
+import { element } from "./dom.js";
 import { duration, plural, size, span } from "./format.js";
 
 // The kinds of entries that are filtered together, with their labels.
@@ -33,12 +34,14 @@ export function failed({ kind, status, error, level, frame, code }) {
 
 // The lanes of a row are the client, the gateway and the function; an entry is an arrow or a mark
 // in them.
-const lanes = {
+const places = {
   received: "in", connected: "open", refused: "refused", disconnected: "end", sent: "out", called: "post", invoked: "run", log: "log",
-  fault: "fault", "fault-added": "fault", "fault-removed": "fault",
+  fault: "fault", "fault-added": "fault", "fault-removed": "fault", clock: "fault", missing: "fault", restarted: "fault",
 };
 
-export const lane = ({ kind, method }) => (kind === "called" && method !== "POST" ? "call" : (lanes[kind] ?? "none"));
+export const lanes = () => element("span", { class: "lanes", "aria-hidden": "true" });
+
+export const lane = ({ kind, method }) => (kind === "called" && method !== "POST" ? "call" : (places[kind] ?? "none"));
 
 // The words of each kind: what it is, said to a screen reader in full (whole), and what it says.
 const words = {

@@ -31,7 +31,6 @@ export class Exports {
     });
     $("#copy-har").addEventListener("click", () => this.#copy(this.#har, "the HAR"));
     $("#copy-test").addEventListener("click", () => this.#copy(this.#test, "the Go test"));
-    $("#show-test").addEventListener("click", () => this.#preview());
     this.refresh();
   }
 
@@ -78,23 +77,13 @@ export class Exports {
       if (isEmpty) $(selector).removeAttribute("href");
       else $(selector).setAttribute("href", path);
     }
-    for (const selector of ["#copy-har", "#copy-test", "#show-test"]) $(selector).disabled = isEmpty;
+    for (const selector of ["#copy-har", "#copy-test"]) $(selector).disabled = isEmpty;
     write($("#export-says"), isEmpty ? "Choose at least one connection." : this.#which === "all" ? "All connections that are kept." : `${plural(this.#ids.length, "connection")}.`);
   }
 
   async #copy(path, what) {
     try {
       await copy(await this.#api.text(path), what);
-    } catch (error) {
-      problem(error);
-    }
-  }
-
-  async #preview() {
-    const pre = $("#test-preview");
-    try {
-      pre.textContent = await this.#api.text(this.#test);
-      pre.hidden = false;
     } catch (error) {
       problem(error);
     }

@@ -120,24 +120,22 @@ async function opened(connectionId) {
   composer.focus();
 }
 
-const bodyOf = ({ body, body64 }) => body ?? body64 ?? "";
-const kindOf = ({ kind, body64 }) => (kind === "received" ? (body64 === undefined ? "text" : "base64") : "post");
-
 async function replay(entry) {
-  if (entry.cut) return notice("The entry does not have the whole frame, so it cannot be replayed.", { isError: true });
+  if (entry.cut || entry.body64) return notice("The entry does not have the whole frame as text, so it cannot be replayed.", { isError: true });
   const connection = connections.find(entry.connectionId, entry.epoch);
   if (!connection?.open) {
     edit(entry);
     return notice("Its connection has ended. Choose another client for the frame.");
   }
-  if (await composer.transmit(connection, bodyOf(entry), kindOf(entry))) notice(`${entry.kind === "received" ? "Replayed as" : "Posted again to"} #${connection.connection}.`);
+  const isPost = entry.kind !== "received";
+  if (await composer.transmit(connection, entry.body ?? "", isPost)) notice(`${isPost ? "Posted again to" : "Replayed as"} #${connection.connection}.`);
 }
 
 function edit(entry) {
   const connection = connections.find(entry.connectionId, entry.epoch);
   if (connection?.open && connection !== connections.selected) connections.select(connection);
   pane("middle");
-  composer.edit(bodyOf(entry), { isPost: kindOf(entry) === "post", isBase64: kindOf(entry) === "base64" });
+  composer.edit(entry.body ?? "", { isPost: entry.kind !== "received" });
 }
 
 function disconnect(connection = connections.selected) {

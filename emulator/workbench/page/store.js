@@ -10,6 +10,7 @@ export class Store {
   dropped = 0; // how many are no longer kept, here or by the server
   instance = "";
   epoch = 0; // counts the starts of the program
+  adopted = 0; // counts entries whose connection became known later
   last = 0; // the number (seq) of the last entry of this instance
   #limits = LIMITS;
   #bytes = 0;
@@ -95,7 +96,9 @@ export class Store {
   #adopt({ requestId, connectionId, connection }) {
     for (let i = this.list.length - 1; i >= Math.max(0, this.list.length - 100); i--) {
       const one = this.list[i];
-      if (one.requestId === requestId && !one.connectionId) Object.assign(one, { connectionId, connection });
+      if (one.requestId !== requestId || one.connectionId) continue;
+      Object.assign(one, { connectionId, connection });
+      this.adopted++;
     }
   }
 

@@ -1,7 +1,7 @@
 // The timeline: what has happened, filtered, in rows; and the filter above it.
 
 import { $, draw, element, later, write, writeAttribute } from "./dom.js";
-import { describe, failed, group, groups, lane, sameRequest } from "./entry.js";
+import { describe, failed, groups, lane, lanes, sameRequest } from "./entry.js";
 import { matcher } from "./filter.js";
 import { clock, count, plural } from "./format.js";
 import { List } from "./list.js";
@@ -18,6 +18,7 @@ export class Timeline {
   #chips = new Map();
   #routes = "";
   #isPaused = false;
+  #adopted = 0;
   #stages = 1;
   #draw = () => this.#pull();
 
@@ -139,7 +140,10 @@ export class Timeline {
   }
 
   #pull() {
-    this.#view.pull();
+    const { adopted } = this.#store;
+    if (this.#adopted !== adopted && this.#filter.connection) this.#view.filter(matcher(this.#filter));
+    else this.#view.pull();
+    this.#adopted = adopted;
     const { selected } = this.#list;
     if (selected && selected.n < this.#store.first) this.select(null); // dropped
     this.#show(this.#view.removed, false);
@@ -163,15 +167,14 @@ export class Timeline {
   }
 
   #fill(one, entry) {
-    const { row, time, conn, lanes, what, text, meta, mark } = one;
+    const { row, time, conn, what, text, meta, mark } = one;
     const now = this.#list.selected;
     const it = describe(entry);
     writeAttribute(row, "data-kind", entry.kind);
-    writeAttribute(row, "data-group", group(entry));
     writeAttribute(row, "data-failed", failed(entry) && "");
     writeAttribute(row, "data-before", entry.epoch < this.#store.epoch && "");
     writeAttribute(row, "data-mate", now && now !== entry && sameRequest(now, entry) && "");
-    writeAttribute(lanes, "data-lane", lane(entry));
+    writeAttribute(row, "data-lane", lane(entry));
     write(time, clock(entry.ms));
     write(conn, entry.connection ? `${this.#stages > 1 && entry.stage ? `${entry.stage} ` : ""}#${entry.connection}` : "");
     write(what.firstChild, it.whole && `${it.whole} `);
@@ -185,7 +188,7 @@ export class Timeline {
 
 function newRow() {
   const part = (name) => element("span", { class: name });
-  const parts = { time: part("time"), conn: part("conn"), lanes: element("span", { class: "lanes", "aria-hidden": "true" }), what: part("what"), text: part("text"), meta: part("meta"), mark: part("mark") };
+  const parts = { time: part("time"), conn: part("conn"), lanes: lanes(), what: part("what"), text: part("text"), meta: part("meta"), mark: part("mark") };
   parts.what.append(element("span", { class: "unseen" }), element("bdi"));
   // The blanks keep the words apart for a screen reader.
   return { row: element("div", {}, ...Object.values(parts).flatMap((e) => [e, " "])), ...parts };
