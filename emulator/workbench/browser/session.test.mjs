@@ -190,3 +190,26 @@ bench("What others write is never HTML", {}, async (window) => {
   assert.equal(await window.page.locator("#panes :is(img, script, b)").count(), 0);
   assert.notEqual(await window.page.title(), "broken");
 });
+
+bench("A stage with an authorizer has fields for its identity sources", {}, async (window, server) => {
+  const state = await server.api("GET", "state");
+  const [stage] = state.stages;
+  const stages = [stage, { ...stage, name: "live", authorizer: true, identity: ["route.request.querystring.token", "route.request.header.X-Tenant"] }];
+  await window.page.route("**/api/stream*", (route) => route.fulfill({ contentType: "text/event-stream", body: `event: hello\ndata: ${JSON.stringify({ ...state, stages })}\n\n` }));
+  await window.page.reload();
+  const sent = new Promise((done) => window.page.route("**/api/connections", (route) => {
+    if (route.request().method() !== "POST") return route.continue();
+    done(route.request().postDataJSON());
+    return route.fulfill({ status: 401, json: { error: "The authorizer refused.", status: 401 } });
+  }));
+  await window.page.locator("#addresses").getByText("live").waitFor();
+  await window.page.keyboard.press("n");
+  await window.dialog.getByLabel("Stage").selectOption("live");
+  await window.dialog.getByLabel("token").fill("secret");
+  await window.dialog.getByLabel("X-Tenant").fill("acme");
+  await window.dialog.getByLabel("As the user").fill("ann");
+  await window.dialog.getByLabel("Scopes").fill("read write");
+  await window.dialog.getByRole("button", { name: "Connect" }).click();
+  assert.deepEqual(await sent, { stage: "live", headers: [["X-Tenant", "acme"]], query: [["token", "secret"]], subprotocols: [], user: "ann", scopes: ["read", "write"] });
+  await window.dialog.getByText("Refused with 401. The authorizer refused.").waitFor();
+});

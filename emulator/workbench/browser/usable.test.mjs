@@ -1,4 +1,4 @@
-// Who uses the page without a mouse, in the dark, on a phone, or with a screen reader.
+// The page without a mouse, in the dark, on a phone, and with a screen reader.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";

@@ -97,7 +97,7 @@ export class Connections {
     try {
       list = await this.#api.connections();
     } catch {
-      return; // the stream says that the server is gone
+      return; // the banner of the stream reports it
     }
     if (epoch !== this.#store.epoch) return;
     this.#pause = Math.max(APART, 10 * (performance.now() - begun));

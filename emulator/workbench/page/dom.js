@@ -3,7 +3,7 @@
 export const $ = (selector) => document.querySelector(selector);
 
 // Returns an element with attributes and children; a string among them is text. An attribute that
-// is undefined, null or false is left out; "onclick" and the like are listeners.
+// is undefined, null or false is left out; one whose name begins with "on" is a listener.
 export function element(tag, attributes = {}, ...children) {
   const e = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes ?? {})) {

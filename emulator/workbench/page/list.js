@@ -25,7 +25,7 @@ export class List {
   #draw = () => this.#show();
 
   // create returns {row, …} with a new element; fill(one, item) writes an item to it; choose(item) is
-  // called for a selection by hand; onFollow tells when the list begins or ends to follow its end.
+  // called for a selection by hand; onFollow(follows) when the list begins or ends to follow its end.
   constructor(box, { prefix, create, fill, choose, follows = false, onFollow = () => {} }) {
     this.#box = box;
     this.#prefix = prefix;

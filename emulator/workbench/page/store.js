@@ -16,7 +16,7 @@ export class Store {
   #bytes = 0;
   #listeners = new Set();
 
-  // Calls run after each change, often: whoever draws does it once a frame.
+  // Calls run after each change, which is often: what draws does it once a frame.
   listen(run) {
     this.#listeners.add(run);
   }
