@@ -7,7 +7,7 @@ bench("An empty page says what to do", {}, async (window, server) => {
   await window.page.getByRole("button", { name: "Clear", exact: true }).click();
   await window.page.getByText("Nothing has happened yet.").waitFor();
   await window.page.locator("#nothing-addresses").getByText(server.gateway).waitFor();
-  await window.page.getByText("No client has connected yet.").waitFor();
+  await window.page.getByText("No client has connected yet. Connect one to the address above").waitFor();
   await window.screenshot("workbench-empty");
 });
 
@@ -204,7 +204,7 @@ bench("A stage with an authorizer has fields for its identity sources", {}, asyn
   }));
   await window.page.locator("#addresses").getByText("live").waitFor();
   await window.page.keyboard.press("n");
-  await window.dialog.getByLabel("Stage").selectOption("live");
+  await window.page.locator("#client-stage").selectOption("live");
   await window.dialog.getByLabel("token").fill("secret");
   await window.dialog.getByLabel("X-Tenant").fill("acme");
   await window.dialog.getByLabel("As the user").fill("ann");

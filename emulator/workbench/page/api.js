@@ -81,6 +81,7 @@ export async function read(position, on, signal) {
       if (performance.now() - begun > 8) {
         await pause(); // the page draws and hears the keyboard in between
         begun = performance.now();
+        if (signal.aborted) throw new ApiError(0, "The stream was given up.");
       }
     }
   }

@@ -7,6 +7,8 @@ import { List } from "./list.js";
 
 const APART = 300; // ms between two readings, more if a reading takes long
 
+const ENDED = 500; // connections from before the program was started again
+
 export const keyOf = (epoch, connectionId) => `${epoch}/${connectionId}`;
 
 export class Connections {
@@ -107,7 +109,7 @@ export class Connections {
       known.add(key);
       const own = this.all.get(key);
       if (own) Object.assign(own, { groups: undefined, code: undefined }, one);
-      else this.all.set(key, { ...one, key, epoch });
+      else this.all.set(key, { ...one, key, epoch, ms: Date.parse(one.since) });
     }
     for (const [key, one] of this.all) if (one.epoch === epoch && !known.has(key)) this.#forget(one);
     draw(this.#draw);
@@ -119,9 +121,10 @@ export class Connections {
     else this.all.delete(one.key);
   }
 
-  // The program was started again: what it knew has ended.
+  // The program was started again: what it knew has ended. Not all of it is kept for ever.
   ended() {
     for (const one of this.all.values()) one.open = false;
+    for (const key of [...this.all.keys()].slice(0, -ENDED)) this.all.delete(key);
     this.touch();
     draw(this.#draw);
   }
@@ -133,14 +136,14 @@ export class Connections {
 
   #show() {
     const items = [...this.all.values()].filter((one) => this.#matches(one));
-    items.sort((a, b) => b.open - a.open || b.epoch - a.epoch || Date.parse(b.since) - Date.parse(a.since) || b.connection - a.connection);
+    items.sort((a, b) => b.open - a.open || b.epoch - a.epoch || b.ms - a.ms || b.connection - a.connection);
     this.#list.refresh({ items });
     const open = this.open.length;
     const ended = this.all.size - open;
     write($("#open-count"), ended ? `${count(open)} open, ${count(ended)} ended` : `${count(open)} open`);
     $("#find").hidden = this.all.size < 6 && this.#words === "";
     $("#no-connections").hidden = items.length > 0;
-    write($("#no-connections"), this.#words ? "No connection has these words." : "No client has connected yet.");
+    write($("#no-connections"), this.#words ? "No connection has these words." : "No client has connected yet. Connect one to the address above, or open a new client here.");
   }
 
   #matches({ connectionId, connection, user, groups = [], stage, counts = {} }) {
@@ -155,7 +158,7 @@ export class Connections {
     write(who, one.user || short(one.connectionId));
     writeAttribute(who, "data-anonymous", !one.user && "");
     write(stage, this.#state.stages.length > 1 ? one.stage : "");
-    write(age, one.open ? span(this.now() - Date.parse(one.since)) : `ended${one.code ? ` ${one.code}` : ""}`);
+    write(age, one.open ? span(this.now() - one.ms) : `ended${one.code ? ` ${one.code}` : ""}`);
     write(unseen, one.open ? "open" : "");
     const routes = Object.entries(one.counts ?? {}).filter(([route]) => !/^\$(connect|disconnect)$/.test(route)).sort(([, a], [, b]) => b - a);
     const from = routes.map(([route, n]) => `${route} ${count(n)}`).join("  ");

@@ -120,7 +120,7 @@ export class Detail {
       ["Held up for", e.delayMs && duration(e.delayMs)],
       ["Moved by", e.advanceMs !== undefined && duration(e.advanceMs)],
       ["Error", e.error && element("span", { class: "bad" }, e.error)],
-      ["Caused by", e.by && { page: "this page, or another one like it", api: "the HTTP API or gatesock trigger" }[e.by]],
+      ["Caused by", e.by && { page: "a page of the workbench", api: "the HTTP API or gatesock trigger" }[e.by]],
       ["From before", e.epoch < this.#store.epoch && "the program was started again since"],
     ]);
   }

@@ -34,7 +34,9 @@ export class Exports {
     this.refresh();
   }
 
+  // Writes what depends on the connections, if it is seen.
   refresh() {
+    if ($("#panel-export").hidden) return;
     const all = [...this.#connections.all.values()].filter(({ epoch }) => epoch === this.#connections.epoch()).slice(-SHOWN);
     const ids = new Set(all.map(({ connectionId }) => connectionId));
     for (const id of this.#chosen) if (!ids.has(id)) this.#chosen.delete(id);

@@ -39,6 +39,7 @@ export function size(bytes) {
   return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }
 
-export const count = (n) => n.toLocaleString("en-GB");
+const numbers = new Intl.NumberFormat("en-GB");
+export const count = (n) => numbers.format(n);
 export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 export const short = (id) => (id.length > 12 ? `${id.slice(0, 11)}…` : id);

@@ -158,6 +158,7 @@ function panel(name) {
     button.tabIndex = isShown ? 0 : -1;
     $(`#panel-${one}`).hidden = !isShown;
   }
+  if (name === "export") exports.refresh();
 }
 
 // On a phone there is one pane at a time.

@@ -145,7 +145,7 @@ export class Timeline {
     else this.#view.pull();
     this.#adopted = adopted;
     const { selected } = this.#list;
-    if (selected && selected.n < this.#store.first) this.select(null); // dropped
+    if (selected && selected.n < this.#store.first) this.#list.select(null); // dropped; its details stay
     this.#show(this.#view.removed, false);
   }
 
