@@ -60,8 +60,8 @@ func (b *Workbench) place(e *Entry) {
 	}
 	if e.ConnectionID != "" {
 		for _, s := range b.snapshot() {
-			if c, ok := s.conns.get(e.ConnectionID); ok {
-				e.Stage, e.Connection = s.name, c.Number
+			if c := s.conns.find(e.ConnectionID); c != nil {
+				e.Stage, e.Connection = s.name, c.Number // which do not change
 				return
 			}
 		}
