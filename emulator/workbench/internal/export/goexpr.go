@@ -89,8 +89,8 @@ func cmpOr(a, b string) string {
 	return b
 }
 
-// identifier returns the first word of a text as a Go identifier that begins in lower case, or "" if
-// it has none.
+// identifier returns the first word of a text as a Go identifier that begins in lower case, or ""
+// if it has none.
 func identifier(text string) string {
 	word := strings.FieldsFunc(text, func(r rune) bool {
 		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r)

@@ -40,7 +40,8 @@ type span struct {
 func newReader(s *session) *reader {
 	r := &reader{
 		session: s, byRequest: map[string]*step{}, held: map[*entry.Entry]*entry.Entry{},
-		lateEnds: map[string]bool{}, late: map[string]bool{}, arrives: map[string]int{}, last: map[string]uint64{}, beside: map[string]bool{},
+		lateEnds: map[string]bool{}, late: map[string]bool{}, arrives: map[string]int{},
+		last: map[string]uint64{}, beside: map[string]bool{},
 	}
 	for _, e := range s.entries {
 		if e.RequestID != "" {
@@ -62,7 +63,8 @@ func (r *reader) pairHeld() {
 		}
 		due := f.Time.Add(millis(f.DelayMs))
 		for _, e := range r.entries[i:] {
-			if e.Kind == entry.Received && e.ConnectionID == f.ConnectionID && r.held[e] == nil && !e.Time.Before(due.Add(-tick)) {
+			of := e.Kind == entry.Received && e.ConnectionID == f.ConnectionID
+			if of && r.held[e] == nil && !e.Time.Before(due.Add(-tick)) {
 				r.held[e] = f
 				break
 			}
@@ -251,8 +253,8 @@ func (r *reader) fromNobody(e *entry.Entry) *step {
 }
 
 // byTime returns the step for what happened because its time had come: the move of the clock that
-// made it happen, or one of its own, before which the test moves the clock as far as it had moved by
-// itself.
+// made it happen, or one of its own, before which the test moves the clock as far as it had moved
+// by itself.
 func (r *reader) byTime(e *entry.Entry) *step {
 	if len(r.steps) > 0 {
 		last := r.steps[len(r.steps)-1]

@@ -244,7 +244,7 @@ func scenarios() map[string]scenario {
 	}
 }
 
-// by says that the page caused the last entry of a kind.
+// by makes the page the cause of the last entry of a kind.
 func (r *recording) by(kind entry.Kind) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -34,7 +34,7 @@ type client struct {
 	ended     bool   // while the session is read
 }
 
-// hears reports whether a client receives what an entry says that it was sent.
+// hears reports whether a client receives the frame of an entry.
 func (c *client) hears(e *entry.Entry) bool { return c.deafFrom == 0 || e.Seq < c.deafFrom }
 
 // step is something that is done to the application or to the gateway, and what clients receive for
@@ -126,11 +126,13 @@ func newSession(entries []*entry.Entry, stage string, o TestOptions) *session {
 // readClients finds the connections of the entries.
 func (s *session) readClients() {
 	for _, e := range s.entries {
-		if !ofConnection(e.Kind) && e.Kind != entry.Invoked || e.ConnectionID == "" || e.Kind == entry.Called && e.Connection == 0 {
+		unknown := e.ConnectionID == "" || e.Kind == entry.Called && e.Connection == 0
+		if unknown || !ofConnection(e.Kind) && e.Kind != entry.Invoked {
 			continue
 		}
 		c := s.client(e.ConnectionID)
-		if c == nil && e.Kind != entry.Refused && !(e.Kind == entry.Invoked && s.isRefused(e.ConnectionID)) {
+		ofRefused := e.Kind == entry.Refused || e.Kind == entry.Invoked && s.isRefused(e.ConnectionID)
+		if c == nil && !ofRefused {
 			c = &client{number: e.Connection, id: e.ConnectionID, unknown: true}
 			s.clients = append(s.clients, c)
 		}
@@ -178,7 +180,7 @@ func (s *session) dropOthers() {
 	s.steps = slices.DeleteFunc(s.steps, func(st *step) bool { return len(st.does)+len(st.effects) == 0 })
 }
 
-// nameClients gives the clients names of variables: that of the user, or their number.
+// nameClients sets the variables of the clients: the user, or the number of the connection.
 func (s *session) nameClients() {
 	taken := reservedNames()
 	for _, c := range s.clients {

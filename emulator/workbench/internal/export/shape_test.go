@@ -152,7 +152,7 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
-// TestHandshakes checks what a test says of who connects.
+// TestHandshakes checks the options of clients that connect.
 func TestHandshakes(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

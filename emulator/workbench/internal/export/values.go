@@ -126,8 +126,8 @@ func (s *sighting) fromServer() bool {
 	return s.received > 0 && (s.sent == 0 || s.received < s.sent)
 }
 
-// runs returns the values of a text. Ids of the gateway are values of their own, and so are the
-// parts between colons and the like, except in times.
+// runs returns the values of a text. Ids of the gateway are values of their own, and so are parts
+// between the characters ":|#@", except in times.
 func (v *values) runs(text string) (all []run) {
 	for _, r := range lexRuns(text) {
 		all = append(all, v.split(text, r)...)
@@ -170,9 +170,9 @@ func (v *values) differs(value, key string) bool {
 	return isTime
 }
 
-// nameValues gives names to the values that differ and that several frames have, or that clients
-// send back. Times of the server get none unless clients send them back: two that are the same in
-// one run need not be in another.
+// nameValues names the values that differ and that several frames have, or that clients send back.
+// Times of the server get a name only if clients send them back: two that are the same in one run
+// need not be in another.
 func (v *values) nameValues() {
 	for _, value := range slices.SortedFunc(mapKeys(v.seen), func(a, b string) int {
 		return cmp.Or(cmp.Compare(v.seen[a].received, v.seen[b].received), cmp.Compare(a, b))
