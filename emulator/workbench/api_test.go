@@ -29,7 +29,7 @@ func TestErrors(t *testing.T) {
 		"no such endpoint":       {"GET", "nothing", "", 404, "has no /_gatesock/api/nothing"},
 		"another method":         {"POST", "state", "", 405, "use GET"},
 		"PUT":                    {"PUT", "connections", `{}`, 405, "use GET"},
-		"limit is no number":     {"GET", "entries?limit=x", "", 400, `limit=\"x\": want a number`},
+		"limit is a text":        {"GET", "entries?limit=x", "", 400, `limit=\"x\": want a number`},
 		"limit is zero":          {"GET", "entries?limit=0", "", 400, "limit: want a positive number"},
 		"after is negative":      {"GET", "entries?after=-1", "", 400, `after=\"-1\"`},
 		"after is too large":     {"GET", "entries?after=99999999999999999999", "", 400, "want a number"},

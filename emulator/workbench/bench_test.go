@@ -86,7 +86,8 @@ func BenchmarkMessage(b *testing.B) {
 				defer func() { require.NoError(b, bench.Close(context.Background())) }()
 				cfg = bench.Stage("dev").Config(cfg)
 			}
-			gw, err := emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) { return newApp(api), nil }, cfg)
+			build := func(api gatesock.ConnectionsAPI) (lambda.Handler, error) { return newApp(api), nil }
+			gw, err := emulator.NewFunc(build, cfg)
 			require.NoError(b, err)
 			defer func() { require.NoError(b, gw.Shutdown(context.Background())) }()
 			session, err := gw.Connect(b.Context(), emulator.Handshake{}, nobody{})

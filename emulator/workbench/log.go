@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,8 +76,9 @@ func (b *Workbench) place(e *Entry) {
 }
 
 // LogHandler returns a handler that adds records to the timeline and passes them on to next, which
-// may be nil. It adds those from level INFO on, and those below that next wants. The connection and the request of a record are in its attributes connectionId and
-// requestId, or else in the context of the invocation. It is for handlers that run in this process:
+// may be nil. It adds those from level INFO on, and those below that next wants. The connection and
+// the request of a record are in its attributes connectionId and requestId, or else in the context
+// of the invocation. It is for handlers that run in this process:
 //
 //	slog.SetDefault(slog.New(bench.LogHandler(slog.Default().Handler())))
 func (b *Workbench) LogHandler(next slog.Handler) slog.Handler {
@@ -214,8 +216,8 @@ func (h *logHandler) WithGroup(name string) slog.Handler {
 
 func (h *logHandler) with(wrap func(slog.Handler) slog.Handler, change func(*logHandler)) *logHandler {
 	out := *h
-	out.wrap = append(h.wrap[:len(h.wrap):len(h.wrap)], wrap)
-	out.attrs = h.attrs[:len(h.attrs):len(h.attrs)]
+	out.wrap = append(slices.Clip(h.wrap), wrap)
+	out.attrs = slices.Clip(h.attrs)
 	change(&out)
 	return &out
 }

@@ -65,13 +65,16 @@ func newBench(t *testing.T, cfg workbench.Config) *workbench.Workbench {
 }
 
 // newStage adds a stage with the application to a workbench.
-func newStage(t *testing.T, b *workbench.Workbench, name string, cfg emulator.Config) (*workbench.Stage, *emulator.Gateway) {
+func newStage(
+	t *testing.T, b *workbench.Workbench, name string, cfg emulator.Config,
+) (*workbench.Stage, *emulator.Gateway) {
 	t.Helper()
 	s := b.Stage(name)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	gw, err := emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) { return newApp(api), nil }, s.Config(cfg))
+	build := func(api gatesock.ConnectionsAPI) (lambda.Handler, error) { return newApp(api), nil }
+	gw, err := emulator.NewFunc(build, s.Config(cfg))
 	require.NoError(t, err)
 	require.NoError(t, s.Attach(gw))
 	t.Cleanup(func() { require.NoError(t, gw.Shutdown(context.Background())) })

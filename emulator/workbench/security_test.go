@@ -10,14 +10,15 @@ import (
 	"github.com/gatesock/gatesock/emulator/workbench"
 )
 
-// TestAccess is the table of who is served. Package guard has more about places and tokens.
+// TestAccess is the table of requests that are served and refused. Package guard has more about
+// places and tokens.
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, workbench.Config{})
 	w := serve(f.bench, request(t, "GET", "/_gatesock/?token="+token, ""))
 	require.Equal(t, http.StatusSeeOther, w.Code)
 	require.Equal(t, "/_gatesock/", w.Header().Get("Location"))
-	cookie := w.Result().Cookies()[0] //nolint:bodyclose // a recorder's body needs no Close
+	cookie := w.Result().Cookies()[0]
 	type change func(r *http.Request)
 	none := func(r *http.Request) { r.Header.Del("Authorization") }
 	browser := func(r *http.Request) {
@@ -61,7 +62,8 @@ func TestAccess(t *testing.T) {
 		},
 		"a body of a form": {
 			"POST", "/_gatesock/api/clock", `{"advance":"9m"}`,
-			[]change{browser, header("Content-Type", "application/x-www-form-urlencoded")}, 415, "application/json",
+			[]change{browser, header("Content-Type", "application/x-www-form-urlencoded")},
+			415, "application/json",
 		},
 		"a body without a type": {
 			"POST", "/_gatesock/api/clock", `{"advance":"9m"}`, []change{browser, func(r *http.Request) { r.Header.Del("Content-Type") }}, 415, "application/json",

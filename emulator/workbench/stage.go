@@ -25,7 +25,7 @@ type Stage struct {
 	mu      sync.Mutex
 	gateway *emulator.Gateway // nil before Attach
 	url     string
-	pages   int // pages that have been opened by the workbench
+	removed bool
 	clients map[*client]struct{}
 }
 
@@ -70,6 +70,9 @@ func (b *Workbench) Remove(ctx context.Context, name string) {
 	s := b.stages[i]
 	b.stages = slices.Delete(slices.Clone(b.stages), i, i+1)
 	b.mu.Unlock()
+	s.mu.Lock()
+	s.removed = true
+	s.mu.Unlock()
 	s.closeClients(ctx)
 	b.changed()
 }
@@ -125,7 +128,7 @@ func (s *Stage) Attach(gw *emulator.Gateway) error {
 	if gw == nil {
 		panic("workbench: Stage.Attach: the gateway must not be nil")
 	}
-	if base := gw.BasePath(); strings.EqualFold(base+"/", path) {
+	if base := strings.ToLower(gw.BasePath() + "/"); strings.HasPrefix(base, path) {
 		return fmt.Errorf("workbench: a stage or base path can't be called %q, since the workbench is served there",
 			strings.Trim(path, "/"))
 	}
@@ -182,7 +185,7 @@ func (b *Workbench) Handler(next http.Handler) http.Handler {
 
 // writeForbidden answers a request outside the API as a gateway without pages does.
 func writeForbidden(w http.ResponseWriter) {
-	w.Header().Set("x-amzn-ErrorType", "ForbiddenException") //nolint:canonicalheader // as AWS spells it
+	w.Header().Set("x-amzn-ErrorType", "ForbiddenException")
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusForbidden)
 	_, _ = w.Write([]byte(`{"message":"Forbidden"}`))

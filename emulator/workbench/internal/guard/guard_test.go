@@ -127,12 +127,12 @@ func cookie(t *testing.T, g *guard.Guard, host string) *http.Cookie {
 	t.Helper()
 	w := httptest.NewRecorder()
 	g.SetCookie(w, request(t, "", host, "127.0.0.1:1", nil))
-	cookies := w.Result().Cookies() //nolint:bodyclose // a recorder's body needs no Close
+	cookies := w.Result().Cookies()
 	require.Len(t, cookies, 1)
 	return cookies[0]
 }
 
-func TestWho(t *testing.T) {
+func TestSender(t *testing.T) {
 	t.Parallel()
 	g := guard.New(token, "/x/")
 	own := cookie(t, g, "localhost:3001")
@@ -166,7 +166,7 @@ func TestWho(t *testing.T) {
 			for _, cookie := range c.cookies {
 				r.AddCookie(&http.Cookie{Name: cookie.Name, Value: cookie.Value}) //nolint:gosec // a request's cookie
 			}
-			require.Equal(t, c.want, g.Who(r))
+			require.Equal(t, c.want, g.Sender(r))
 		})
 	}
 }

@@ -106,8 +106,8 @@ func TestReaders(t *testing.T) {
 	two.Close()
 }
 
-// TestConcurrently checks that a reader that keeps up gets each entry once and in order, whoever
-// adds them.
+// TestConcurrently checks that a reader that keeps up gets each entry once and in order, with
+// many writers.
 func TestConcurrently(t *testing.T) {
 	t.Parallel()
 	const writers, each = 8, 500
