@@ -48,6 +48,8 @@ type step struct {
 	anyOrder bool
 	// foreign means that the test does not repeat the cause, so that its effects are missing.
 	foreign bool
+	// until is when all that it caused and that the test waits for had happened.
+	until time.Time
 	// waited is for how long the clock moves meanwhile, because a handler or a client waits.
 	waited time.Duration
 }

@@ -122,7 +122,8 @@ func plural(n int, thing string) string {
 func packages() map[string]string {
 	const module = "github.com/gatesock/gatesock"
 	return map[string]string{
-		"errors": "errors", "strconv": "strconv", "strings": "strings", "testing": "testing", "time": "time",
+		"errors": "errors", "strconv": "strconv", "strings": "strings", "testing": "testing", "synctest": "testing/synctest",
+		"time":   "time",
 		"lambda": "github.com/aws/aws-lambda-go/lambda", "gatesock": module, "authz": module + "/authz",
 		"emulator": module + "/emulator", "wstest": module + "/wstest",
 	}
@@ -184,6 +185,15 @@ func newApp(t *testing.T, rec *wstest.Recorder) lambda.Handler {
 	t.Helper()
 	t.Fatal("write newApp: it returns the application that this test is about")
 	return nil
+}
+`)
+	}
+	if helpers["pass"] {
+		b.WriteString(`
+// pass lets time pass in the bubble, and what happens meanwhile end.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }
 `)
 	}

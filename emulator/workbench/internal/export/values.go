@@ -27,7 +27,8 @@ type values struct {
 
 // sighting is where a value occurs.
 type sighting struct {
-	sent, received int // the first place, from 1; 0: nowhere
+	sent, received int // the first step, from 1; 0: nowhere
+	nth            int // of all values
 	count          int // in frames
 	key            string
 	name           string // in patterns
@@ -57,7 +58,7 @@ func newValues(s *session) *values {
 		}
 		place++
 		for _, e := range st.effects {
-			if !e.end && !st.foreign {
+			if !e.end {
 				v.noteReceived(string(e.entry.Data()), place)
 			}
 		}
@@ -70,7 +71,7 @@ func newValues(s *session) *values {
 func (v *values) of(text string) *sighting {
 	s := v.seen[text]
 	if s == nil {
-		s = new(sighting)
+		s = &sighting{nth: len(v.seen)}
 		v.seen[text] = s
 	}
 	return s
@@ -175,7 +176,7 @@ func (v *values) differs(value, key string) bool {
 // need not be in another.
 func (v *values) nameValues() {
 	for _, value := range slices.SortedFunc(mapKeys(v.seen), func(a, b string) int {
-		return cmp.Or(cmp.Compare(v.seen[a].received, v.seen[b].received), cmp.Compare(a, b))
+		return cmp.Compare(v.seen[a].nth, v.seen[b].nth)
 	}) {
 		s := v.seen[value]
 		if !s.fromServer() || v.session.client(value) != nil || !v.differs(value, s.key) {
