@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/slogtest"
 
@@ -299,16 +300,21 @@ func (s sources) SendMessage(_ context.Context, queue, body, group string) error
 		return workbench.ErrUnknown
 	}
 	*s.sent = append(*s.sent, body+"|"+group)
+	s.fire()
 	return nil
 }
 
 func TestSources(t *testing.T) {
 	t.Parallel()
 	fired, sent := 0, []string{}
-	b := newBench(t, workbench.Config{Sources: sources{func() { fired++ }, &sent}})
+	var b *workbench.Workbench
+	b = newBench(t, workbench.Config{Sources: sources{func() {
+		fired++
+		b.Note("effect", "")
+	}, &sent}})
 	status, _ := call(t, b, "POST", "schedules/tick", "")
 	require.Equal(t, http.StatusAccepted, status)
-	require.Equal(t, 1, fired)
+	require.Equal(t, 1, fired, "once")
 	status, answer := call(t, b, "POST", "schedules/a/b", "")
 	require.Equal(t, http.StatusNotFound, status)
 	require.Contains(t, answer, `There is no schedule \"a/b\"`)
@@ -326,7 +332,7 @@ func TestSources(t *testing.T) {
 	require.Contains(t, answer, "There is no queue")
 	status, _ = call(t, b, "POST", "queues/jobs", `{}`)
 	require.Equal(t, http.StatusBadRequest, status)
-	require.Equal(t, []string{"schedule by api", "schedule by api", "schedule by api", "queue {} by api"}, story(entries(t, b)))
+	require.Equal(t, []string{"schedule by api", "note effect", "schedule by api", "schedule by api", "queue {} by api", "note effect"}, story(entries(t, b)))
 	state := ok[anyMap](t, b, "GET", "state", "")
 	require.Len(t, state["schedules"], 3)
 	require.Equal(t, []any{anyMap{"name": "jobs"}}, state["queues"])
@@ -466,6 +472,7 @@ func TestMessagesDoNotWait(t *testing.T) {
 	<-runs
 	// Nor does the end of the connection, with its $disconnect, wait.
 	ok[anyMap](t, b, "POST", "connections/"+id+"/close", `{"by":"lost"}`)
+	require.NotContains(t, story(entries(t, b)), "invoked #1 wait", "the gateway has not given up")
 	close(release)
 	f.settle()
 }
@@ -477,10 +484,13 @@ func TestRemovedStage(t *testing.T) {
 	s, gw := newStage(t, b, "dev", emulator.Config{})
 	f := &fixture{t, b, s, gw}
 	f.connect(`{}`)
+	session, open := gw.Session(f.connect(`{}`))
+	require.True(t, open)
 	b.Remove(t.Context(), "dev")
 	require.Empty(t, gw.Sessions())
+	require.ErrorIs(t, session.Receive(t.Context(), emulator.Message{}), emulator.ErrClosed)
 	require.Equal(t, []any{}, ok[anyMap](t, b, "GET", "state", "")["stages"])
-	require.Len(t, entries(t, b), 4, "what was recorded stays")
+	require.Len(t, entries(t, b), 8, "what was recorded stays")
 	require.NotSame(t, s, b.Stage("dev"))
 }
 
@@ -511,4 +521,73 @@ func TestServedAt(t *testing.T) {
 	require.Equal(t, []string{"$default", "echo", "post"}, keys)
 	require.Len(t, state.Kinds, len(emulator.FaultKinds()))
 	require.Equal(t, anyMap{"first": 1.0, "last": 0.0, "dropped": 0.0, "entries": 20000.0, "bytes": 67108864.0}, state.Kept)
+}
+
+// TestRemovedMeanwhile checks that a client is closed whose stage is removed while it connects.
+func TestRemovedMeanwhile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, workbench.Config{})
+	r := gatesock.New(gatesock.WithLogger(slog.New(slog.DiscardHandler)))
+	r.OnConnect(func(ctx context.Context, _ *gatesock.Request) (*gatesock.Reply, error) {
+		b.Remove(ctx, "dev")
+		return nil, nil
+	})
+	s := b.Stage("dev")
+	gw, err := emulator.New(r, s.Config(emulator.Config{Logger: slog.New(slog.DiscardHandler)}))
+	require.NoError(t, err)
+	require.NoError(t, s.Attach(gw))
+	t.Cleanup(func() { require.NoError(t, gw.Shutdown(context.Background())) })
+	status, answer := call(t, b, "POST", "connections", `{}`)
+	require.Equal(t, http.StatusConflict, status)
+	require.Contains(t, answer, "has been removed")
+	require.Empty(t, gw.Sessions())
+}
+
+// TestAllAtOnce does everything at the same time, for the race detector.
+func TestAllAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, workbench.Config{Entries: 500, Sources: sources{func() {}, new([]string)}})
+	f.connect(`{}`)
+	requests := [][3]string{
+		{"GET", "state", ""},
+		{"GET", "entries", ""},
+		{"GET", "connections", ""},
+		{"GET", "connections/%231", ""},
+		{"GET", "export/har", ""},
+		{"POST", "connections", `{"user":"ann"}`},
+		{"POST", "connections/%231/messages", `{"text":"{\"action\":\"echo\",\"text\":\"x\"}"}`},
+		{"POST", "connections/%231/post", `{"text":"x"}`},
+		{"POST", "connections/%232/close", `{"by":"client"}`},
+		{"POST", "connections/%233/close", `{"by":"gateway","code":1001}`},
+		{"POST", "connections/%234/close", `{"by":"lost"}`},
+		{"POST", "faults", `{"fault":"gone","chance":0.5}`},
+		{"POST", "faults", `{"fault":"restart","delay":"1m","connections":["#1"]}`},
+		{"DELETE", "faults/1", ""},
+		{"DELETE", "faults", ""},
+		{"POST", "clock", `{"advance":"1s"}`},
+		{"POST", "schedules/tick", ""},
+		{"POST", "clear", ""},
+	}
+	var all sync.WaitGroup
+	for _, r := range requests {
+		all.Go(func() {
+			for range 20 {
+				status, answer := call(t, f.bench, r[0], r[1], r[2])
+				if status >= http.StatusInternalServerError {
+					t.Errorf("%v: %d %s", r, status, answer)
+				}
+			}
+		})
+	}
+	all.Go(func() {
+		for range 20 {
+			cfg := f.stage.Config(emulator.Config{Stage: "dev", Logger: slog.New(slog.DiscardHandler)})
+			if err := f.gw.Deploy(newApp(f.gw), cfg); err != nil {
+				t.Error(err)
+			}
+			f.bench.Note("reload", "again")
+			f.bench.Log(workbench.Line{Text: "line", RequestID: "r"})
+		}
+	})
+	all.Wait()
 }
