@@ -34,12 +34,15 @@ type Page struct {
 	app   lambda.Handler
 }
 
-// Record records what play does, and returns the source of the test.
-func Record(t *testing.T, newApp New, begins workbench.TestTemplate, play func(p *Page)) (source []byte) {
+// Record records what play does, and returns the source of the test. The names are those of the
+// application's schedules.
+func Record(
+	t *testing.T, newApp New, begins workbench.TestTemplate, play func(p *Page), names ...string,
+) (source []byte) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		p := &Page{t: t}
-		bench, err := workbench.New(workbench.Config{Seed: 22, Test: begins, Sources: schedules{p}})
+		bench, err := workbench.New(workbench.Config{Seed: 22, Test: begins, Sources: schedules{p, names}})
 		p.check(err)
 		p.bench = bench
 		defer bench.Close(context.Background())
@@ -132,9 +135,14 @@ func (p *Page) wait() {
 	p.check(p.gw.Quiesce(p.t.Context()))
 }
 
+// think is how long people take between what they do.
+const think = 1500 * time.Millisecond
+
 // do sends a request to the workbench, which must succeed.
 func (p *Page) do(method, path string, body any) []byte {
 	p.t.Helper()
+	time.Sleep(think) // in the bubble
+	synctest.Wait()
 	text := ""
 	if body != nil {
 		encoded, err := json.Marshal(body)
@@ -182,11 +190,20 @@ func (l late) Info(ctx context.Context, of gatesock.Target) (gatesock.Connection
 	return l.p.gw.Info(ctx, of)
 }
 
-// schedules are those of an application: any name calls it with the event of EventBridge Scheduler.
-type schedules struct{ p *Page }
+// schedules are those of an application.
+type schedules struct {
+	p     *Page
+	names []string
+}
 
-func (schedules) Schedules(context.Context) []workbench.Schedule { return nil }
-func (schedules) Queues(context.Context) []workbench.Queue       { return nil }
+func (s schedules) Schedules(context.Context) (all []workbench.Schedule) {
+	for _, name := range s.names {
+		all = append(all, workbench.Schedule{ID: name, Name: name})
+	}
+	return all
+}
+
+func (schedules) Queues(context.Context) []workbench.Queue { return nil }
 
 func (s schedules) FireSchedule(ctx context.Context, id string) error {
 	return Fire(ctx, s.p.app, id)

@@ -211,15 +211,17 @@ func delivered(e *entry.Entry) bool {
 func (s *session) idsOf() map[string]bool {
 	ids := map[string]bool{}
 	for _, e := range s.entries {
-		if e.RequestID != "" {
-			ids[e.RequestID] = true
-		}
-		if e.ConnectionID != "" {
-			ids[e.ConnectionID] = true
+		for _, id := range []string{e.RequestID, e.ConnectionID} {
+			if len(id) == idLength {
+				ids[id] = true
+			}
 		}
 	}
 	return ids
 }
+
+// idLength is that of the gateway's ids.
+const idLength = 16
 
 // abnormal is the code of a connection that ended without a close frame.
 const abnormal = 1006

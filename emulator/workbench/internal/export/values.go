@@ -141,7 +141,6 @@ func (v *values) split(text string, r run) (parts []run) {
 	if v.ids[value] || isoTime.MatchString(value) {
 		return []run{r}
 	}
-	const idLength = 16
 	for i := 0; i+idLength <= len(value); i++ {
 		if v.ids[value[i:i+idLength]] {
 			id := run{from: r.from + i, to: r.from + i + idLength, key: r.key, quoted: r.quoted}
@@ -222,7 +221,33 @@ func (v *values) received(text string, cut bool) (pieces []piece) {
 	if n := len(runs); cut && n > 0 && runs[n-1].to == len(text) && runs[n-1].to-runs[n-1].from < 64 {
 		text, runs = text[:runs[n-1].from], runs[:n-1] // half a value
 	}
-	pieces = replace(text, runs, func(r run) (piece, bool) {
+	at := 0
+	for _, items := range v.unorderedLists(text) {
+		from, to := items[0].from, items[len(items)-1].to
+		pieces = append(pieces, v.part(text, runs, at, from)...)
+		pieces = append(pieces, v.anyItems(text, items)...)
+		at = to
+	}
+	pieces = append(pieces, v.part(text, runs, at, len(text))...)
+	for i := range pieces {
+		pieces[i].literal = noNames(pieces[i].literal)
+	}
+	if cut {
+		pieces = append(pieces, piece{literal: "…"})
+	}
+	return pieces
+}
+
+// part returns the pieces of a part of a frame.
+func (v *values) part(text string, runs []run, from, to int) []piece {
+	var own []run
+	for _, r := range runs {
+		if r.from >= from && r.to <= to {
+			own = append(own, run{from: r.from - from, to: r.to - from, key: r.key})
+		}
+	}
+	text = text[from:to]
+	return replace(text, own, func(r run) (piece, bool) {
 		value := text[r.from:r.to]
 		s := v.of(value)
 		if c := v.session.client(value); c != nil && v.declared[c] {
@@ -239,13 +264,6 @@ func (v *values) received(text string, cut bool) (pieces []piece) {
 		}
 		return piece{name: "_"}, true
 	})
-	for i := range pieces {
-		pieces[i].literal = noNames(pieces[i].literal)
-	}
-	if cut {
-		pieces = append(pieces, piece{literal: "…"})
-	}
-	return pieces
 }
 
 var placeholder = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*\}`)

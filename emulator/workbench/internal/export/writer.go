@@ -223,8 +223,8 @@ func unordered(st *step) map[*client]bool {
 func (w *writer) wait(st *step) {
 	if w.options.NoBubble {
 		w.now = w.now.Add(st.waited)
-	} else if end := w.now.Add(st.until.Sub(st.time)); end.After(w.now) {
-		w.now = end
+	} else if st.until.After(w.now) {
+		w.now = st.until
 	}
 }
 
