@@ -19,12 +19,12 @@ const groupOf = new Map(groups.flatMap(({ key, kinds }) => kinds.map((kind) => [
 // The group of an entry; the page's own marks have none, and are always shown.
 export const group = ({ kind }) => (kind === "missing" || kind === "restarted" ? "" : (groupOf.get(kind) ?? "rest"));
 
-// Kinds that concern every connection, if no connection is named.
-const common = new Set(["clock", "note", "fault-added", "fault-removed", "schedule", "queue", "missing", "restarted"]);
+// Kinds that concern every connection, if no connection is named. So do notes of builds and reloads.
+const common = new Set(["clock", "fault-added", "fault-removed", "schedule", "queue", "missing", "restarted"]);
 
 export function concerns(entry, connection) {
   if (entry.connectionId) return entry.connectionId === connection.connectionId && entry.epoch === connection.epoch;
-  return common.has(entry.kind);
+  return common.has(entry.kind) || (entry.kind === "note" && /^(reload|build|error)/.test(entry.level));
 }
 
 export function failed({ kind, status, error, level, frame, code }) {
