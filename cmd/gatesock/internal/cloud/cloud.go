@@ -136,6 +136,7 @@ func Start(ctx context.Context, cfg Config) (*Cloud, error) {
 func (c *Cloud) Close(ctx context.Context) error {
 	c.mu.Lock()
 	c.closed = true
+	c.stopSchedules()
 	c.mu.Unlock()
 	c.cancel()
 	done := make(chan struct{})
