@@ -138,7 +138,7 @@ func (s *Session) signedHandshake(h *Handshake, st stamp) error {
 	user, err := s.g.authenticate(st.on, r, actionInvoke, gatesock.RouteConnect)
 	var fault *signature.Error
 	if errors.As(err, &fault) {
-		return s.refuse(http.StatusForbidden, fault.Message, st)
+		return s.refuse(h, http.StatusForbidden, fault.Message, st)
 	}
 	h.user = user.IAMUser
 	return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -89,6 +90,11 @@ func (inv *invocation) arm(ago time.Duration) {
 	} else {
 		inv.timer = inv.g.clock.AfterFunc(limits.Integration-ago, inv.integrationTimeout)
 	}
+}
+
+// age returns how long ago the invocation was prepared, by the machine's clock.
+func (inv *invocation) age() time.Duration {
+	return inv.route.timeouts.Function - time.Until(inv.ctx.deadline)
 }
 
 // String returns the name of the invocation for an error.
@@ -346,6 +352,16 @@ func (s *invocations) add(inv *invocation) {
 	s.running[inv] = struct{}{}
 	if s.cut {
 		inv.ctx.end(context.Canceled)
+	}
+}
+
+// arm starts the timeouts of the invocations that have not started theirs.
+func (s *invocations) arm() {
+	s.mu.Lock()
+	running := slices.Collect(maps.Keys(s.running))
+	s.mu.Unlock()
+	for _, inv := range running {
+		inv.arm(inv.age())
 	}
 }
 
