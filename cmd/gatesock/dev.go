@@ -89,9 +89,9 @@ func (c *devCommand) options() (dev.Options, error) {
 	if err != nil {
 		return dev.Options{}, fmt.Errorf("cannot find out the current folder: %w", err)
 	}
-	cache, err := os.UserCacheDir()
+	cache, err := cacheFolder()
 	if err != nil {
-		return dev.Options{}, fmt.Errorf("there is no folder for what is kept between runs: %w: set HOME", err)
+		return dev.Options{}, err
 	}
 	config, err := os.UserConfigDir()
 	if err != nil {
@@ -105,7 +105,7 @@ func (c *devCommand) options() (dev.Options, error) {
 		Target: c.Target, Template: c.Template, Folder: folder, Port: c.Port, TLS: c.TLS, Pages: c.Pages, Domain: c.Domain,
 		Stage: c.Stage, EnvFiles: c.EnvFile, Store: c.Store, Real: c.Real, Concurrency: c.Concurrency,
 		NoFreeze: c.NoFreeze, Seed: c.Seed, Environ: os.Environ(), Self: self,
-		Cache: filepath.Join(cache, "gatesock"), Config: filepath.Join(config, "gatesock"),
+		Cache: cache, Config: filepath.Join(config, "gatesock"),
 		Parameters: map[string]string{},
 	}
 	for _, p := range c.Parameter {

@@ -2,6 +2,7 @@
 //
 //	gatesock new chat DIR                                 # an application to begin with
 //	gatesock dev                                          # run it here, and after each change
+//	gatesock trigger connect --user ann                   # clients, faults, time: what the workbench does
 //	gatesock describe                                     # routes, types, guards, limits, needs
 //	gatesock template -o template.yaml                    # CloudFormation, SAM or Terraform
 //	gatesock asyncapi -o asyncapi.json                    # the API's document
@@ -110,6 +111,7 @@ import (
 type cli struct {
 	New      newCommand      `cmd:"" group:"deploy" help:"Make a new application that builds, tests, runs on this machine and deploys."`
 	Dev      devCommand      `cmd:"" group:"deploy" help:"Run an application on this machine, and again after each change."`
+	Trigger  triggerCommand  `cmd:"" group:"deploy" help:"Make something happen in an application that runs on this machine: clients, faults, time, schedules, queues."`
 	Describe describeCommand `cmd:"" group:"deploy" help:"Show what an application is: its routes, types, guards, limits and needs."`
 	Template templateCommand `cmd:"" group:"deploy" help:"Write a template that deploys the application."`
 	AsyncAPI asyncapiCommand `cmd:"" name:"asyncapi" group:"deploy" help:"Write the AsyncAPI document of the application."`
