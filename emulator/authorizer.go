@@ -42,6 +42,8 @@ type authorizer struct {
 	handler  lambda.Handler
 	timeouts Timeouts
 	sources  []identitySource
+
+	identitySources []string // the sources as text
 }
 
 // newAuthorizer returns the authorizer of the API, or nil if it has none. If h describes itself as
@@ -76,6 +78,7 @@ func newAuthorizer(h lambda.Handler, app gatesock.App, d gatesock.Description, c
 		}
 		a.sources = append(a.sources, source)
 	}
+	a.identitySources = sources
 	return a, nil
 }
 
