@@ -31,7 +31,7 @@ type devCommand struct {
 	Parameter   []variable `sep:"none" placeholder:"NAME=VALUE" help:"A parameter of the template, or a setting of the program. May be repeated. Without it, a terminal is asked."`
 	Concurrency int        `default:"10" help:"How many instances of a function run at most. Default: ${default}."`
 	NoFreeze    bool       `help:"Let functions run on between invocations. On AWS they stand still."`
-	Seed        int64      `help:"Make connection ids, and what is left to chance, the same in each run."`
+	Seed        uint64     `placeholder:"N" help:"The seed of connection ids, and of what is left to chance, such as faults. Default: one is drawn, and shown."`
 	Real        []string   `placeholder:"SERVICE" help:"A service of AWS, such as s3, that functions may really call, with credentials of --env-file. May be repeated."`
 	Log         string     `enum:"text,json" default:"text" help:"What is printed: ${enum}. Default: ${default}."`
 	Verbose     bool       `short:"v" help:"Show what events, messages and answers have in them."`

@@ -45,12 +45,18 @@ func (r *requests) begin(ctx context.Context, from origin) context.Context {
 	return lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: id})
 }
 
+// within returns the context of a call that the invocation with an id of Lambda's makes: for the
+// gateway it is a part of the request that the invocation comes from.
+func (r *requests) within(ctx context.Context, id string) context.Context {
+	return lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: r.of(id).request})
+}
+
 // of returns where the invocation with an id of Lambda's comes from. One that comes from no gateway
 // is a request of its own.
 func (r *requests) of(id string) origin {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if c, ok := r.origins.Get(id); ok {
+	if c, ok := r.origins.Get(id); ok && c.request != "" {
 		return c.origin
 	}
 	return origin{request: id}

@@ -35,6 +35,10 @@ const (
 	certFile = "ca.pem"
 )
 
+// CertificateFile returns the path of the certificate of the authority that a folder keeps, for
+// clients that are to trust it.
+func CertificateFile(folder string) string { return filepath.Join(folder, certFile) }
+
 // authority signs certificates for some names alone: clients refuse those that it signs for others.
 type authority struct {
 	key  *ecdsa.PrivateKey
@@ -163,7 +167,7 @@ func (a *authority) keep(file string) error {
 
 // publish writes the certificate beside the key, for clients that are to trust it.
 func (a *authority) publish(folder string) error {
-	file := filepath.Join(folder, certFile)
+	file := CertificateFile(folder)
 	if text, err := os.ReadFile(file); err == nil && bytes.Equal(text, a.pem()) {
 		return nil
 	}
