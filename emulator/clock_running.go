@@ -14,8 +14,8 @@ import (
 // for an idle timeout. A timer costs O(log n) of those that are pending. It is safe for concurrent
 // use.
 type RunningClock struct {
-	advance sync.Mutex // held while the clock moves
-	motion  atomic.Pointer[motion]
+	advance sync.Mutex             // held while the clock moves
+	motion  atomic.Pointer[motion] // changed with the lock of pending; nil for a moment in between
 	pending pendingCalls
 
 	// The lock of pending guards these.
@@ -42,22 +42,30 @@ func NewRunningClock() *RunningClock {
 // returns the time at which the clock stands on its way.
 func (c *RunningClock) Now() time.Time {
 	for {
-		m := c.motion.Load()
+		m := c.current()
 		if m.stands {
 			return m.at
 		}
 		now := time.Now()
-		if c.motion.Load() == m { // otherwise now may be from before a move that m is after
+		if c.motion.Load() == m { // otherwise a move has begun, perhaps before now
 			return now.Add(m.ahead)
 		}
 	}
 }
 
+// current returns what the clock does.
+func (c *RunningClock) current() *motion {
+	if m := c.motion.Load(); m != nil { // always so for who has the lock
+		return m
+	}
+	c.pending.mu.Lock()
+	defer c.pending.mu.Unlock()
+	return c.motion.Load()
+}
+
 // Offset returns by how much the clock is ahead of the machine's: the sum of all moves that have
 // ended.
-func (c *RunningClock) Offset() time.Duration {
-	return c.motion.Load().ahead
-}
+func (c *RunningClock) Offset() time.Duration { return c.current().ahead }
 
 // AfterFunc calls f in a goroutine of its own when d has passed, or when Advance passes that time.
 func (c *RunningClock) AfterFunc(d time.Duration, f func()) Timer {
@@ -74,7 +82,7 @@ func (c *RunningClock) AfterFunc(d time.Duration, f func()) Timer {
 // it is: most timers are stopped, and to set the alarm again costs more than to let it ring.
 func (c *RunningClock) setAlarm(now time.Time) {
 	due, ok := c.pending.first()
-	if !ok || c.motion.Load().stands || !c.rings.IsZero() && !due.Before(c.rings) {
+	if !ok || c.current().stands || !c.rings.IsZero() && !due.Before(c.rings) {
 		return
 	}
 	c.rings = due
@@ -96,7 +104,7 @@ func (c *RunningClock) takeDue() (due []*pendingCall) {
 	c.pending.mu.Lock()
 	defer c.pending.mu.Unlock()
 	c.rings = time.Time{}
-	if c.motion.Load().stands { // Advance makes the calls
+	if c.current().stands { // Advance makes the calls
 		return nil
 	}
 	now := c.Now()
@@ -164,8 +172,10 @@ func (c *RunningClock) announce() {
 func (c *RunningClock) stop(d time.Duration) (end time.Time, ahead time.Duration) {
 	c.pending.mu.Lock()
 	defer c.pending.mu.Unlock()
-	before, now := c.Offset(), c.Now()
+	before := c.Offset()
 	ahead = addDurations(before, d)
+	c.motion.Store(nil) // so that nobody reads a time after now
+	now := time.Now().Add(before)
 	c.motion.Store(&motion{ahead: before, stands: true, at: now})
 	return now.Add(ahead - before), ahead
 }
@@ -175,7 +185,7 @@ func (c *RunningClock) stop(d time.Duration) (end time.Time, ahead time.Duration
 func (c *RunningClock) next(end time.Time, ahead time.Duration) *pendingCall {
 	c.pending.mu.Lock()
 	defer c.pending.mu.Unlock()
-	m := c.motion.Load()
+	m := c.current()
 	t := c.pending.take(end)
 	switch {
 	case t == nil:

@@ -61,7 +61,7 @@ func TestRunningClockRuns(t *testing.T) {
 		c.AfterFunc(-time.Second, j.note("overdue"))
 		require.True(t, stopped.Stop())
 		require.False(t, stopped.Stop())
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		require.Equal(t, []string{"overdue at 0s", "a at 1s", "b at 2s", "nested at 2.5s", "c at 3s"}, j.take())
 		require.Equal(t, time.Now(), c.Now())
 		require.Zero(t, c.Offset())
@@ -79,7 +79,7 @@ func TestRunningClockAdvances(t *testing.T) {
 			c.AfterFunc(30*time.Second, j.note("nested"))
 		})
 		slow := c.AfterFunc(time.Minute, func() {
-			time.Sleep(time.Second) // the clock stands
+			<-time.After(time.Second) // the clock stands
 			j.note("slow")()
 		})
 		c.AfterFunc(10*time.Minute+time.Second, j.note("late"))
@@ -102,9 +102,9 @@ func TestRunningClockGoesBack(t *testing.T) {
 		c.AfterFunc(time.Minute, j.note("a"))
 		c.Advance(-time.Hour)
 		require.Equal(t, -time.Hour, c.Offset())
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		require.Empty(t, j.take())
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		require.Equal(t, []string{"a at 1m0s"}, j.take())
 	})
@@ -191,13 +191,13 @@ func TestClocksAgree(t *testing.T) {
 					c.Advance(d)
 					return
 				}
-				time.Sleep(d)
+				<-time.After(d)
 				synctest.Wait()
 			})
 		})
 		synctest.Test(t, func(*testing.T) {
 			machine = run(systemClock{}, func(_ string, d time.Duration) {
-				time.Sleep(d)
+				<-time.After(d)
 				synctest.Wait()
 			})
 		})

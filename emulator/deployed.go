@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"cmp"
 	"errors"
 	"maps"
 	"net/http"
@@ -33,8 +32,8 @@ func (g *Gateway) Deployed() Deployed {
 		APIID: d.cfg.APIID, Stage: d.cfg.Stage, Selection: d.cfg.RouteSelectionExpression,
 		IAM: d.cfg.IAM != nil && d.cfg.IAM.Connect, APIKey: len(d.cfg.APIKeys) > 0,
 	}
-	for _, r := range slices.SortedFunc(maps.Values(d.routes), func(a, b *apiRoute) int { return cmp.Compare(a.Key, b.Key) }) {
-		out.Routes = append(out.Routes, r.Route)
+	for _, key := range slices.Sorted(maps.Keys(d.routes)) {
+		out.Routes = append(out.Routes, d.routes[key].Route)
 	}
 	if a := d.authorizer; a != nil {
 		out.Authorizer, out.IdentitySources = true, slices.Clone(a.identitySources)

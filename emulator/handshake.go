@@ -98,7 +98,7 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 	if g.isClosing() {
 		return nil, s.refuse(&h, http.StatusServiceUnavailable, "Service Unavailable", st)
 	}
-	if !g.allow(d) || !g.allowRoute(d.routes[gatesock.RouteConnect]) || !s.allowed(gatesock.RouteConnect) {
+	if !g.allow(d) || !g.allowRoute(d.routes[gatesock.RouteConnect]) || !s.allowed(gatesock.RouteConnect, st) {
 		return nil, s.refuse(&h, http.StatusTooManyRequests, d.cfg.Undocumented.ThrottledMessage, st)
 	}
 	if err := s.admit(ctx, &h, st); err != nil {

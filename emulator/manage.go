@@ -55,7 +55,7 @@ func (g *Gateway) post(ctx context.Context, to gatesock.Target, data []byte) err
 	if err := s.post(data); err != nil {
 		return err
 	}
-	return s.failDelivered()
+	return s.failDelivered(ctx)
 }
 
 // Info returns the times and the identity of a connection, like GET @connections. Its errors are

@@ -88,7 +88,7 @@ func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 	st.requestID, st.messageID = s.g.ids.pair(now)
 	route := d.route(data)
 	s.observeMessage(route, data, st)
-	if !s.g.allow(d) || !s.allowed(route.key()) {
+	if !s.g.allow(d) || !s.allowed(route.key(), st) {
 		return s.throttle(route, st)
 	}
 	if route == nil {

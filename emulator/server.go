@@ -199,8 +199,8 @@ func (s *Server) closeSilent() {
 
 // Close stops listening, shuts each gateway down (see [Gateway.Shutdown]), and returns when all
 // goroutines of these have ended, or when ctx has. The contexts of requests for [Config.Pages] end
-// after the gateways, so that a stream of server-sent events can end too. It may be called more than
-// once.
+// after the gateways have, so that a stream of server-sent events ends too. It may be called more
+// than once.
 func (s *Server) Close(ctx context.Context) error {
 	errs := make([]error, len(s.gateways))
 	var shutdowns sync.WaitGroup

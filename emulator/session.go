@@ -258,7 +258,7 @@ func (s *Session) finish(status CloseStatus, by closer) (disconnect *invocation,
 	event := s.parts.disconnectEvent(st, s.domain, status)
 	// Nobody gets the response: the connection is closed.
 	ignore := func(replier, response, error) {}
-	return s.disconnecting(func() *invocation {
+	return s.disconnecting(st, func() *invocation {
 		return s.invocation(context.Background(), route, st, event, ignore)
 	}), true
 }

@@ -27,6 +27,7 @@ type Client struct {
 	inbox       *inbox
 	timeout     time.Duration
 	ids         *atomic.Uint64 // of the harness, so that no two clients use the same id
+	values      *values        // of the harness, so that clients can compare what they receive
 }
 
 // link connects a client to its gateway.

@@ -2,6 +2,7 @@ package wstest_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -154,6 +155,30 @@ func ExampleWithPrincipal() {
 	e := h.Connect(wstest.WithUser("bob")).Request("ban", nil).ExpectError(gatesock.CodePermissionDenied)
 	fmt.Println("bob:", e.Message)
 	// Output: bob: the role admin is missing
+}
+
+// A ticket is another text in each run. The first frame that has it gives it a name.
+func ExampleHarness_Expand() {
+	t := &exampleT{}
+	defer t.end()
+
+	var ticket string
+	r := gatesock.New()
+	gatesock.HandleReply(r, "invite", func(context.Context, *gatesock.Request, struct{}) (string, error) {
+		ticket = rand.Text()
+		return ticket, nil
+	})
+	gatesock.HandleReply(r, "accept", func(_ context.Context, _ *gatesock.Request, in struct{ Ticket string }) (bool, error) {
+		return in.Ticket == ticket, nil
+	})
+	h := wstest.New(t, r)
+
+	alice, bob := h.Connect(wstest.WithUser("alice")), h.Connect(wstest.WithUser("bob"))
+	alice.SendText(`{"action":"invite","id":"1"}`)
+	alice.ExpectNext(`{"id":"1","action":"invite","data":"${ticket}"}`)
+	bob.SendText(h.Expand(`{"action":"accept","id":"2","ticket":"${ticket}"}`))
+	fmt.Println(bob.ExpectNext(`{"id":"2","action":"accept","data":…}`).Text)
+	// Output: {"id":"2","action":"accept","data":true}
 }
 
 // A failure lists everything that the client has received.

@@ -32,6 +32,7 @@ type Harness struct {
 	log      *testLog
 	ids      atomic.Uint64 // of requests
 	names    atomic.Uint64 // of clients
+	values   values        // of names in patterns
 	closed   atomic.Bool
 	stop     func(context.Context) error // of a server
 
@@ -214,7 +215,7 @@ func (h *Harness) patience() time.Duration {
 
 func (h *Harness) newClient(t testing.TB, r *request) *Client {
 	t.Helper()
-	c := &Client{t: t, name: r.user, inbox: newInbox(h.Now, h.envelope), timeout: h.timeout, ids: &h.ids}
+	c := &Client{t: t, name: r.user, inbox: newInbox(h.Now, h.envelope), timeout: h.timeout, ids: &h.ids, values: &h.values}
 	if n := h.names.Add(1); c.name == "" {
 		c.name = fmt.Sprintf("client %d", n)
 	}

@@ -97,6 +97,13 @@ func (in *inbox) take(match func(*received) bool) (*received, state) {
 	return nil, in.state()
 }
 
+// putBack undoes that a frame was consumed.
+func (in *inbox) putBack(f *received) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	f.Matched = false
+}
+
 // takeClosing consumes and returns the end of the connection by the gateway, or nil if the gateway
 // has not ended it.
 func (in *inbox) takeClosing() (*closing, state) {

@@ -123,7 +123,7 @@ func decodeText(body []byte, into any) error {
 	d.DisallowUnknownFields()
 	err := d.Decode(into)
 	if err == nil {
-		if _, extra := d.Token(); extra != io.EOF { //nolint:errorlint // never wrapped
+		if _, extra := d.Token(); extra != io.EOF {
 			return failure(http.StatusBadRequest, "The body has more than one JSON value.")
 		}
 		return nil

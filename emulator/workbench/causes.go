@@ -7,7 +7,7 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 )
 
-// causes are the events that requests to the workbench are about to cause, so that entries say who
+// causes are the events that requests to the workbench are about to cause, so that entries have who
 // caused them.
 type causes struct {
 	expected atomic.Int64 // most events are caused by nobody here
@@ -24,7 +24,7 @@ type cause struct {
 	by   string
 }
 
-// expect says who causes the next such event, until the caller calls end.
+// expect sets who causes the next such event, until the caller calls end.
 func (c *causes) expect(e cause) (end func()) {
 	c.expected.Add(1)
 	c.mu.Lock()

@@ -123,7 +123,7 @@ func principalOf(h *entry.Handshake) string {
 	return id
 }
 
-// mark says that the workbench has opened a connection.
+// mark notes that the workbench has opened a connection.
 func (c *connections) mark(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

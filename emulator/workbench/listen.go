@@ -19,7 +19,8 @@ import (
 //	if gatesock.InLambda() {
 //		gatesock.Start(router)
 //	}
-//	log.Fatal(workbench.ListenAndServe(ctx, "localhost:3001", router, emulator.Config{}, workbench.Config{}))
+//	log.Fatal(workbench.ListenAndServe(
+//		ctx, "localhost:3001", router, emulator.Config{}, workbench.Config{}))
 //
 // What handlers log by [log/slog] is in the timeline if the program's default logger has
 // [Workbench.LogHandler], which needs [New].

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,8 +76,9 @@ func (b *Workbench) place(e *Entry) {
 }
 
 // LogHandler returns a handler that adds records to the timeline and passes them on to next, which
-// may be nil. The connection and the request of a record are in its attributes connectionId and
-// requestId, or else in the context of the invocation. It is for handlers that run in this process:
+// may be nil. It adds those from level INFO on, and those below that next wants. The connection and
+// the request of a record are in its attributes connectionId and requestId, or else in the context
+// of the invocation. It is for handlers that run in this process:
 //
 //	slog.SetDefault(slog.New(bench.LogHandler(slog.Default().Handler())))
 func (b *Workbench) LogHandler(next slog.Handler) slog.Handler {
@@ -98,7 +100,7 @@ type logHandler struct {
 	b        *Workbench
 	next     func() slog.Handler
 	function string
-	from     slog.Level // records below are only passed on
+	from     slog.Level // records below are wanted only if next wants them
 	wrap     []func(slog.Handler) slog.Handler
 	attrs    []slog.Attr // with the names of their groups
 	group    string      // with a dot at its end
@@ -129,10 +131,11 @@ func (h *logHandler) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle adds a record to the timeline, and passes it on.
 func (h *logHandler) Handle(ctx context.Context, r slog.Record) error {
-	if r.Level >= h.from && ctx.Value(recordedKey{}) != h.b {
+	ofGateway := h.function != ""
+	if ctx.Value(recordedKey{}) != h.b && (!ofGateway || r.Level >= h.from) {
 		h.b.Log(h.line(ctx, r))
 	}
-	if h.function != "" { // next may be a LogHandler
+	if ofGateway { // next may be a LogHandler
 		ctx = context.WithValue(ctx, recordedKey{}, h.b)
 	}
 	if next := h.after(); next != nil && next.Enabled(ctx, r.Level) {
@@ -213,8 +216,8 @@ func (h *logHandler) WithGroup(name string) slog.Handler {
 
 func (h *logHandler) with(wrap func(slog.Handler) slog.Handler, change func(*logHandler)) *logHandler {
 	out := *h
-	out.wrap = append(h.wrap[:len(h.wrap):len(h.wrap)], wrap)
-	out.attrs = h.attrs[:len(h.attrs):len(h.attrs)]
+	out.wrap = append(slices.Clip(h.wrap), wrap)
+	out.attrs = slices.Clip(h.attrs)
 	change(&out)
 	return &out
 }

@@ -14,21 +14,21 @@ import (
 
 // state is what GET state answers.
 type state struct {
-	Instance       string       `json:"instance"`
-	Name           string       `json:"name"`
-	Seed           uint64       `json:"seed"`
-	SeedText       string       `json:"seedText"`
-	Now            time.Time    `json:"now"`
-	OffsetMs       int64        `json:"offsetMs"`
-	FunctionsClock string       `json:"functionsClock,omitempty"`
-	Stages         []stageState `json:"stages"`
-	Faults         []faultState `json:"faults"`
-	Schedules      []Schedule   `json:"schedules"`
-	Queues         []Queue      `json:"queues"`
-	SourcesError   string       `json:"sourcesError,omitempty"`
-	Kinds          []struct{}   `json:"kinds"`
-	Groups         bool         `json:"groups"`
-	Kept           keptState    `json:"kept"`
+	Instance       string               `json:"instance"`
+	Name           string               `json:"name"`
+	Seed           uint64               `json:"seed"`
+	SeedText       string               `json:"seedText"`
+	Now            time.Time            `json:"now"`
+	OffsetMs       int64                `json:"offsetMs"`
+	FunctionsClock string               `json:"functionsClock,omitempty"`
+	Stages         []stageState         `json:"stages"`
+	Faults         []faultState         `json:"faults"`
+	Schedules      []Schedule           `json:"schedules"`
+	Queues         []Queue              `json:"queues"`
+	SourcesError   string               `json:"sourcesError,omitempty"`
+	Kinds          []emulator.FaultKind `json:"kinds"`
+	Groups         bool                 `json:"groups"`
+	Kept           keptState            `json:"kept"`
 }
 
 type keptState struct {
@@ -69,8 +69,8 @@ func (b *Workbench) state(r *http.Request) state {
 		Instance: b.instance, Name: b.cfg.Name, Seed: b.cfg.Seed, SeedText: strconv.FormatUint(b.cfg.Seed, 10),
 		Now: b.clock.Now().UTC().Truncate(time.Millisecond), OffsetMs: offset.Milliseconds(),
 		Stages: []stageState{}, Faults: b.faultStates(), Schedules: []Schedule{}, Queues: []Queue{},
-		Groups: b.cfg.Members != nil,
-		Kept:   keptState{b.record.Kept(), b.cfg.Entries, b.cfg.Bytes},
+		Kinds: emulator.FaultKinds(), Groups: b.cfg.Members != nil,
+		Kept: keptState{b.record.Kept(), b.cfg.Entries, b.cfg.Bytes},
 	}
 	if b.cfg.MachineClock {
 		s.FunctionsClock = "machine"

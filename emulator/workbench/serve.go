@@ -77,7 +77,7 @@ func (b *Workbench) guarded(next http.Handler) http.Handler {
 			b.signIn(w, r)
 			return
 		}
-		if b.guard.Who(r) == guard.Nobody {
+		if b.guard.Sender(r) == guard.Nobody {
 			b.refuse(w, r, &guard.Refusal{Status: http.StatusUnauthorized, Text: "The workbench needs its token:" +
 				" the address with the token is printed by the program that serves this page."})
 			return
@@ -134,7 +134,7 @@ func wantsPage(r *http.Request) bool {
 
 // who returns who has sent a request, for entries.
 func (b *Workbench) who(r *http.Request) string {
-	if b.guard.Who(r) == guard.Browser {
+	if b.guard.Sender(r) == guard.Browser {
 		return entry.ByPage
 	}
 	return entry.ByAPI

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
@@ -65,8 +66,12 @@ func (b *Workbench) postSchedule(r *http.Request) (int, any, error) {
 	if b.cfg.Sources == nil {
 		return 0, nil, failure(http.StatusNotFound, "The program has no schedules.")
 	}
-	e := &Entry{Kind: entry.Schedule, Text: id, By: b.who(r), Time: b.clock.Now()}
-	return b.trigger(e, "schedule", b.cfg.Sources.FireSchedule(context.WithoutCancel(r.Context()), id))
+	known := slices.ContainsFunc(b.cfg.Sources.Schedules(r.Context()), func(s Schedule) bool { return s.ID == id })
+	if !known {
+		return 0, nil, unknown("schedule", id)
+	}
+	b.add(&Entry{Kind: entry.Schedule, Text: id, By: b.who(r)})
+	return triggered("schedule", id, b.cfg.Sources.FireSchedule(context.WithoutCancel(r.Context()), id))
 }
 
 // postQueue sends a message to a queue.
@@ -85,22 +90,29 @@ func (b *Workbench) postQueue(r *http.Request) (int, any, error) {
 	if in.Body == nil {
 		return 0, nil, failure(http.StatusBadRequest, "body: missing; want a text.")
 	}
-	e := &Entry{Kind: entry.Queue, Text: name, By: b.who(r), Time: b.clock.Now(), Bytes: len(*in.Body)}
+	known := slices.ContainsFunc(b.cfg.Sources.Queues(r.Context()), func(q Queue) bool { return q.Name == name })
+	if !known {
+		return 0, nil, unknown("queue", name)
+	}
+	e := &Entry{Kind: entry.Queue, Text: name, By: b.who(r), Bytes: len(*in.Body)}
 	setBody(e, []byte(*in.Body))
-	return b.trigger(e, "queue", b.cfg.Sources.SendMessage(context.WithoutCancel(r.Context()), name, *in.Body, in.Group))
+	b.add(e)
+	return triggered("queue", name, b.cfg.Sources.SendMessage(context.WithoutCancel(r.Context()), name, *in.Body, in.Group))
 }
 
-// trigger records what was done to a source, and answers.
-func (b *Workbench) trigger(e *Entry, what string, err error) (int, any, error) {
-	if errors.Is(err, ErrUnknown) {
-		return 0, nil, failure(http.StatusNotFound, "There is no %s %.60q. GET %sapi/state lists them.", what, e.Text, path)
-	}
-	if err != nil {
-		e.Error = err.Error()
-	}
-	b.add(e)
-	if err != nil {
-		return 0, nil, failure(http.StatusBadGateway, "The %s %.60q: %v.", what, e.Text, err)
+// unknown is the error of a request for a source that the program does not have.
+func unknown(what, name string) error {
+	return failure(http.StatusNotFound, "There is no %s %.60q. GET %sapi/state lists them.", what, name, path)
+}
+
+// triggered answers a request after a source was called. The entry comes before, so that what it
+// causes follows it.
+func triggered(what, name string, err error) (int, any, error) {
+	switch {
+	case errors.Is(err, ErrUnknown): // gone since it was listed
+		return 0, nil, unknown(what, name)
+	case err != nil:
+		return 0, nil, failure(http.StatusBadGateway, "The %s %.60q: %v.", what, name, err)
 	}
 	return http.StatusAccepted, struct{}{}, nil
 }

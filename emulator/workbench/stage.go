@@ -25,7 +25,6 @@ type Stage struct {
 	mu      sync.Mutex
 	gateway *emulator.Gateway // nil before Attach
 	url     string
-	pages   int // pages that have been opened by the workbench
 	clients map[*client]struct{}
 }
 
@@ -111,6 +110,13 @@ func (s *Stage) useFaults(f *emulator.Faults) *emulator.Faults {
 	return f
 }
 
+// ownFaults returns the faults of the stage, or nil before the first Config.
+func (s *Stage) ownFaults() *emulator.Faults {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.faults
+}
+
 // Attach shows a gateway that was made with the stage's configuration. A gateway that was attached
 // before is replaced. The error is for a gateway whose paths are those of the workbench. It panics
 // if the gateway is nil or has another configuration.
@@ -175,7 +181,7 @@ func (b *Workbench) Handler(next http.Handler) http.Handler {
 
 // writeForbidden answers a request outside the API as a gateway without pages does.
 func writeForbidden(w http.ResponseWriter) {
-	w.Header().Set("x-amzn-ErrorType", "ForbiddenException") //nolint:canonicalheader // as AWS spells it
+	w.Header().Set("x-amzn-ErrorType", "ForbiddenException")
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusForbidden)
 	_, _ = w.Write([]byte(`{"message":"Forbidden"}`))

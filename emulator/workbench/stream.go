@@ -180,7 +180,8 @@ func (s *stream) flush(ctx context.Context) error {
 		return nil
 	}
 	_ = s.control.SetWriteDeadline(time.Now().Add(streamPatience)) // it fails for a test's writer
-	if ctx.Err() != nil {                                          // after the deadline is set, which may have replaced the one of the end
+	// Checked now, since this deadline may have replaced the one with which the stream ends.
+	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	_, err := s.w.Write(s.buf.Bytes())

@@ -180,7 +180,7 @@ func (b *Workbench) add(e *Entry) {
 	b.record.Add(e)
 }
 
-// changed tells the pages that the state has changed.
+// changed wakes the pages after a change of the state.
 func (b *Workbench) changed() {
 	b.changes.Add(1)
 	b.record.Wake()

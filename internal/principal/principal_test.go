@@ -11,11 +11,11 @@ import (
 
 func TestAuthorizerResult(t *testing.T) {
 	t.Parallel()
-	values, usageKey, err := principal.AuthorizerResult(authz.Principal{ID: "ann"})
+	values, usageKey, err := principal.AuthorizerResult(authz.Principal{ID: "ann", Roles: []string{"admin"}})
 	require.NoError(t, err)
 	require.Equal(t, "ann", values["principalId"])
 	require.Contains(t, values, "integrationLatency")
-	require.Greater(t, len(values), 2, "the Principal itself is in the context")
+	require.Greater(t, len(values), 2, "the roles are in the context")
 	require.Empty(t, usageKey)
 
 	_, _, err = principal.AuthorizerResult(authz.Principal{})

@@ -122,7 +122,7 @@ func (a *app) connect(ctx context.Context, req *gatesock.Request) (*gatesock.Rep
 	slog.InfoContext(ctx, "joins", "user", user)
 	if user == "mallory" {
 		slog.WarnContext(ctx, "mallory may not connect")
-		return nil, &gatesock.Error{Code: "forbidden", Message: "mallory may not connect"}
+		return nil, &gatesock.Error{Code: gatesock.CodePermissionDenied, Message: "mallory may not connect"}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -25,7 +25,7 @@ func New(token, path string) *Guard { return &Guard{token, path} }
 // Refusal is why a request is not served.
 type Refusal struct {
 	Status int
-	// Text is a sentence for who sent the request.
+	// Text is a sentence for the sender.
 	Text string
 }
 
@@ -85,8 +85,8 @@ func ownOrigin(r *http.Request) bool {
 	return len(origins) == 1 && ok && (scheme == "http" || scheme == "https") && strings.EqualFold(host, r.Host)
 }
 
-// ownFetch reports whether a browser says that a request comes from a page of this origin or from
-// the user. Other ports of this machine are the same site: their pages may only link here.
+// ownFetch reports whether a request comes from a page of this origin or from the user, by what a
+// browser sends. Other ports of this machine are the same site: their pages may only link here.
 func ownFetch(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "same-origin", "none":
@@ -101,15 +101,15 @@ func ownFetch(r *http.Request) bool {
 // By is who has sent a request with a valid token.
 type By int
 
-// Who sends requests.
+// The senders of requests.
 const (
 	Nobody  By = iota // without a valid token
 	Browser           // with a cookie
 	Script            // with the token itself
 )
 
-// Who returns who has sent a request.
-func (g *Guard) Who(r *http.Request) By {
+// Sender returns the sender of a request.
+func (g *Guard) Sender(r *http.Request) By {
 	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		if g.IsToken(strings.TrimSpace(bearer)) {
 			return Script
@@ -133,8 +133,8 @@ func same(a, b string) bool {
 }
 
 // SetCookie lets the browser that sent r use the workbench. Browsers send a cookie to all ports of
-// a host. So its name has the port, and its value is good for this host and port only, and does not
-// tell the token.
+// a host. So its name has the port, and its value is valid for this host and port only, and does
+// not have the token.
 func (g *Guard) SetCookie(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, &http.Cookie{
 		Name: cookieName(r.Host), Value: g.cookieValue(r.Host), Path: g.path,

@@ -183,7 +183,7 @@ func (r *Record) change(f func([]*Reader) []*Reader) {
 	r.readers.Store(&readers)
 }
 
-// Wake tells all readers that there is something new.
+// Wake wakes all readers.
 func (r *Record) Wake() {
 	p := r.readers.Load()
 	if p == nil {
