@@ -11,8 +11,9 @@ import (
 
 // RunningClock is a [Clock] that runs with the machine's, and that [RunningClock.Advance] puts
 // forward: for a gateway that people use while it runs and that shall not let them wait ten minutes
-// for an idle timeout. A timer costs O(log n) of those that are pending. It is safe for concurrent
-// use.
+// for an idle timeout. Clients and functions keep the machine's time, so that signatures of
+// requests are checked by that. A timer costs O(log n) of those that are pending. It is safe for
+// concurrent use.
 type RunningClock struct {
 	advance sync.Mutex             // held while the clock moves
 	motion  atomic.Pointer[motion] // changed with the lock of pending; nil for a moment in between
@@ -55,7 +56,7 @@ func (c *RunningClock) Now() time.Time {
 
 // current returns what the clock does.
 func (c *RunningClock) current() *motion {
-	if m := c.motion.Load(); m != nil { // always so for who has the lock
+	if m := c.motion.Load(); m != nil { // always so for callers that have the lock
 		return m
 	}
 	c.pending.mu.Lock()

@@ -290,3 +290,22 @@ func TestRunningClockTimesOutAnInvocationThatHasJustBegun(t *testing.T) {
 		require.Empty(t, c.moving)
 	}
 }
+
+// Clients sign by the machine's time, and a clock that is put forward does not make that expire.
+func TestRunningClockChecksSignaturesByTheMachinesTime(t *testing.T) {
+	t.Parallel()
+	cfg := strict()
+	clock := NewRunningClock()
+	cfg.Clock, cfg.Logger = clock, slog.New(slog.DiscardHandler)
+	g, err := New(always(`{"statusCode":200}`), cfg)
+	require.NoError(t, err)
+	clock.Advance(time.Hour)
+	w := &world{t: t, gw: g, front: inMemory{}}
+	for at, status := range map[time.Time]int{
+		time.Now(): 101, time.Now().Add(-time.Hour): 403, time.Now().Add(time.Hour): 403,
+	} {
+		_, a := w.front.dial(w, w.signedHandshake(signing{by: root, at: at}))
+		require.Equal(t, status, a.status)
+	}
+	require.NoError(t, g.Shutdown(t.Context()))
+}

@@ -110,6 +110,23 @@ func TestFaultKindsAreComplete(t *testing.T) {
 	golden(t, "testdata/fault_kinds.json", string(text)+"\n")
 }
 
+// TestFaultTable compares the page with the kinds.
+func TestFaultTable(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("\n| fault | what goes wrong | members |\n|---|---|---|\n")
+	for _, k := range FaultKinds() {
+		var members []string
+		for _, p := range k.Parameters {
+			members = append(members, "`"+p.Name+"`")
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.Fault, strings.TrimSuffix(k.Text, "."), strings.Join(members, ", "))
+	}
+	b.WriteString("\n")
+	requireOnPage(t, "<!-- faults: written by go test ./emulator -run TestFaultTable -update -->\n",
+		"<!-- end of the faults -->\n", b.String())
+}
+
 // Each parameter of each kind is accepted, and each other member is not.
 func TestFaultKindsHaveTheirParameters(t *testing.T) {
 	t.Parallel()
