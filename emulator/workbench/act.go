@@ -146,6 +146,7 @@ func (b *Workbench) postClose(r *http.Request) (int, any, error) {
 		return 0, nil, failure(http.StatusConflict, "The connection has a client of its own, which only that client can close."+
 			" Close it by the gateway, or add the fault half-open for a client that is lost.")
 	}
+	defer s.forgetEnded()
 	if in.By == "lost" {
 		session.Abort(ended(r))
 		return http.StatusAccepted, struct{}{}, nil

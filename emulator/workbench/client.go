@@ -18,19 +18,30 @@ import (
 // client is a client that the workbench has opened. What it gets is in the record.
 type client struct {
 	stage   *Stage
-	session *emulator.Session
+	session *emulator.Session // set when it is open
+	closed  bool
 }
 
 // Send takes a message.
 func (c *client) Send([]byte) error { return nil }
 
 // Close is called when the gateway has closed the connection.
-func (c *client) Close(int, string) { c.stage.forget(c) }
+func (c *client) Close(int, string) {
+	c.stage.mu.Lock()
+	defer c.stage.mu.Unlock()
+	c.closed = true
+	delete(c.stage.clients, c)
+}
 
-func (s *Stage) forget(c *client) {
+// forgetEnded forgets the clients that have ended their connections themselves.
+func (s *Stage) forgetEnded() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.clients, c)
+	for c := range s.clients {
+		if _, open := s.gateway.Session(c.session.ID()); !open {
+			delete(s.clients, c)
+		}
+	}
 }
 
 // isClient reports whether the workbench has opened a connection.
@@ -38,7 +49,7 @@ func (s *Stage) isClient(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.clients {
-		if c.session != nil && c.session.ID() == id {
+		if c.session.ID() == id {
 			return true
 		}
 	}
@@ -52,11 +63,12 @@ func (s *Stage) closeClients(ctx context.Context) {
 	clear(s.clients)
 	s.mu.Unlock()
 	for _, c := range open {
-		if c.session != nil {
-			c.session.Close(ctx, 1001, "the workbench was closed")
-		}
+		c.session.Close(ctx, goingAway, "the workbench was closed")
 	}
 }
+
+// goingAway is the code of a client that leaves (RFC 6455, section 7.4.1).
+const goingAway = 1001
 
 // opening is the body of POST connections.
 type opening struct {
@@ -92,7 +104,10 @@ func (b *Workbench) postConnection(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, refusal(err)
 	}
-	s.keep(c, session)
+	if !s.keep(c, session) {
+		session.Close(ended(r), goingAway, "")
+		return 0, nil, failure(http.StatusConflict, "The stage %s has been removed.", s.name)
+	}
 	return http.StatusCreated, struct {
 		ConnectionID string `json:"connectionId"`
 		Connection   uint64 `json:"connection"`
@@ -101,17 +116,19 @@ func (b *Workbench) postConnection(r *http.Request) (int, any, error) {
 	}{session.ID(), session.Number(), s.name, session.Subprotocol()}, nil
 }
 
-// keep remembers a client that is open.
-func (s *Stage) keep(c *client, session *emulator.Session) {
+// keep remembers a client that is open. It returns false if the stage has been removed.
+func (s *Stage) keep(c *client, session *emulator.Session) bool {
 	s.mu.Lock()
-	c.session = session
-	s.clients[c] = struct{}{}
-	gw := s.gateway
-	s.mu.Unlock()
-	s.conns.mark(session.ID())
-	if _, open := gw.Session(session.ID()); !open { // it was closed before it was kept
-		s.forget(c)
+	defer s.mu.Unlock()
+	if s.removed {
+		return false
 	}
+	s.conns.mark(session.ID())
+	c.session = session
+	if !c.closed {
+		s.clients[c] = struct{}{}
+	}
+	return true
 }
 
 // refusal returns the error of a request for a handshake that failed.

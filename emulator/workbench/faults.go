@@ -302,7 +302,7 @@ func (s *Stage) struck(e emulator.FaultEvent) {
 	}
 	s.b.add(&Entry{
 		Kind: entry.Fault, Time: e.Time, Stage: s.name, Connection: e.Number, ConnectionID: e.ConnectionID,
-		Route: e.Route, Fault: text, FaultID: e.Label, DelayMs: milliseconds(e.Delay), Call: e.Call,
+		RequestID: e.RequestID, Route: e.Route, Fault: text, FaultID: e.Label, DelayMs: milliseconds(e.Delay), Call: e.Call,
 	})
 }
 

@@ -19,15 +19,16 @@ type found struct {
 // find returns the connection of a request: that with the id in its path, or with the number of its
 // handshake, written as "#3". If several stages have it, the parameter stage says which counts.
 func (b *Workbench) find(r *http.Request) (*Stage, string, error) {
-	c, err := b.lookup(r)
+	c, err := b.lookup(r.PathValue("id"), r.URL.Query().Get("stage"))
 	if err != nil {
 		return nil, "", err
 	}
 	return c.stage, c.ID, nil
 }
 
-func (b *Workbench) lookup(r *http.Request) (found, error) {
-	text, only := r.PathValue("id"), r.URL.Query().Get("stage")
+// lookup returns the connection with an id or, as "#3", with a number. If only is not empty, it is
+// the name of the stage.
+func (b *Workbench) lookup(text, only string) (found, error) {
 	number, byNumber := strings.CutPrefix(text, "#")
 	n, err := strconv.ParseUint(number, 10, 64)
 	if byNumber && (err != nil || n == 0) {
@@ -148,7 +149,7 @@ type connectionDetails struct {
 }
 
 func (b *Workbench) getConnection(r *http.Request) (int, any, error) {
-	c, err := b.lookup(r)
+	c, err := b.lookup(r.PathValue("id"), r.URL.Query().Get("stage"))
 	if err != nil {
 		return 0, nil, err
 	}

@@ -33,7 +33,7 @@ func (s *Stage) observer(next func(emulator.Event)) func(emulator.Event) {
 // observe records what has happened at the gateway, which waits for it.
 func (s *Stage) observe(e *emulator.Event) {
 	n := &Entry{
-		Kind: entry.Kind(e.Kind), Time: e.Time, Stage: s.name,
+		Kind: entry.Kind(e.Kind), Time: e.Time.Truncate(time.Millisecond).UTC(), Stage: s.name,
 		Connection: e.Connection, ConnectionID: e.ConnectionID, RequestID: e.RequestID,
 		Route: e.Route, Frame: e.Frame, Method: e.Method, Status: e.Status,
 		Code: e.Code, Reason: e.Reason, ByClient: e.ByClient, Bytes: e.Bytes,

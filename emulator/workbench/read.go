@@ -139,7 +139,11 @@ func (b *Workbench) getEntries(r *http.Request) (int, any, error) {
 	if limit == 0 {
 		return 0, nil, failure(http.StatusBadRequest, "limit: want a positive number.")
 	}
-	keep := b.filter(r.URL.Query()["connection"])
+	ids, err := b.wanted(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	keep := b.filter(ids)
 	answer := entriesAnswer{Entries: []*Entry{}}
 	for {
 		found, kept := b.record.After(after, int(min(limit, defaultLimit)))

@@ -25,6 +25,7 @@ type Stage struct {
 	mu      sync.Mutex
 	gateway *emulator.Gateway // nil before Attach
 	url     string
+	removed bool
 	clients map[*client]struct{}
 }
 
@@ -69,6 +70,9 @@ func (b *Workbench) Remove(ctx context.Context, name string) {
 	s := b.stages[i]
 	b.stages = slices.Delete(slices.Clone(b.stages), i, i+1)
 	b.mu.Unlock()
+	s.mu.Lock()
+	s.removed = true
+	s.mu.Unlock()
 	s.closeClients(ctx)
 	b.changed()
 }
@@ -124,7 +128,7 @@ func (s *Stage) Attach(gw *emulator.Gateway) error {
 	if gw == nil {
 		panic("workbench: Stage.Attach: the gateway must not be nil")
 	}
-	if base := gw.BasePath(); strings.EqualFold(base+"/", path) {
+	if base := strings.ToLower(gw.BasePath() + "/"); strings.HasPrefix(base, path) {
 		return fmt.Errorf("workbench: a stage or base path can't be called %q, since the workbench is served there",
 			strings.Trim(path, "/"))
 	}

@@ -34,6 +34,10 @@ func (b *Workbench) stream(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	if r.Method == http.MethodHead {
+		return
+	}
 	s := &stream{b: b, r: r, w: w, control: http.NewResponseController(w), after: after}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
@@ -49,7 +53,6 @@ func (b *Workbench) stream(w http.ResponseWriter, r *http.Request) {
 			<-expired // not after the handler has returned
 		}
 	}()
-	w.Header().Set("Content-Type", "text/event-stream")
 	_ = s.run(ctx) // the page has gone
 }
 

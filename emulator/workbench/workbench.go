@@ -48,16 +48,30 @@ type Config struct {
 	MachineClock bool
 }
 
-// TestTemplate is how an exported test begins. The zero value leaves it to the reader of the test
-// how the application is made.
+// TestTemplate is what an exported test begins with. The zero value leaves it to the author of the
+// test how the application is made.
 type TestTemplate struct {
-	// Package is the package of the test. Default: "app_test".
+	// Package is the name of the test's package. Default: "app_test".
 	Package string
-	// Imports are the paths that New needs, besides those of gatesock.
+	// Imports are the import paths that New needs, each with its name before it if it has one, such
+	// as "example.com/chat" or `c "example.com/chat"`.
 	Imports []string
-	// New is an expression of a func that makes the application as wstest.New takes it, such as
-	// "func(api gatesock.ConnectionsAPI) lambda.Handler { return app.New(conn.NewMemory(), api) }".
+	// New is a Go expression for the application, a lambda.Handler, such as
+	// "chat.NewInMemory(rec).Handler()". It may use t, the *testing.T; rec, the *wstest.Recorder that
+	// the application posts through; and clock, the *emulator.ManualClock of the gateway. Or it is a
+	// function that takes a gatesock.ConnectionsAPI and returns the application: a name, such as
+	// "newChat", or a literal that begins with "func(". Default: a call of the function newApp, which
+	// the test has for its author to write.
 	New string
+	// Name is the name of the test. Default: "TestSession".
+	Name string
+	// Header replaces the comment at the top of the file.
+	Header string
+	// Schedule and Queue are names of functions that fire a schedule and send a message to a queue,
+	// called as Schedule(t, app, "name") and Queue(t, app, "name", "body"). Without them, what these
+	// cause is left out of the test, and a comment says so.
+	Schedule string
+	Queue    string
 }
 
 // minToken is how long a token must be.

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/stretchr/testify/require"
 
+	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/emulator/workbench"
 )
@@ -441,4 +442,73 @@ func TestLines(t *testing.T) {
 	require.True(t, list[0].Late)
 	require.Equal(t, "a\uFFFDb", list[1].Text)
 	require.Empty(t, list[1].Stage)
+}
+
+// TestMessagesDoNotWait checks that a request is answered while the handler runs.
+func TestMessagesDoNotWait(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, workbench.Config{})
+	release, runs := make(chan struct{}), make(chan struct{})
+	r := newApp(nil)
+	gatesock.Handle(r, "wait", func(context.Context, *gatesock.Request, say) error {
+		close(runs)
+		<-release
+		return nil
+	})
+	s := b.Stage("dev")
+	gw, err := emulator.New(r, s.Config(emulator.Config{Logger: slog.New(slog.DiscardHandler)}))
+	require.NoError(t, err)
+	require.NoError(t, s.Attach(gw))
+	t.Cleanup(func() { require.NoError(t, gw.Shutdown(context.Background())) })
+	f := &fixture{t, b, s, gw}
+	id := f.connect(`{}`)
+	ok[anyMap](t, b, "POST", "connections/"+id+"/messages", `{"text":"{\"action\":\"wait\"}"}`)
+	<-runs
+	// Nor does the end of the connection, with its $disconnect, wait.
+	ok[anyMap](t, b, "POST", "connections/"+id+"/close", `{"by":"lost"}`)
+	close(release)
+	f.settle()
+}
+
+// TestRemovedStage checks that nothing of a stage stays open that is removed.
+func TestRemovedStage(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, workbench.Config{})
+	s, gw := newStage(t, b, "dev", emulator.Config{})
+	f := &fixture{t, b, s, gw}
+	f.connect(`{}`)
+	b.Remove(t.Context(), "dev")
+	require.Empty(t, gw.Sessions())
+	require.Equal(t, []any{}, ok[anyMap](t, b, "GET", "state", "")["stages"])
+	require.Len(t, entries(t, b), 4, "what was recorded stays")
+	require.NotSame(t, s, b.Stage("dev"))
+}
+
+func TestServedAt(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, workbench.Config{Name: "n"})
+	f.stage.ServedAt("wss://localhost:3002/dev")
+	state := ok[struct {
+		Name   string
+		Stages []struct {
+			Name, API, Stage, URL, Selection string
+			Routes                           []struct {
+				Key     string
+				Answers bool
+			}
+		}
+		Kinds []struct{ Fault string }
+		Kept  anyMap
+	}](t, f.bench, "GET", "state", "")
+	require.Equal(t, "n", state.Name)
+	require.Equal(t, "wss://localhost:3002/dev", state.Stages[0].URL)
+	require.Equal(t, "$request.body.action", state.Stages[0].Selection)
+	var keys []string
+	for _, r := range state.Stages[0].Routes {
+		require.True(t, r.Answers)
+		keys = append(keys, r.Key)
+	}
+	require.Equal(t, []string{"$default", "echo", "post"}, keys)
+	require.Len(t, state.Kinds, len(emulator.FaultKinds()))
+	require.Equal(t, anyMap{"first": 1.0, "last": 0.0, "dropped": 0.0, "entries": 20000.0, "bytes": 67108864.0}, state.Kept)
 }
