@@ -2,6 +2,7 @@ package workbench_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -43,6 +44,7 @@ func TestErrors(t *testing.T) {
 		"a pair of three":        {"POST", "connections", `{"query":[["a","b","c"]]}`, 400, "a pair has 3"},
 		"a number in the query":  {"POST", "connections", `{"query":{"a":1}}`, 400, "want a text"},
 		"a subprotocol":          {"POST", "connections", `{"subprotocols":["a,b"]}`, 400, "subprotocols"},
+		"scopes without a user":  {"POST", "connections", `{"scopes":["a"]}`, 400, "user: missing"},
 		"user and authorizer":    {"POST", "connections", `{"user":"a","authorizer":{}}`, 400, "want one of them"},
 		"an authorizer's object": {"POST", "connections", `{"authorizer":{"a":{}}}`, 400, "authorizer.a"},
 		"a refused handshake":    {"POST", "connections", `{"query":{"user":"mallory"}}`, 403, `"status":403`},
@@ -92,6 +94,19 @@ func TestErrors(t *testing.T) {
 			require.Contains(t, answer, c.text)
 			require.Regexp(t, `^\{"error":"..`, answer)
 		})
+	}
+}
+
+// TestPrincipal connects as a user of package authz.
+func TestPrincipal(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, workbench.Config{})
+	id := f.connect(`{"user":"ann","scopes":["chat"],"roles":["admin"],"attributes":{"room":"1"}}`)
+	one := ok[anyMap](t, f.bench, "GET", "connections/"+id, "")["authorizer"].(anyMap)
+	require.Equal(t, "ann", one["principalId"])
+	text := fmt.Sprint(one)
+	for _, want := range []string{"chat", "admin", "room"} {
+		require.Contains(t, text, want)
 	}
 }
 

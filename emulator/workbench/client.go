@@ -76,8 +76,13 @@ type opening struct {
 	Headers      pairs          `json:"headers"`
 	Query        pairs          `json:"query"`
 	Subprotocols []string       `json:"subprotocols"`
-	User         string         `json:"user"`
 	Authorizer   map[string]any `json:"authorizer"`
+
+	// The principal of an authorizer of package authz.
+	User       string            `json:"user"`
+	Scopes     []string          `json:"scopes"`
+	Roles      []string          `json:"roles"`
+	Attributes map[string]string `json:"attributes"`
 }
 
 // postConnection opens a client in the process.
@@ -196,8 +201,12 @@ func (in *opening) authorize(h *emulator.Handshake) error {
 	switch {
 	case in.User != "" && in.Authorizer != nil:
 		return failure(http.StatusBadRequest, "user, authorizer: want one of them.")
+	case in.User == "" && (len(in.Scopes) > 0 || len(in.Roles) > 0 || len(in.Attributes) > 0):
+		return failure(http.StatusBadRequest, "user: missing; scopes, roles and attributes are a user's.")
 	case in.User != "":
-		values, usageKey, err := principal.AuthorizerResult(authz.Principal{ID: in.User})
+		values, usageKey, err := principal.AuthorizerResult(authz.Principal{
+			ID: in.User, Scopes: in.Scopes, Roles: in.Roles, Attributes: in.Attributes,
+		})
 		if err != nil {
 			return failure(http.StatusBadRequest, "user: %v.", err)
 		}
