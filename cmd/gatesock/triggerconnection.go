@@ -17,8 +17,11 @@ import (
 
 // connectTrigger opens a client.
 type connectTrigger struct {
-	User        string   `xor:"who" placeholder:"NAME" help:"Connect as this user: as if the API's authorizer had let the user in. The authorizer is not called."`
-	Authorizer  []string `xor:"who" sep:"none" placeholder:"NAME=VALUE" help:"Connect as if an authorizer had returned this member of its context, or its principalId. The value is JSON, or a text. May be repeated. The authorizer is not called."`
+	User        string   `xor:"who" placeholder:"NAME" help:"Connect as this user: as if the API's authorizer, of package authz, had let the user in. It is not called."`
+	Scope       []string `sep:"none" placeholder:"NAME" help:"A scope of the user. May be repeated."`
+	Role        []string `sep:"none" placeholder:"NAME" help:"A role of the user. May be repeated."`
+	Attribute   []string `sep:"none" placeholder:"NAME=VALUE" help:"An attribute of the user. May be repeated."`
+	Authorizer  []string `xor:"who" sep:"none" placeholder:"NAME=VALUE" help:"Connect as if another authorizer had returned this member of its context, or its principalId. The value is a number, true, false or a text. May be repeated. It is not called."`
 	Header      []string `short:"H" sep:"none" placeholder:"'NAME: VALUE'" help:"A header of the handshake. May be repeated."`
 	Query       []string `short:"q" sep:"none" placeholder:"NAME=VALUE" help:"A query parameter of the handshake. May be repeated."`
 	Subprotocol []string `short:"s" sep:"none" placeholder:"NAME" help:"A subprotocol to offer. May be repeated."`
@@ -32,7 +35,7 @@ func (connectTrigger) Help() string {
 shown by the workbench, and by --wait of gatesock trigger send. Without --user and --authorizer, the
 API's authorizer decides by headers and parameters, as it does for every client.
 
-    id=$(gatesock trigger connect --user ann)
+    id=$(gatesock trigger connect --user ann --scope chat)
     gatesock trigger connect --header 'Authorization: Bearer eyJ…' --query room=1 --subprotocol v1.json
     gatesock trigger connect --authorizer principalId=ann --authorizer role=admin --authorizer age=31
 
@@ -42,7 +45,7 @@ status is 1.`
 
 // Run opens a client.
 func (c *connectTrigger) Run(ctx context.Context, a *actor) error {
-	h := trigger.Handshake{Subprotocols: c.Subprotocol, User: c.User}
+	h := trigger.Handshake{Subprotocols: c.Subprotocol}
 	var err error
 	if h.Headers, err = pairsOf(c.Header, ":", "--header"); err != nil {
 		return err
@@ -51,6 +54,9 @@ func (c *connectTrigger) Run(ctx context.Context, a *actor) error {
 		return err
 	}
 	if h.Authorizer, err = authorizerOf(c.Authorizer); err != nil {
+		return err
+	}
+	if err := c.principal(&h); err != nil {
 		return err
 	}
 	defer a.close()
@@ -76,6 +82,22 @@ func (c *connectTrigger) Run(ctx context.Context, a *actor) error {
 		}
 	}
 	return c.waiting.run(ctx, a, []trigger.Connection{made}, t)
+}
+
+// principal adds the user.
+func (c *connectTrigger) principal(h *trigger.Handshake) error {
+	if c.User == "" && len(c.Scope)+len(c.Role)+len(c.Attribute) > 0 {
+		return misuse{errors.New("--scope, --role and --attribute are a user's: they need --user")}
+	}
+	h.User, h.Scopes, h.Roles = c.User, c.Scope, c.Role
+	attributes, err := pairsOf(c.Attribute, "=", "--attribute")
+	for _, p := range attributes {
+		if h.Attributes == nil {
+			h.Attributes = map[string]string{}
+		}
+		h.Attributes[p[0]] = p[1]
+	}
+	return err
 }
 
 // refused returns the error of a handshake, and prints it as JSON if that is asked for.

@@ -205,12 +205,16 @@ type failingFault struct {
 	chosen
 	commonFault
 
-	Error string `placeholder:"TEXT" help:"The error: gone, throttled, forbidden, too-large or another text, which is a 500. Default: a 500."`
+	Status int    `placeholder:"N" help:"The status of the answer: 400, 403, 410, 413, 429 or 500. Default: 500."`
+	Error  string `placeholder:"TEXT" help:"The text of the error. Default: that of the status."`
 }
 
 // Run adds the fault.
 func (f *failingFault) Run(ctx context.Context, command *kong.Context, a *actor) error {
 	return a.fault(ctx, kindOf(command), f.chosen, &f.commonFault, func(spec map[string]any) error {
+		if f.Status != 0 {
+			spec["status"] = f.Status
+		}
 		if f.Error != "" {
 			spec["error"] = f.Error
 		}
@@ -245,7 +249,7 @@ func (a *actor) fault(
 			if where[one.Stage] == nil {
 				order = append(order, one.Stage)
 			}
-			where[one.Stage] = append(where[one.Stage], one.ID)
+			where[one.Stage] = append(where[one.Stage], nameOfConnection(one))
 			t.Connections = append(t.Connections, targetOf(one))
 		}
 	}

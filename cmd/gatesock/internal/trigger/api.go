@@ -90,8 +90,13 @@ type Handshake struct {
 	Headers      [][2]string    `json:"headers,omitempty"`
 	Query        [][2]string    `json:"query,omitempty"`
 	Subprotocols []string       `json:"subprotocols,omitempty"`
-	User         string         `json:"user,omitempty"`
-	Authorizer   map[string]any `json:"authorizer,omitempty"`
+	// User and what follows are a principal of package authz, and Authorizer the result of another
+	// authorizer. With either, the API's own is not called.
+	User       string            `json:"user,omitempty"`
+	Scopes     []string          `json:"scopes,omitempty"`
+	Roles      []string          `json:"roles,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+	Authorizer map[string]any    `json:"authorizer,omitempty"`
 }
 
 // Connect opens a client, which stays open in the program. The error is a *[Refusal] with a Status
