@@ -86,10 +86,10 @@ func (b *Bench) Connections(ctx context.Context) ([]Connection, error) {
 
 // Handshake is how a client connects.
 type Handshake struct {
-	Stage        string         `json:"stage,omitempty"`
-	Headers      [][2]string    `json:"headers,omitempty"`
-	Query        [][2]string    `json:"query,omitempty"`
-	Subprotocols []string       `json:"subprotocols,omitempty"`
+	Stage        string      `json:"stage,omitempty"`
+	Headers      [][2]string `json:"headers,omitempty"`
+	Query        [][2]string `json:"query,omitempty"`
+	Subprotocols []string    `json:"subprotocols,omitempty"`
 	// User and what follows are a principal of package authz, and Authorizer the result of another
 	// authorizer. With either, the API's own is not called.
 	User       string            `json:"user,omitempty"`
