@@ -157,7 +157,7 @@ func ExampleWithPrincipal() {
 	// Output: bob: the role admin is missing
 }
 
-// A ticket is another text in each run. The first frame that has it gives it a name.
+// A ticket is another text in each run. The first frame that has it sets the value of its name.
 func ExampleHarness_Expand() {
 	t := &exampleT{}
 	defer t.end()

@@ -215,7 +215,10 @@ func (h *Harness) patience() time.Duration {
 
 func (h *Harness) newClient(t testing.TB, r *request) *Client {
 	t.Helper()
-	c := &Client{t: t, name: r.user, inbox: newInbox(h.Now, h.envelope), timeout: h.timeout, ids: &h.ids, values: &h.values}
+	c := &Client{
+		t: t, name: r.user, inbox: newInbox(h.Now, h.envelope), timeout: h.timeout,
+		ids: &h.ids, values: &h.values,
+	}
 	if n := h.names.Add(1); c.name == "" {
 		c.name = fmt.Sprintf("client %d", n)
 	}

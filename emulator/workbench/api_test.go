@@ -1,6 +1,7 @@
 package workbench_test
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -138,8 +139,11 @@ func TestClients(t *testing.T) {
 		"called POST late 410 by api",
 	}, story(entries(t, f.bench)))
 
+	status, answer := call(t, f.bench, "POST", "connections", `{"query":{"user":"mallory"}}`)
+	require.Equal(t, http.StatusForbidden, status)
+	require.Regexp(t, `^\{"error":"The handshake was refused with the status 403\.","status":403,"connectionId":".+=","requestId":".+="\}$`, answer)
 	list := ok[[]anyMap](t, f.bench, "GET", "connections", "")
-	require.Len(t, list, 1)
+	require.Len(t, list, 1, "without the one that was refused")
 	require.Subset(t, list[0], anyMap{
 		"connectionId": id, "connection": 1.0, "stage": "dev", "user": "ann", "byPage": true, "open": false,
 		"counts": anyMap{"echo": 1.0, "post": 1.0}, "received": 2.0, "sent": 2.0, "posts": 2.0, "code": 4000.0, "reason": "done",
@@ -149,6 +153,17 @@ func TestClients(t *testing.T) {
 	require.Equal(t, anyMap{"q": []any{"1", "2"}}, one["query"])
 	require.Equal(t, []any{"chat"}, one["subprotocols"])
 	require.Equal(t, "ann", one["authorizer"].(anyMap)["principalId"])
+}
+
+// TestImpatientPage checks that a client stays open whose page did not wait for the handshake.
+func TestImpatientPage(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, workbench.Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := serve(f.bench, request(t, "POST", "/_gatesock/api/connections", `{}`).WithContext(ctx))
+	require.Equal(t, http.StatusCreated, w.Code, w.Body.String())
+	require.Len(t, f.gw.Sessions(), 1)
 }
 
 // TestLimits checks that the gateway answers a message of the page as that of any client.

@@ -90,6 +90,24 @@ func TestFaultsOfLaterStages(t *testing.T) {
 	require.EqualValues(t, 200, post())
 }
 
+// TestFaultsStay checks that another gateway of a stage has the faults once, except those of
+// connections that it does not have.
+func TestFaultsStay(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, workbench.Config{})
+	s, gw := newStage(t, b, "dev", emulator.Config{})
+	f := &fixture{t, b, s, gw}
+	f.connect(`{}`)
+	ok[anyMap](t, b, "POST", "faults", `{"fault":"gone","connections":["#1"]}`)
+	ok[anyMap](t, b, "POST", "faults", `{"fault":"throttled","route":"@connections","times":1}`)
+	_, gw = newStage(t, b, "dev", emulator.Config{})
+	f = &fixture{t, b, s, gw}
+	id := f.connect(`{}`)
+	post := func() any { return ok[anyMap](t, b, "POST", "connections/"+id+"/post", `{"text":"x"}`)["status"] }
+	require.Equal(t, []any{429.0, 200.0}, []any{post(), post()})
+	require.Equal(t, 1, faults(t, b)[1].Happened)
+}
+
 // TestFaultsAtOnce checks that a fault that happens as it is added is recorded after that.
 func TestFaultsAtOnce(t *testing.T) {
 	t.Parallel()

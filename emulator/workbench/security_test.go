@@ -2,6 +2,7 @@ package workbench_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -18,6 +19,7 @@ func TestAccess(t *testing.T) {
 	w := serve(f.bench, request(t, "GET", "/_gatesock/?token="+token, ""))
 	require.Equal(t, http.StatusSeeOther, w.Code)
 	require.Equal(t, "/_gatesock/", w.Header().Get("Location"))
+	require.NotContains(t, fmt.Sprint(w.Header(), w.Body), token)
 	cookie := w.Result().Cookies()[0]
 	type change func(r *http.Request)
 	none := func(r *http.Request) { r.Header.Del("Authorization") }

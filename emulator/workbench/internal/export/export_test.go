@@ -1,7 +1,9 @@
 package export
 
-// What the tests of package export_test use.
-var (
-	FaultOf     = faultOf
-	LooksRandom = looksRandom
-)
+import "github.com/gatesock/gatesock/emulator/workbench/internal/entry"
+
+// FaultOf is faultOf, for the tests of package export_test.
+func FaultOf(e *entry.Entry) string { return faultOf(e) }
+
+// LooksRandom is looksRandom.
+func LooksRandom(text string) bool { return looksRandom(text) }

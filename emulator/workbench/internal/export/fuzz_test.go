@@ -28,8 +28,8 @@ func TestExportAnything(t *testing.T) {
 	rapid.Check(t, exportsAnything)
 }
 
-// exportsAnything checks that the source of a test is always Go, that an archive is always JSON, and
-// that both are the same each time.
+// exportsAnything checks that the source of a test is always Go, that an archive is always JSON,
+// and that both are the same each time.
 func exportsAnything(t *rapid.T) {
 	entries := drawEntries(t)
 	o := drawOptions(t)
@@ -57,36 +57,41 @@ func drawOptions(t *rapid.T) export.TestOptions {
 	o.Schedule = rapid.SampledFrom([]string{"", "fire"}).Draw(t, "schedule")
 	o.Queue = rapid.SampledFrom([]string{"", "enqueue"}).Draw(t, "queue")
 	o.Header = rapid.SampledFrom([]string{"", "x\n// y\r\n*/"}).Draw(t, "header")
-	o.Connections = rapid.SampledFrom([][]string{nil, nil, {ids[0]}, {"other"}}).Draw(t, "connections")
+	o.Connections = rapid.SampledFrom([][]string{nil, nil, {someIDs()[0]}, {"other"}}).Draw(t, "connections")
 	return o
 }
 
-var (
-	ids   = []string{"ZrqV7AAABH0CHvw=", "ZrqV7AACBH0CHvw=", "c`\"\n"}
-	kinds = []entry.Kind{
+func someIDs() []string { return []string{"ZrqV7AAABH0CHvw=", "ZrqV7AACBH0CHvw=", "c`\"\n"} }
+
+func someKinds() []entry.Kind {
+	return []entry.Kind{
 		entry.Connected, entry.Refused, entry.Received, entry.Sent, entry.Called, entry.Invoked, entry.Disconnected,
-		entry.Log, entry.Fault, entry.FaultAdded, entry.FaultRemoved, entry.Clock, entry.Note, entry.Schedule, entry.Queue, "new",
+		entry.Log, entry.Fault, entry.FaultAdded, entry.FaultRemoved, entry.Clock, entry.Note,
+		entry.Schedule, entry.Queue, "new",
 	}
-	begin = time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC)
-	texts = []string{
+}
+
+func someTexts() []string {
+	return []string{
 		"", "x", "`", "\x00", "\xff", "a\nb", "*/", "//", "${a}", "${a", "…", "...", "%s", `"`, `\`, `{"at":"2026-01-02T03:04:05.006Z"}`,
 		`{"at":1767323045006,"s":1767323045,"id":"k3J9xQ2mZ7Lp"}`, `{"id":"k3J9xQ2mZ7Lp","x":["ZrqV7AAABH0CHvw="]}`,
 		`{"ref":"user:ZrqV7AACBH0CHvw=:1","epoch":"1-q7","text":"${epoch} …"}`, `{"at":"2026-01-02T03:04:05.0Z"}`, `{"a":{"b":"k3J9xQ2mZ7Lp`,
 		`"2026-01-02T05:04:05+02:00"`, `{"":"","a b":"K3J9XQ2MZ7LP"}`,
 	}
-)
+}
 
 func drawEntries(t *rapid.T) []entry.Entry {
-	text := rapid.OneOf(rapid.SampledFrom(texts), rapid.String())
+	begin := time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC)
+	text := rapid.OneOf(rapid.SampledFrom(someTexts()), rapid.String())
 	number := rapid.SampledFrom([]float64{0, 1, -1, 0.25, 2000, 1e300, math.Inf(1), math.NaN()})
 	one := rapid.Custom(func(t *rapid.T) entry.Entry {
 		e := entry.Entry{
 			Seq:          rapid.Uint64Range(0, 40).Draw(t, "seq"),
 			Time:         begin.Add(time.Duration(rapid.Int64Range(-1e10, 1e12).Draw(t, "time"))),
-			Kind:         rapid.SampledFrom(kinds).Draw(t, "kind"),
+			Kind:         rapid.SampledFrom(someKinds()).Draw(t, "kind"),
 			Stage:        rapid.SampledFrom([]string{"", "dev", "a-b/ü"}).Draw(t, "stage"),
 			Connection:   rapid.Uint64Range(0, 3).Draw(t, "connection"),
-			ConnectionID: rapid.SampledFrom(append([]string{""}, ids...)).Draw(t, "id"),
+			ConnectionID: rapid.SampledFrom(append(someIDs(), "")).Draw(t, "id"),
 			RequestID:    rapid.SampledFrom([]string{"", "r1", "r2", "ZrqV7AAKBH0FHvw="}).Draw(t, "request"),
 			Route:        rapid.SampledFrom([]string{"", "say", "$connect", "$disconnect", "authorizer", "@connections"}).Draw(t, "route"),
 			Frame:        rapid.SampledFrom([]emulator.FrameKind{"", emulator.FrameAnswer}).Draw(t, "frame"),
@@ -114,7 +119,8 @@ func drawEntries(t *rapid.T) []entry.Entry {
 		}
 		if rapid.Bool().Draw(t, "has handshake") {
 			e.Handshake = &entry.Handshake{
-				Headers: map[string][]string{text.Draw(t, "header"): {text.Draw(t, "value")}}, Query: map[string][]string{"a": {text.Draw(t, "query")}},
+				Headers:      map[string][]string{text.Draw(t, "header"): {text.Draw(t, "value")}},
+				Query:        map[string][]string{"a": {text.Draw(t, "query")}},
 				Subprotocols: []string{text.Draw(t, "subprotocol")}, SourceIP: text.Draw(t, "ip"),
 			}
 			if rapid.Bool().Draw(t, "has authorizer") {

@@ -56,6 +56,14 @@ func goDuration(d time.Duration) string {
 	return text
 }
 
+// goMillis returns a Go expression of a duration, in milliseconds if it has a fraction of a second.
+func goMillis(d time.Duration) string {
+	if d%time.Second != 0 && d < time.Minute {
+		return fmt.Sprintf("%d * time.Millisecond", d/time.Millisecond)
+	}
+	return goDuration(d)
+}
+
 // names are the names that a scope has.
 type names map[string]bool
 
@@ -63,7 +71,7 @@ type names map[string]bool
 func reservedNames() names {
 	all := names{}
 	for _, name := range strings.Fields("app t rec h clock faults err errs status emulator wstest testing time errors " +
-		"strings authz gatesock context lambda strconv newApp post close disconnect heal new len string") {
+		"strings authz gatesock context lambda strconv newApp post close disconnect heal new len string synctest pass") {
 		all[name] = true
 	}
 	return all
@@ -89,8 +97,8 @@ func cmpOr(a, b string) string {
 	return b
 }
 
-// identifier returns the first word of a text as a Go identifier that begins in lower case, or "" if
-// it has none.
+// identifier returns the first word of a text as a Go identifier that begins in lower case, or ""
+// if it has none.
 func identifier(text string) string {
 	word := strings.FieldsFunc(text, func(r rune) bool {
 		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r)

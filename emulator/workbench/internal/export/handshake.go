@@ -32,8 +32,8 @@ type handshakeSource struct {
 	note    string // what was left out
 }
 
-// describe returns the options of a handshake. now is its time. If an authorizer has decided who the
-// client is, the test says that, and leaves out the secrets with which the client proved it.
+// describe returns the options of a handshake. now is its time. If an authorizer has decided, the
+// test connects as that user, and leaves out the credentials that the client had.
 func describe(h *entry.Handshake, now time.Time, isRefused bool) (out handshakeSource) {
 	if h == nil {
 		return out
@@ -79,7 +79,7 @@ func describe(h *entry.Handshake, now time.Time, isRefused bool) (out handshakeS
 		out.options = append(out.options, "wstest.WithSourceIP("+goString(ip)+")")
 	}
 	if len(without) > 0 {
-		out.note = "without " + oneLine(strings.Join(without, ", ")) + ": the test says who this is"
+		out.note = "without " + oneLine(strings.Join(without, ", ")) + ": the test names the user instead"
 	}
 	return out
 }
@@ -90,7 +90,7 @@ func isSecretQuery(name string) bool {
 	})
 }
 
-// identity returns the option that says who connects.
+// identity returns the option for the user that an authorizer has let in.
 func identity(authorizer map[string]any, now time.Time) string {
 	user, _ := authorizer["principalId"].(string)
 	if user != "" {

@@ -155,7 +155,7 @@ type harDetails struct {
 	End          *entry.Entry   `json:"end,omitempty"`
 }
 
-// add adds an entry that is no message.
+// add adds an entry that is not a message.
 func (d *harDetails) add(e *entry.Entry) {
 	switch e.Kind {
 	case entry.Invoked:

@@ -140,7 +140,8 @@ func TestArchivesHaveNoCredentials(t *testing.T) {
 		{Seq: 1, Kind: entry.Invoked, ConnectionID: "c", Route: "authorizer", Input: `{"headers":{"Authorization":"SECRET"}}`},
 		{Seq: 2, Kind: entry.Invoked, ConnectionID: "c", Route: "$connect", Input: `{"headers":{"Authorization":"SECRET"}}`},
 		{
-			Seq: 3, Kind: entry.Refused, Stage: "a b", ConnectionID: "c", Status: 403, Reason: "Forbidden", DurationMs: 2, Handshake: &entry.Handshake{
+			Seq: 3, Kind: entry.Refused, Stage: "a b", ConnectionID: "c", Status: 403, Reason: "Forbidden", DurationMs: 2,
+			Handshake: &entry.Handshake{
 				Headers: map[string][]string{
 					"Authorization": {"Bearer SECRET"}, "cookie": {"SECRET"}, "X-Api-Key": {"SECRET"}, "X-A": {"b"},
 					"Sec-WebSocket-Protocol": {"chat.v1, bearer.SECRET"},

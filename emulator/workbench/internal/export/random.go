@@ -37,16 +37,26 @@ func isHash(text string) bool {
 }
 
 // isMixed reports whether a text changes so often between capitals, small letters and digits as no
-// words do. Without digits it must change even more often.
+// words do. The longer it is, the more it may look like words in between.
 func isMixed(text string) bool {
 	parts := words.FindAllString(text, -1)
-	most := 2.4
-	if !strings.ContainsAny(text, "0123456789") {
-		most = 2.1
-	}
 	length := len(strings.Join(parts, ""))
-	return length >= 8 && len(parts) >= 4 && float64(length)/float64(len(parts)) <= most || length >= 16 && len(parts) >= 5 &&
-		float64(length)/float64(len(parts)) <= 4 && strings.ContainsAny(text, "0123456789")
+	if length < 8 || len(parts) < 4 {
+		return false
+	}
+	average := float64(length) / float64(len(parts))
+	digits := strings.ContainsAny(text, "0123456789")
+	switch {
+	case digits && length >= 16:
+		return average <= 4
+	case digits && length >= 12:
+		return average <= 3
+	case digits:
+		return average <= 2.4
+	case length >= 14:
+		return average <= 2.8
+	}
+	return average <= 2.1
 }
 
 // isShouted reports whether a text is in capitals and digits as no abbreviation is, such as base32.

@@ -22,27 +22,31 @@ type reader struct {
 	spans     []*span
 	outside   *step // the last one that no client did
 	held      map[*entry.Entry]*entry.Entry
-	lateEnds  map[string]bool   // connections whose $disconnect comes late
-	late      map[string]bool   // requests whose invocation comes late
-	arrives   map[string]int    // connections whose next failed posts arrive
-	beside    map[string]bool   // requests that are the $disconnect of a deleted connection
-	deletes   []*entry.Entry    // calls that ended connections
-	waiting   time.Duration     // of the next client to connect, for a cold start
-	last      map[string]uint64 // the number of the last entry of each request
+	lateEnds  map[string]bool         // connections whose $disconnect comes late
+	late      map[string]bool         // requests whose invocation comes late
+	arrives   map[string]int          // connections whose next failed posts arrive
+	beside    map[string]bool         // requests that are the $disconnect of a deleted connection
+	deletes   []*entry.Entry          // calls that ended connections
+	waiting   time.Duration           // of the next client to connect, for a cold start
+	lastEntry map[uint64]*entry.Entry // by number
+	last      map[string]uint64       // the number of the last entry of each request
 }
 
 // span is from when to when a request is handled, in numbers of entries.
 type span struct {
 	step     *step
 	from, to uint64
+	late     bool // the test does not wait for it
 }
 
 func newReader(s *session) *reader {
 	r := &reader{
 		session: s, byRequest: map[string]*step{}, held: map[*entry.Entry]*entry.Entry{},
-		lateEnds: map[string]bool{}, late: map[string]bool{}, arrives: map[string]int{}, last: map[string]uint64{}, beside: map[string]bool{},
+		lateEnds: map[string]bool{}, late: map[string]bool{}, arrives: map[string]int{},
+		last: map[string]uint64{}, lastEntry: map[uint64]*entry.Entry{}, beside: map[string]bool{},
 	}
 	for _, e := range s.entries {
+		r.lastEntry[e.Seq] = e
 		if e.RequestID != "" {
 			r.last[e.RequestID] = e.Seq
 		}
@@ -62,7 +66,8 @@ func (r *reader) pairHeld() {
 		}
 		due := f.Time.Add(millis(f.DelayMs))
 		for _, e := range r.entries[i:] {
-			if e.Kind == entry.Received && e.ConnectionID == f.ConnectionID && r.held[e] == nil && !e.Time.Before(due.Add(-tick)) {
+			of := e.Kind == entry.Received && e.ConnectionID == f.ConnectionID
+			if of && r.held[e] == nil && !e.Time.Before(due.Add(-tick)) {
 				r.held[e] = f
 				break
 			}
@@ -251,8 +256,8 @@ func (r *reader) fromNobody(e *entry.Entry) *step {
 }
 
 // byTime returns the step for what happened because its time had come: the move of the clock that
-// made it happen, or one of its own, before which the test moves the clock as far as it had moved by
-// itself.
+// made it happen, or one of its own, before which the test moves the clock as far as it had moved
+// by itself.
 func (r *reader) byTime(e *entry.Entry) *step {
 	if len(r.steps) > 0 {
 		last := r.steps[len(r.steps)-1]
@@ -277,12 +282,20 @@ func (r *reader) reached(st *step) time.Time {
 	return at.Add(tick)
 }
 
-// finish returns the steps in order.
+// finish returns the steps in order. What different clients receive for one cause has no order.
 func (r *reader) finish() []*step {
 	r.steps = slices.DeleteFunc(r.steps, func(st *step) bool { return len(st.does)+len(st.effects) == 0 })
 	for _, st := range r.steps {
+		st.until = st.time
+	}
+	for _, sp := range r.spans {
+		if last := r.lastEntry[sp.to]; last != nil && !sp.late && last.Time.After(sp.step.until) {
+			sp.step.until = last.Time
+		}
+	}
+	for _, st := range r.steps {
 		slices.SortStableFunc(st.effects, func(a, b effect) int {
-			return cmp.Or(first(a)-first(b), cmp.Compare(a.entry.Seq, b.entry.Seq))
+			return cmp.Or(first(a)-first(b), cmp.Compare(a.client.number, b.client.number), cmp.Compare(a.entry.Seq, b.entry.Seq))
 		})
 	}
 	return r.steps

@@ -156,7 +156,11 @@ func (r *reader) happened(e *entry.Entry) {
 			r.waiting += millis(e.DelayMs)
 		}
 		if last := r.lastMessage(e); last != nil && e.Route != "$connect" && e.Route != "$disconnect" {
-			r.late[last.does[len(last.does)-1].entry.RequestID] = true
+			id := last.does[len(last.does)-1].entry.RequestID
+			r.late[id] = true
+			for _, sp := range r.spans {
+				sp.late = sp.late || sp.to == r.last[id]
+			}
 		}
 	case "late-disconnect":
 		r.lateEnds[e.ConnectionID] = true

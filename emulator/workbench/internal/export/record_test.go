@@ -90,7 +90,6 @@ func (r *recording) observe(e emulator.Event) {
 	if h := e.Handshake; h != nil {
 		n.Handshake = &entry.Handshake{
 			Headers: h.Header, Query: h.Query, SourceIP: h.SourceIP, Authorizer: h.Authorizer,
-			Subprotocols: h.Header["Sec-WebSocket-Protocol"],
 		}
 	}
 	r.add(n)
@@ -168,11 +167,13 @@ func (r *recording) advance(d time.Duration) {
 	r.clock.Advance(d)
 }
 
-// pass lets time pass without anybody who moves the clock.
+// pass lets time pass, without an entry of a move of the clock.
 func (r *recording) pass(d time.Duration) { r.clock.Advance(d) }
 
 func (r *recording) addFault(id, spec string, f ...emulator.Fault) {
-	r.add(entry.Entry{Kind: entry.FaultAdded, Stage: "dev", Fault: fmt.Sprint(f), Spec: json.RawMessage(spec), FaultID: id, By: entry.ByPage})
+	r.add(entry.Entry{
+		Kind: entry.FaultAdded, Stage: "dev", Fault: fmt.Sprint(f), Spec: json.RawMessage(spec), FaultID: id,
+	})
 	r.heal[id] = r.gw.Faults().Add(f...)
 }
 

@@ -13,14 +13,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
 	"github.com/gatesock/gatesock/emulator/workbench/internal/export"
 )
 
 const appPackage = "github.com/gatesock/gatesock/emulator/workbench/internal/export/testdata/app"
 
-func options(name string) export.TestOptions {
+func options(name string, noBubble bool) export.TestOptions {
 	return export.TestOptions{
-		Template: export.Template{Name: "Test" + name, Imports: []string{appPackage}, New: "app.New(rec, clock.Now)"},
+		Template: export.Template{Name: "Test" + name, NoBubble: noBubble, Imports: []string{appPackage}, New: "app.New(rec, clock.Now)"},
 		Seeds:    map[string]uint64{"dev": seed},
 	}
 }
@@ -34,27 +35,21 @@ func TestExportedTests(t *testing.T) {
 	for name, s := range scenarios() {
 		r := newRecording(t)
 		s.play(r)
-		source, err := export.Test(r.all(), options(name))
-		require.NoError(t, err)
-		again, err := export.Test(r.all(), options(name))
-		require.NoError(t, err)
-		require.Equal(t, string(source), string(again), "the same each time")
-		for _, text := range s.has {
-			assert.Contains(t, string(source), text, name)
-		}
-		for _, text := range s.lacks {
-			assert.NotContains(t, string(source), text, name)
-		}
-		files[strings.ToLower(name)+"_test.go"] = string(source)
-		if name == "Chance" {
-			other := options("OtherSeed")
-			other.Seeds["dev"]++
-			source, err := export.Test(r.all(), other)
-			require.NoError(t, err)
-			files["otherseed_test.go"] = string(source)
-		}
-		for _, mutation := range s.fails {
-			fails[mutation] = append(fails[mutation], "Test"+name)
+		for _, noBubble := range []bool{false, true} {
+			name := name
+			if noBubble {
+				name += "Outside"
+			}
+			o := options(name, noBubble)
+			files[strings.ToLower(name)+"_test.go"] = apart(exported(t, r.all(), o, s), name)
+			for _, mutation := range s.fails {
+				fails[mutation] = append(fails[mutation], "Test"+name)
+			}
+			if name == "Chance" {
+				o.Seeds["dev"]++
+				o.Name = "TestOtherSeed"
+				files["otherseed_test.go"] = apart(source(t, r.all(), o), "Other")
+			}
 		}
 	}
 	if folder := os.Getenv("EXPORTED"); folder != "" { // to look at them
@@ -72,6 +67,36 @@ func TestExportedTests(t *testing.T) {
 		slices.Sort(want)
 		require.Subset(t, failed, want, "%s: %s", mutation, output)
 	}
+}
+
+// exported exports a scenario, and looks at the source.
+func exported(t *testing.T, entries []entry.Entry, o export.TestOptions, s scenario) string {
+	t.Helper()
+	text := source(t, entries, o)
+	require.Equal(t, text, source(t, entries, o), "the same each time")
+	for _, want := range s.has {
+		assert.Contains(t, text, want, o.Name)
+	}
+	for _, not := range s.lacks {
+		assert.NotContains(t, text, not, o.Name)
+	}
+	if o.NoBubble {
+		for _, want := range s.outside {
+			assert.Contains(t, text, want, o.Name)
+		}
+		assert.NotContains(t, text, "synctest", o.Name)
+	} else {
+		for _, want := range s.bubble {
+			assert.Contains(t, text, want, o.Name)
+		}
+		assert.Contains(t, text, "synctest.Test(t, func(t *testing.T) {", o.Name)
+	}
+	return text
+}
+
+// apart renames the helpers of a test, so that it can be in one package with others.
+func apart(text, name string) string {
+	return regexp.MustCompile(`\b(post|pass|disconnect)\(`).ReplaceAllString(text, "${1}"+name+"(")
 }
 
 // build compiles a package of tests that is in no folder.

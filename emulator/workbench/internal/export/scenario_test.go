@@ -19,6 +19,8 @@ type scenario struct {
 	fails []string // mutations
 	has   []string // what the source has
 	lacks []string
+	// bubble and outside are what it has in a bubble, and without one.
+	bubble, outside []string
 }
 
 func scenarios() map[string]scenario {
@@ -67,8 +69,10 @@ func scenarios() map[string]scenario {
 				}
 				ann.send(`{"action":"report","id":"2","at":"2001-02-03T04:05:06Z"}`)
 			},
-			fails: []string{"another time"},
-			has:   []string{"h.Now().Truncate(time.Second)", "h.Advance(5 * time.Second)", `"at":"2001-02-03T04:05:06Z"`},
+			fails:   []string{"another time"},
+			has:     []string{"h.Now().Truncate(time.Second)", `"at":"2001-02-03T04:05:06Z"`},
+			bubble:  []string{"pass(5 * time.Second)", "time.Sleep(123 * time.Millisecond)"},
+			outside: []string{"h.Advance(5 * time.Second)"},
 		},
 		"Idle": {
 			play: func(r *recording) {
@@ -208,8 +212,9 @@ func scenarios() map[string]scenario {
 				r.addFault("2", `{"fault":"cold-start","delay":"3s","route":"$connect"}`, emulator.ColdStart(3*time.Second).On("$connect"))
 				r.connect("cy").send(`{"action":"say","id":"1","text":"late"}`)
 			},
-			fails: []string{"event"},
-			has:   []string{"h.Faults().OnFault(", "emulator.Slow(2 * time.Second)"},
+			fails:   []string{"event"},
+			has:     []string{"emulator.Slow(2 * time.Second)"},
+			outside: []string{"h.Faults().OnFault("},
 		},
 		"Overlap": { // two messages that are handled at the same time, and posts that do not say by whom
 			play: func(r *recording) {
@@ -244,7 +249,7 @@ func scenarios() map[string]scenario {
 	}
 }
 
-// by says that the page caused the last entry of a kind.
+// by makes the page the cause of the last entry of a kind.
 func (r *recording) by(kind entry.Kind) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

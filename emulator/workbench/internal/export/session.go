@@ -34,7 +34,7 @@ type client struct {
 	ended     bool   // while the session is read
 }
 
-// hears reports whether a client receives what an entry says that it was sent.
+// hears reports whether a client receives the frame of an entry.
 func (c *client) hears(e *entry.Entry) bool { return c.deafFrom == 0 || e.Seq < c.deafFrom }
 
 // step is something that is done to the application or to the gateway, and what clients receive for
@@ -48,6 +48,8 @@ type step struct {
 	anyOrder bool
 	// foreign means that the test does not repeat the cause, so that its effects are missing.
 	foreign bool
+	// until is when all that it caused and that the test waits for had happened.
+	until time.Time
 	// waited is for how long the clock moves meanwhile, because a handler or a client waits.
 	waited time.Duration
 }
@@ -126,11 +128,13 @@ func newSession(entries []*entry.Entry, stage string, o TestOptions) *session {
 // readClients finds the connections of the entries.
 func (s *session) readClients() {
 	for _, e := range s.entries {
-		if !ofConnection(e.Kind) && e.Kind != entry.Invoked || e.ConnectionID == "" || e.Kind == entry.Called && e.Connection == 0 {
+		unknown := e.ConnectionID == "" || e.Kind == entry.Called && e.Connection == 0
+		if unknown || !ofConnection(e.Kind) && e.Kind != entry.Invoked {
 			continue
 		}
 		c := s.client(e.ConnectionID)
-		if c == nil && e.Kind != entry.Refused && !(e.Kind == entry.Invoked && s.isRefused(e.ConnectionID)) {
+		ofRefused := e.Kind == entry.Refused || e.Kind == entry.Invoked && s.isRefused(e.ConnectionID)
+		if c == nil && !ofRefused {
 			c = &client{number: e.Connection, id: e.ConnectionID, unknown: true}
 			s.clients = append(s.clients, c)
 		}
@@ -178,7 +182,7 @@ func (s *session) dropOthers() {
 	s.steps = slices.DeleteFunc(s.steps, func(st *step) bool { return len(st.does)+len(st.effects) == 0 })
 }
 
-// nameClients gives the clients names of variables: that of the user, or their number.
+// nameClients sets the variables of the clients: the user, or the number of the connection.
 func (s *session) nameClients() {
 	taken := reservedNames()
 	for _, c := range s.clients {
@@ -207,15 +211,17 @@ func delivered(e *entry.Entry) bool {
 func (s *session) idsOf() map[string]bool {
 	ids := map[string]bool{}
 	for _, e := range s.entries {
-		if e.RequestID != "" {
-			ids[e.RequestID] = true
-		}
-		if e.ConnectionID != "" {
-			ids[e.ConnectionID] = true
+		for _, id := range []string{e.RequestID, e.ConnectionID} {
+			if len(id) == idLength {
+				ids[id] = true
+			}
 		}
 	}
 	return ids
 }
+
+// idLength is that of the gateway's ids.
+const idLength = 16
 
 // abnormal is the code of a connection that ended without a close frame.
 const abnormal = 1006

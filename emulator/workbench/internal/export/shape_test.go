@@ -98,7 +98,7 @@ func TestSomeConnections(t *testing.T) {
 	text := source(t, r.all(), export.TestOptions{Connections: []string{ann.ID()}})
 	require.Contains(t, text, `ann.SendText(`)
 	require.NotContains(t, text, `bob`)
-	require.Contains(t, text, "// No client of this test has caused:\n\t// ann.ExpectNext(")
+	require.Contains(t, text, "// No client of this test has caused:\n\t\t// ann.ExpectNext(")
 	require.Contains(t, text, "Frames that no client of the test caused are in comments.")
 	_, err := export.Test(r.all(), export.TestOptions{Connections: []string{"nobody"}})
 	require.ErrorIs(t, err, export.ErrEmpty)
@@ -152,7 +152,7 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
-// TestHandshakes checks what a test says of who connects.
+// TestHandshakes checks the options of clients that connect.
 func TestHandshakes(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -265,7 +265,7 @@ func TestSchedulesOfTheAuthor(t *testing.T) {
 		{Seq: 4, Kind: entry.Queue, Text: "jobs", Body: `{"n":1}`},
 	}, export.TestOptions{Template: export.Template{New: "newApp(t, rec)", Schedule: "fire", Queue: "enqueue"}})
 	require.Contains(t, text, "app := newApp(t, rec)\n")
-	require.Contains(t, text, "fire(t, app, \"sweep\")\n\tclient1.ExpectNext(\"swept\")\n")
+	require.Contains(t, text, "fire(t, app, \"sweep\")\n\t\tclient1.ExpectNext(\"swept\")\n")
 	require.Contains(t, text, "enqueue(t, app, \"jobs\", `{\"n\":1}`)\n")
 }
 

@@ -87,23 +87,23 @@ func header(sessions []*session, o TestOptions) string {
 
 // advice returns what the author of a test should check.
 func advice(sessions []*session, o TestOptions) (lines []string) {
-	any := func(is func(*step) bool) bool {
+	has := func(is func(*step) bool) bool {
 		return slices.ContainsFunc(sessions, func(s *session) bool { return slices.ContainsFunc(s.steps, is) })
 	}
 	if o.New == "" {
 		lines = append(lines, "newApp must return the application.")
 	}
 	lines = append(lines, "${name} stands for a value that is another one in each run. Are these the right ones?")
-	if any(func(st *step) bool { return st.foreign && len(st.effects) > 0 }) {
+	if has(func(st *step) bool { return st.foreign && len(st.effects) > 0 }) {
 		lines = append(lines, "Frames that no client of the test caused are in comments.")
 	}
-	if any(func(st *step) bool { return st.anyOrder }) {
+	if has(func(st *step) bool { return st.anyOrder }) {
 		lines = append(lines, "Some messages were handled at the same time. The test sends them one after the other.")
 	}
 	if slices.ContainsFunc(sessions, (*session).byChance) && len(o.Connections) > 0 {
 		lines = append(lines, "Faults by chance depend on all connections, and the test has some of them.")
 	}
-	if any(func(st *step) bool {
+	if has(func(st *step) bool {
 		return slices.ContainsFunc(st.does, func(a action) bool { return a.kind == refused })
 	}) {
 		lines = append(lines, "Handshakes that were refused have all headers, secrets too.")
@@ -122,7 +122,8 @@ func plural(n int, thing string) string {
 func packages() map[string]string {
 	const module = "github.com/gatesock/gatesock"
 	return map[string]string{
-		"errors": "errors", "strconv": "strconv", "strings": "strings", "testing": "testing", "time": "time",
+		"errors": "errors", "strconv": "strconv", "strings": "strings", "testing": "testing", "synctest": "testing/synctest",
+		"time":   "time",
 		"lambda": "github.com/aws/aws-lambda-go/lambda", "gatesock": module, "authz": module + "/authz",
 		"emulator": module + "/emulator", "wstest": module + "/wstest",
 	}
@@ -155,7 +156,7 @@ func imports(source string, own []string) (standard, others []string) {
 		all[path] = true
 	}
 	for spec := range all {
-		path := spec[strings.Index(spec, `"`)+1:]
+		_, path, _ := strings.Cut(spec, `"`)
 		if first, _, _ := strings.Cut(path, "/"); strings.Contains(first, ".") {
 			others = append(others, spec)
 		} else {
@@ -163,7 +164,9 @@ func imports(source string, own []string) (standard, others []string) {
 		}
 	}
 	byPath := func(a, b string) int {
-		return strings.Compare(a[strings.Index(a, `"`):], b[strings.Index(b, `"`):])
+		_, pathA, _ := strings.Cut(a, `"`)
+		_, pathB, _ := strings.Cut(b, `"`)
+		return strings.Compare(pathA, pathB)
 	}
 	slices.SortFunc(standard, byPath)
 	slices.SortFunc(others, byPath)
@@ -182,6 +185,15 @@ func newApp(t *testing.T, rec *wstest.Recorder) lambda.Handler {
 	t.Helper()
 	t.Fatal("write newApp: it returns the application that this test is about")
 	return nil
+}
+`)
+	}
+	if helpers["pass"] {
+		b.WriteString(`
+// pass lets time pass in the bubble, and what happens meanwhile end.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }
 `)
 	}

@@ -27,7 +27,8 @@ type values struct {
 
 // sighting is where a value occurs.
 type sighting struct {
-	sent, received int // the first place, from 1; 0: nowhere
+	sent, received int // the first step, from 1; 0: nowhere
+	nth            int // of all values
 	count          int // in frames
 	key            string
 	name           string // in patterns
@@ -57,7 +58,7 @@ func newValues(s *session) *values {
 		}
 		place++
 		for _, e := range st.effects {
-			if !e.end && !st.foreign {
+			if !e.end {
 				v.noteReceived(string(e.entry.Data()), place)
 			}
 		}
@@ -70,7 +71,7 @@ func newValues(s *session) *values {
 func (v *values) of(text string) *sighting {
 	s := v.seen[text]
 	if s == nil {
-		s = new(sighting)
+		s = &sighting{nth: len(v.seen)}
 		v.seen[text] = s
 	}
 	return s
@@ -126,8 +127,8 @@ func (s *sighting) fromServer() bool {
 	return s.received > 0 && (s.sent == 0 || s.received < s.sent)
 }
 
-// runs returns the values of a text. Ids of the gateway are values of their own, and so are the
-// parts between colons and the like, except in times.
+// runs returns the values of a text. Ids of the gateway are values of their own, and so are parts
+// between the characters ":|#@", except in times.
 func (v *values) runs(text string) (all []run) {
 	for _, r := range lexRuns(text) {
 		all = append(all, v.split(text, r)...)
@@ -140,7 +141,6 @@ func (v *values) split(text string, r run) (parts []run) {
 	if v.ids[value] || isoTime.MatchString(value) {
 		return []run{r}
 	}
-	const idLength = 16
 	for i := 0; i+idLength <= len(value); i++ {
 		if v.ids[value[i:i+idLength]] {
 			id := run{from: r.from + i, to: r.from + i + idLength, key: r.key, quoted: r.quoted}
@@ -170,12 +170,12 @@ func (v *values) differs(value, key string) bool {
 	return isTime
 }
 
-// nameValues gives names to the values that differ and that several frames have, or that clients
-// send back. Times of the server get none unless clients send them back: two that are the same in
-// one run need not be in another.
+// nameValues names the values that differ and that several frames have, or that clients send back.
+// Times of the server get a name only if clients send them back: two that are the same in one run
+// need not be in another.
 func (v *values) nameValues() {
 	for _, value := range slices.SortedFunc(mapKeys(v.seen), func(a, b string) int {
-		return cmp.Or(cmp.Compare(v.seen[a].received, v.seen[b].received), cmp.Compare(a, b))
+		return cmp.Compare(v.seen[a].nth, v.seen[b].nth)
 	}) {
 		s := v.seen[value]
 		if !s.fromServer() || v.session.client(value) != nil || !v.differs(value, s.key) {
@@ -221,7 +221,33 @@ func (v *values) received(text string, cut bool) (pieces []piece) {
 	if n := len(runs); cut && n > 0 && runs[n-1].to == len(text) && runs[n-1].to-runs[n-1].from < 64 {
 		text, runs = text[:runs[n-1].from], runs[:n-1] // half a value
 	}
-	pieces = replace(text, runs, func(r run) (piece, bool) {
+	at := 0
+	for _, items := range v.unorderedLists(text) {
+		from, to := items[0].from, items[len(items)-1].to
+		pieces = append(pieces, v.part(text, runs, at, from)...)
+		pieces = append(pieces, v.anyItems(text, items)...)
+		at = to
+	}
+	pieces = append(pieces, v.part(text, runs, at, len(text))...)
+	for i := range pieces {
+		pieces[i].literal = noNames(pieces[i].literal)
+	}
+	if cut {
+		pieces = append(pieces, piece{literal: "…"})
+	}
+	return pieces
+}
+
+// part returns the pieces of a part of a frame.
+func (v *values) part(text string, runs []run, from, to int) []piece {
+	var own []run
+	for _, r := range runs {
+		if r.from >= from && r.to <= to {
+			own = append(own, run{from: r.from - from, to: r.to - from, key: r.key})
+		}
+	}
+	text = text[from:to]
+	return replace(text, own, func(r run) (piece, bool) {
 		value := text[r.from:r.to]
 		s := v.of(value)
 		if c := v.session.client(value); c != nil && v.declared[c] {
@@ -238,13 +264,6 @@ func (v *values) received(text string, cut bool) (pieces []piece) {
 		}
 		return piece{name: "_"}, true
 	})
-	for i := range pieces {
-		pieces[i].literal = noNames(pieces[i].literal)
-	}
-	if cut {
-		pieces = append(pieces, piece{literal: "…"})
-	}
-	return pieces
 }
 
 var placeholder = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*\}`)

@@ -28,13 +28,26 @@ const settle = 20 * time.Millisecond
 var usesClock = regexp.MustCompile(`\bclock\b`)
 
 func (w *writer) test(name string) string {
-	if w.options.New != "" && usesClock.MatchString(w.options.New) || w.values.sendsTimes() {
+	passes := !w.options.NoBubble && w.last.After(w.first)
+	if passes || w.options.New != "" && usesClock.MatchString(w.options.New) || w.values.sendsTimes() {
 		w.timed = true
 	}
 	w.now = w.first
 	w.line("// %s repeats a session%s.", name, w.of())
 	w.line("func %s(t *testing.T) {", name)
 	w.line("t.Parallel()")
+	if w.options.NoBubble {
+		w.body()
+	} else {
+		w.line("synctest.Test(t, func(t *testing.T) {")
+		w.body()
+		w.line("})")
+	}
+	w.line("}")
+	return w.b.String()
+}
+
+func (w *writer) body() {
 	w.harness()
 	for _, c := range w.clients {
 		if c.unknown && !w.values.declared[c] {
@@ -52,8 +65,6 @@ func (w *writer) test(name string) string {
 			w.line("%s.ExpectNone()", c.variable)
 		}
 	}
-	w.line("}")
-	return w.b.String()
 }
 
 // of says which stage the session is of, if it matters.
@@ -69,8 +80,16 @@ func (w *writer) line(format string, args ...any) { fmt.Fprintf(&w.b, format+"\n
 // harness writes what makes the application and its gateway.
 func (w *writer) harness() {
 	app := application(w.options.New)
-	if w.timed {
-		w.line("clock := emulator.NewManualClock(time.Now().Truncate(time.Second)%s)", plus(w.first.Sub(w.first.Truncate(time.Second))))
+	fraction := w.first.Sub(w.first.Truncate(time.Second))
+	switch {
+	case !w.timed:
+	case !w.options.NoBubble:
+		if fraction > 0 && w.values.sendsTimes() {
+			w.line("time.Sleep(%s) // so that times have the fractions of the recording", goDuration(fraction))
+		}
+		w.line("clock := emulator.NewRunningClock()")
+	default:
+		w.line("clock := emulator.NewManualClock(time.Now().Truncate(time.Second)%s)", plus(fraction))
 	}
 	var config []string
 	if w.timed {
@@ -99,7 +118,7 @@ func (w *writer) harness() {
 			}
 		}
 	}
-	if w.blocked() {
+	if w.options.NoBubble && w.blocked() {
 		w.line("h.Faults().OnFault(func(e emulator.FaultEvent) {")
 		w.line(`if e.Fault.Name() == "slow call" || e.Fault.Name() == "cold start" && e.Route == "$connect" {`)
 		w.line("go h.Advance(e.Delay) // a handler, or a client that connects, waits for it")
@@ -156,14 +175,18 @@ func (w *writer) firesSomething() bool {
 
 // step writes a step: what is done, and what clients receive for it.
 func (w *writer) step(st *step) {
-	w.advanceTo(st.time)
+	at := st.time
+	if len(st.does) == 0 && !st.foreign {
+		at = at.Add(time.Millisecond) // times of the recording are whole milliseconds, the last ones
+	}
+	w.advanceTo(at)
 	if st.anyOrder {
 		w.line("// These were handled at the same time: what they cause may come in any order.")
 	}
 	for _, a := range st.does {
 		w.action(a)
 	}
-	w.now = w.now.Add(st.waited)
+	w.wait(st)
 	if st.foreign && len(st.effects) > 0 {
 		w.line("// No client of this test has caused:")
 	}
@@ -172,7 +195,7 @@ func (w *writer) step(st *step) {
 		if !w.values.declared[e.client] {
 			continue // the test does not connect it
 		}
-		if !st.foreign && w.timed {
+		if !st.foreign && (w.options.NoBubble || len(st.does) == 0) {
 			w.advanceTo(e.entry.Time)
 		}
 		line := w.expect(e, anyOrder[e.client])
@@ -196,13 +219,28 @@ func unordered(st *step) map[*client]bool {
 	return beside
 }
 
-// advanceTo moves the clock, if the session needs it, to a time of the recording.
+// wait notes that time passes in a step, because handlers or clients that connect wait.
+func (w *writer) wait(st *step) {
+	if w.options.NoBubble {
+		w.now = w.now.Add(st.waited)
+	} else if st.until.After(w.now) {
+		w.now = st.until
+	}
+}
+
+// advanceTo lets time pass until a time of the recording: in a bubble for all, else on the clock of
+// the gateway, if the session needs it.
 func (w *writer) advanceTo(at time.Time) {
 	d := at.Sub(w.now).Round(time.Millisecond)
-	if !w.timed || d < settle {
+	switch {
+	case !w.options.NoBubble && d > 0:
+		w.line("pass(%s)", goMillis(d))
+		w.helpers["pass"] = true
+	case w.options.NoBubble && w.timed && d >= settle:
+		w.line("h.Advance(%s)", goDuration(d))
+	default:
 		return
 	}
-	w.line("h.Advance(%s)", goDuration(d))
 	w.now = w.now.Add(d)
 }
 
