@@ -169,10 +169,13 @@ func TestConsoleTrustsDev(t *testing.T) {
 	require.NoError(t, err)
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	server := &http.Server{Handler: gateway, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)} //nolint:gosec // for this test alone
+	server := &http.Server{Handler: gateway, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
 	go func() { _ = server.Serve(i.Listen(l)) }()
-	t.Cleanup(func() { require.NoError(t, server.Close()) })
-	address := "wss://" + l.Addr().String()
+	t.Cleanup(func() {
+		require.NoError(t, server.Close())
+		require.NoError(t, gateway.Shutdown(context.Background()))
+	})
+	address := "wss://" + l.Addr().String() + "/local"
 	x := newTool(t)
 	x.set("XDG_CONFIG_HOME", folder)
 	_, problems, status := x.run("console", address, "--wait", "0")

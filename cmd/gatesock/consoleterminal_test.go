@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/creack/pty"
 	"github.com/stretchr/testify/require"
@@ -21,6 +22,9 @@ import (
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/console/vttest"
 	"github.com/gatesock/gatesock/emulator"
 )
+
+// consolePatience is for how long a test waits for what must be on the screen.
+const consolePatience = 5 * time.Minute
 
 // consoleProcess returns the command as a process of its own, whose history is in a folder.
 func consoleProcess(t *testing.T, cache string, args ...string) *exec.Cmd {
@@ -50,7 +54,10 @@ func atTerminal(t *testing.T, c *exec.Cmd) (types func(keys, sees string), end f
 		t.Helper()
 		_, err := io.WriteString(terminal, keys)
 		require.NoError(t, err)
-		require.True(t, screen.Await(t.Context().Done(), func(text string) bool { return strings.Contains(text, sees) }), screen.Text())
+		ctx, cancel := context.WithTimeout(t.Context(), consolePatience)
+		defer cancel()
+		seen := screen.Await(ctx.Done(), func(text string) bool { return strings.Contains(text, sees) })
+		require.True(t, seen, "%q is not in\n%s", sees, screen.Text())
 	}
 	end = func() int {
 		_ = c.Wait()

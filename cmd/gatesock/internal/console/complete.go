@@ -157,21 +157,11 @@ func (c completer) inside(line string, pos int) lineedit.Completion {
 	done := lineedit.Completion{Start: at.start}
 	schema := c.schemaAt(line, at.path)
 	switch {
+	case at.nothing:
 	case at.name:
 		for _, p := range c.namesAt(schema, at.path) {
-			if slices.Contains(at.names, p.Name) {
-				continue
-			}
-			opening, closing := c.blank(p.Schema)
-			if p.Name == c.app.Envelope.Action && len(at.path) == 0 {
-				opening, closing = `"`, `"`
-			}
-			if name := quoted(p.Name); strings.HasPrefix(name, at.text) {
-				text := name + ":" + opening + closing
-				if at.closed { // there is an end and a value behind the cursor
-					text, closing = name[:len(name)-1], ""
-				}
-				done.Options = append(done.Options, lineedit.Option{Text: text, Label: p.Name, Back: len(closing)})
+			if !slices.Contains(at.names, p.Name) {
+				done.Options = append(done.Options, c.name(p, at)...)
 			}
 		}
 	case len(at.path) == 1 && at.path[0] == c.app.Envelope.Action:
@@ -184,6 +174,22 @@ func (c completer) inside(line string, pos int) lineedit.Completion {
 		}
 	}
 	return done
+}
+
+// name returns an option for a member, if its name begins as what is there.
+func (c completer) name(p describe.Property, at position) []lineedit.Option {
+	opening, closing := c.blank(p.Schema)
+	name := quoted(p.Name)
+	text := name + ":" + opening + closing
+	switch {
+	case at.full:
+		text = "," + text
+	case !strings.HasPrefix(name, at.text):
+		return nil
+	case at.closed: // there is an end, and maybe a value, behind the cursor
+		text, closing = name[:len(name)-1], ""
+	}
+	return []lineedit.Option{{Text: text, Label: p.Name, Back: len(closing)}}
 }
 
 // value returns an option for a value in JSON, if it begins as what is there.

@@ -52,6 +52,13 @@ func TestComplete(t *testing.T) {
 		{`{"action":"none","|`, []string{"id"}, `{"action":"none","id":"|"`},
 		{`{"other":{"action":"say"},"m|`, nil, ""},
 		{`[{"|`, nil, ""},
+		{`{"action":"say"|}`, []string{"id", "room", "text", "mood", "loud", "to"}, ""},
+		{`{"action":"typing" |}`, []string{"id"}, `{"action":"typing" ,"id":"|"}`},
+		{`{"action":"say","to":[{"name":"a"}|]}`, nil, ""},
+		{`{"action":"say","to":[{"name":"a"|}]}`, []string{"kind"}, `{"action":"say","to":[{"name":"a","kind":"|"}]}`},
+		{`{"action":"typing","loud":true |`, []string{"id"}, `{"action":"typing","loud":true ,"id":"|"`},
+		{`{"action"|`, nil, ""},
+		{`{"action":"say","to":["a"|`, nil, ""},
 		{`}]|`, nil, ""},
 		{`{"action":"say","to":[[[{"|`, nil, ""},
 	} {

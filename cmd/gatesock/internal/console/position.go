@@ -10,11 +10,14 @@ import (
 type position struct {
 	path  []string // the members and, as "", the elements that lead to the value; to the object for a name
 	name  bool     // a name is expected
+	full  bool     // a comma is expected before the name, as a member is complete
 	text  string   // what there is of the name or value, before the cursor
 	start int      // where that begins
 	// closed reports that the string at the cursor has its end behind it.
 	closed bool
-	names  []string // what the object has, without the name at the cursor
+	// nothing reports that a colon, or a comma of an array, is expected.
+	nothing bool
+	names   []string // what the object has, without the name at the cursor
 }
 
 // level is an object or an array that is open.
@@ -22,6 +25,8 @@ type level struct {
 	object bool
 	name   string   // of the member whose value comes or is there
 	value  bool     // the colon was there
+	full   bool     // the value or the element is complete
+	named  bool     // the name is complete, and has no colon
 	names  []string // of an object
 }
 
@@ -37,13 +42,15 @@ func contextOf(line string, pos int) position {
 	}
 	for i, l := range levels {
 		inner := i == len(levels)-1
+		result.nothing = inner && (!l.object && l.full || l.named)
 		switch {
 		case !l.object:
 			result.path = append(result.path, "")
-		case !inner || l.value:
+		case !inner || l.value && !l.full:
 			result.path = append(result.path, l.name)
 		default:
-			result.name, result.names = true, slices.Concat(l.names, namesBehind(behind))
+			result.name, result.full = true, l.full
+			result.names = slices.Concat(l.names, namesBehind(behind))
 		}
 	}
 	return result
@@ -67,12 +74,13 @@ func scan(text string) (levels []level, at int) {
 			if len(levels) > 0 {
 				levels = levels[:len(levels)-1]
 			}
+			top().full = true
 			i++
 		case ':':
-			top().value = true
+			top().value, top().named = true, false
 			i++
 		case ',':
-			top().value = false
+			top().value, top().full, top().named = false, false, false
 			i++
 		case ' ', '\t', '\n', '\r':
 			i++
@@ -81,9 +89,12 @@ func scan(text string) (levels []level, at int) {
 			if end == len(text) && !isComplete(text[i:end]) {
 				return levels, i
 			}
-			if l := top(); l.object && !l.value {
-				l.name = unquoted(text[i:end])
+			l := top()
+			if l.object && !l.value {
+				l.name, l.named = unquoted(text[i:end]), true
 				l.names = append(l.names, l.name)
+			} else {
+				l.full = true
 			}
 			i = end
 		default:
@@ -94,6 +105,7 @@ func scan(text string) (levels []level, at int) {
 			if end == len(text) {
 				return levels, i
 			}
+			top().full = true
 			i = end
 		}
 	}
