@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/dev"
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/intercept"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/trigger"
 )
 
@@ -76,9 +77,13 @@ const workbenchVariable = "GATESOCK_WORKBENCH"
 
 // open finds the workbench, and asks for its state.
 func (a *actor) open(ctx context.Context) error {
-	address, certificate, err := a.find()
+	address, err := a.find()
 	if err != nil {
 		return err
+	}
+	certificate, err := intercept.UserCertificate("") // of gatesock dev --tls
+	if err != nil {
+		return fmt.Errorf("the certificate of this machine: %w", err)
 	}
 	if a.bench, err = trigger.Open(address, certificate); err != nil {
 		return misuse{fmt.Errorf("--at: %w", err)}
@@ -99,38 +104,38 @@ func (a *actor) close() {
 	}
 }
 
-// find returns the address of the workbench, and the file of the authority that signs for it.
-func (a *actor) find() (address, certificate string, err error) {
+// find returns the address of the workbench.
+func (a *actor) find() (string, error) {
 	at := a.c.At
 	if a.c.Dev != "" && at == os.Getenv(workbenchVariable) {
 		at = "" // what is on the command line counts
 	}
 	switch {
 	case at != "" && a.c.Dev != "":
-		return "", "", misuse{errors.New("--at replaces --dev: use one of them")}
+		return "", misuse{errors.New("--at replaces --dev: use one of them")}
 	case at != "":
-		return at, "", nil
+		return at, nil
 	}
 	cache, err := cacheFolder()
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	folder, err := filepath.Abs(a.c.Dev)
 	if err != nil {
-		return "", "", fmt.Errorf("cannot find out the current folder: %w", err)
+		return "", fmt.Errorf("cannot find out the current folder: %w", err)
 	}
 	all, err := dev.AllRunning(cache)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	found := dev.For(all, folder)
 	switch len(found) {
 	case 0:
-		return "", "", nothingRuns(folder, all)
+		return "", nothingRuns(folder, all)
 	case 1:
-		return found[0].Workbench, found[0].Certificate, nil
+		return found[0].Workbench, nil
 	}
-	return "", "", misuse{fmt.Errorf("several gatesock dev run for %s: choose one with --dev and %s", folder, oneOf(foldersOf(found)))}
+	return "", misuse{fmt.Errorf("several gatesock dev run for %s: choose one with --dev and %s", folder, oneOf(foldersOf(found)))}
 }
 
 // nothingRuns is the error for a folder for which no gatesock dev runs.

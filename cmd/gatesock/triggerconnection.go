@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/console"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/trigger"
 )
 
@@ -349,7 +350,7 @@ func (w *waiting) run(ctx context.Context, a *actor, of []trigger.Connection, t 
 			if a.c.JSON {
 				return nil
 			}
-			_, err := fmt.Fprintln(a.streams.out, printedFrame(f, isTerminal(a.streams.out)))
+			_, err := fmt.Fprintln(a.streams.out, printedFrame(f, console.IsTerminal(a.streams.out)))
 			return err
 		})
 		if errors.Is(failed, context.DeadlineExceeded) && ctx.Err() == nil {

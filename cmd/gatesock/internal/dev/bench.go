@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/cloud"
-	"github.com/gatesock/gatesock/cmd/gatesock/internal/intercept"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
 	"github.com/gatesock/gatesock/conn"
 	"github.com/gatesock/gatesock/dynamo"
@@ -46,7 +45,7 @@ func (s *supervisor) publish(key, host string) (unpublish func(), err error) {
 	}
 	r.Workbench = s.bench.URL("http://" + host)
 	if s.o.TLS {
-		r.Workbench, r.Certificate = s.bench.URL("https://"+host), intercept.CertificateFile(s.o.Config)
+		r.Workbench = s.bench.URL("https://" + host)
 	}
 	if err := r.publish(s.o.Cache); err != nil {
 		return nil, fmt.Errorf("cannot say to other commands what runs: %w", err)

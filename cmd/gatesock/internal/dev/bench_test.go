@@ -51,7 +51,7 @@ type timeline struct {
 func (a *app) workbench() timeline {
 	a.t.Helper()
 	address := a.running().Workbench
-	b, err := trigger.Open(address, "")
+	b, err := trigger.Open(address, nil)
 	require.NoError(a.t, err)
 	a.t.Cleanup(b.Close)
 	return timeline{b, a.t, address}

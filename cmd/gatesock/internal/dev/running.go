@@ -30,8 +30,6 @@ type Running struct {
 	From   string `json:"from"`
 	// Workbench is the address of the workbench, with its token.
 	Workbench string `json:"workbench"`
-	// Certificate is the file of the authority that has signed for the address, if that is https.
-	Certificate string `json:"certificate,omitempty"`
 }
 
 // keyOf returns the name of what is kept for an application.

@@ -35,10 +35,6 @@ const (
 	certFile = "ca.pem"
 )
 
-// CertificateFile returns the path of the certificate of the authority that a folder keeps, for
-// clients that are to trust it.
-func CertificateFile(folder string) string { return filepath.Join(folder, certFile) }
-
 // authority signs certificates for some names alone: clients refuse those that it signs for others.
 type authority struct {
 	key  *ecdsa.PrivateKey
@@ -167,11 +163,29 @@ func (a *authority) keep(file string) error {
 
 // publish writes the certificate beside the key, for clients that are to trust it.
 func (a *authority) publish(folder string) error {
-	file := CertificateFile(folder)
+	file := filepath.Join(folder, certFile)
 	if text, err := os.ReadFile(file); err == nil && bytes.Equal(text, a.pem()) {
 		return nil
 	}
 	return private.Write(file, a.pem())
+}
+
+// UserCertificate returns the certificate of the authority that a folder keeps, in PEM, for clients
+// that are to trust it. It is empty if there is none. A folder "" stands for the default of
+// [Config.Folder].
+func UserCertificate(folder string) ([]byte, error) {
+	if folder == "" {
+		config, err := os.UserConfigDir()
+		if err != nil {
+			return nil, err
+		}
+		folder = filepath.Join(config, "gatesock")
+	}
+	text, err := os.ReadFile(filepath.Join(folder, certFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return text, err
 }
 
 // readAuthority reads what keep has written.

@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 )
@@ -31,10 +30,10 @@ const basePath = "/_gatesock/"
 // maxAnswer bounds what is read of an answer, in bytes.
 const maxAnswer = 256 << 20
 
-// Open returns the workbench at an address, which has its token as the parameter "token". A file
-// with certificates, which may be empty, has authorities that are trusted for https besides those of
-// the system. It sends nothing.
-func Open(address, certificates string) (*Bench, error) {
+// Open returns the workbench at an address, which has its token as the parameter "token". The
+// certificates, in PEM, are those of authorities that are trusted for https besides those of the
+// system; there may be none. It sends nothing.
+func Open(address string, certificates []byte) (*Bench, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
@@ -47,10 +46,8 @@ func Open(address, certificates string) (*Bench, error) {
 		DialContext:     (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
 	}
-	if certificates != "" && u.Scheme == "https" {
-		if transport.TLSClientConfig.RootCAs, err = trusting(certificates); err != nil {
-			return nil, err
-		}
+	if len(certificates) > 0 {
+		transport.TLSClientConfig.RootCAs = trusting(certificates)
 	}
 	return &Bench{
 		base: u.Scheme + "://" + u.Host + basePath + "api/", token: u.Query().Get("token"),
@@ -72,20 +69,14 @@ func withoutToken(address string) string {
 	return before + "token=…"
 }
 
-// trusting returns the authorities of the system and those of a file.
-func trusting(file string) (*x509.CertPool, error) {
+// trusting returns the authorities of the system and others.
+func trusting(certificates []byte) *x509.CertPool {
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("the certificate of gatesock dev: %w", err)
-	}
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s has no certificate", file)
-	}
-	return pool, nil
+	pool.AppendCertsFromPEM(certificates)
+	return pool
 }
 
 // Close ends what is kept for further requests.
