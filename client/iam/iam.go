@@ -26,12 +26,7 @@ import (
 // service is the name of API Gateway in signatures.
 const service = "execute-api"
 
-// WithCredentials signs each handshake with AWS Signature Version 4, in the header Authorization.
-// The credentials need execute-api:Invoke on the API's $connect. They are retrieved before each
-// attempt to connect; a provider that does not cache should be in an [aws.CredentialsCache].
-//
-// The region is that of the API, such as "eu-west-1". A clock that is wrong by more than 5 minutes
-// makes all signatures invalid: the server refuses them with 403.
+// WithCredentials signs each handshake with AWS Signature Version 4, as [Signer] does.
 //
 // WithCredentials panics if credentials is nil or region is empty.
 func WithCredentials(credentials aws.CredentialsProvider, region string) client.Option {
@@ -51,6 +46,25 @@ func Signer(credentials aws.CredentialsProvider, region string) func(r *http.Req
 func signer(function string, credentials aws.CredentialsProvider, region string) func(r *http.Request) error {
 	if credentials == nil || region == "" {
 		panic("iam: " + function + ": credentials must not be nil, region must not be empty")
+	}
+	return client.WithSigner(Signer(credentials, region))
+}
+
+// Signer returns a function that signs the request of a handshake with AWS Signature Version 4, in
+// the header Authorization, for WebSocket clients other than that of package client. The request
+// must have all its headers and its query by then, but for the headers of the WebSocket protocol
+// itself. The function may be called concurrently.
+//
+// The credentials need execute-api:Invoke on the API's $connect. They are retrieved before each
+// handshake; a provider that does not cache should be in an [aws.CredentialsCache].
+//
+// The region is that of the API, such as "eu-west-1". A clock that is wrong by more than 5 minutes
+// makes all signatures invalid: the server refuses them with 403.
+//
+// Signer panics if credentials is nil or region is empty.
+func Signer(credentials aws.CredentialsProvider, region string) func(*http.Request) error {
+	if credentials == nil || region == "" {
+		panic("iam: Signer: credentials must not be nil, region must not be empty")
 	}
 	signer := v4.NewSigner()
 	return func(r *http.Request) error {
