@@ -30,22 +30,8 @@ const service = "execute-api"
 //
 // WithCredentials panics if credentials is nil or region is empty.
 func WithCredentials(credentials aws.CredentialsProvider, region string) client.Option {
-	return client.WithSigner(signer("WithCredentials", credentials, region))
-}
-
-// Signer returns the function that signs the handshakes of [WithCredentials], for other clients,
-// such as those of tests against a deployed stage:
-//
-//	wstest.WithSigner(iam.Signer(cfg.Credentials, cfg.Region))
-//
-// Signer panics if credentials is nil or region is empty.
-func Signer(credentials aws.CredentialsProvider, region string) func(r *http.Request) error {
-	return signer("Signer", credentials, region)
-}
-
-func signer(function string, credentials aws.CredentialsProvider, region string) func(r *http.Request) error {
 	if credentials == nil || region == "" {
-		panic("iam: " + function + ": credentials must not be nil, region must not be empty")
+		panic("iam: WithCredentials: credentials must not be nil, region must not be empty")
 	}
 	return client.WithSigner(Signer(credentials, region))
 }
