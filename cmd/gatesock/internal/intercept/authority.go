@@ -179,6 +179,24 @@ func (a *authority) publish(folder string) error {
 	return os.Rename(written, file)
 }
 
+// UserCertificate returns the certificate of the authority that a folder keeps, in PEM, for clients
+// that are to trust it. It is empty if there is none. A folder "" stands for the default of
+// [Config.Folder].
+func UserCertificate(folder string) ([]byte, error) {
+	if folder == "" {
+		config, err := os.UserConfigDir()
+		if err != nil {
+			return nil, err
+		}
+		folder = filepath.Join(config, "gatesock")
+	}
+	text, err := os.ReadFile(filepath.Join(folder, certFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return text, err
+}
+
 // writeTemp writes a file that only the user can read, and returns its path.
 func writeTemp(folder string, text []byte) (string, error) {
 	f, err := os.CreateTemp(folder, "new-*") // mode 0600
