@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/console"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/dev"
 	"github.com/gatesock/gatesock/emulator/runtimeapi/managed"
 )
@@ -69,7 +70,7 @@ func (c *devCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if isTerminal(s.in) {
+	if console.IsTerminal(s.in) {
 		o.Ask = asker{ctx.Done(), bufio.NewReader(s.in), s.err}.ask
 	}
 	hurry := make(chan struct{})
@@ -77,7 +78,7 @@ func (c *devCommand) Run(ctx context.Context, s streams) error {
 	stop := secondSignal(ctx, hurry)
 	defer stop()
 	out := dev.NewPrinter(s.out, dev.PrintOptions{
-		Color: isTerminal(s.out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		Color: console.IsTerminal(s.out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 		JSON:  c.Log == "json", Bodies: c.Verbose,
 	})
 	return dev.Run(ctx, out, o)
@@ -137,20 +138,6 @@ func secondSignal(ctx context.Context, hurry chan<- struct{}) (stop func()) {
 		signal.Stop(signals)
 		close(ended)
 	}
-}
-
-// isTerminal reports whether a stream is a terminal.
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return false
-	}
-	null, err := os.Stat(os.DevNull) // a character device, too
-	return err != nil || !os.SameFile(info, null)
 }
 
 // asker asks the user for values.
