@@ -1,0 +1,10 @@
+package wstest
+
+import "testing"
+
+// CrashEveryWith is [CrashEvery] for tests that are not a *testing.T.
+func CrashEveryWith[T testing.TB](
+	t T, f func(t T, crash *Crash), subtest func(name string, run func(T)) bool, opts ...CrashOption,
+) {
+	crashEvery(t, f, subtest, opts)
+}
