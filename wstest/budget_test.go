@@ -197,6 +197,8 @@ func TestAtMostOverSockets(t *testing.T) {
 		rec := wstest.NewRecorder()
 		s := wstest.NewServer(ft, newMegaphone(rec, conn.NewMemory()), wstest.WithPoster(rec))
 		ann := s.Dial(ft)
+		ann.Send("shout", nil)
+		s.AtMost(wstest.Budget{Posts: wstest.None}, func() { ann.ExpectPush("shout", nil) }) // it was sent before
 		s.AtMost(wstest.Budget{Posts: 1}, func() { ann.Send("shout", nil) })
 		s.AtMost(wstest.Budget{Posts: 1}, func() {
 			ann.Send("shout", nil)
