@@ -108,7 +108,7 @@ func TestWhatADeadProcessDoes(t *testing.T) {
 }
 
 // What a dead process had under way when it ended, and what it posts without the context of its
-// handler, is no fault of the application.
+// handler, is not the fault of the application.
 func TestADeadProcessIsNotBlamed(t *testing.T) {
 	t.Parallel()
 	runs := runCrashes(t, "", func(t *crashTB, crash *wstest.Crash) {
