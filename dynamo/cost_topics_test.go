@@ -141,6 +141,7 @@ func publishingTx(ctx context.Context, p *publisher) error {
 }
 
 func (p *publisher) epoch(ctx context.Context) string {
+	ctx = offTheBill(ctx)
 	page, err := p.other.Read(ctx, topic.Query{Topic: room})
 	require.NoError(p.tb, err)
 	p.meter.Take()
@@ -201,7 +202,7 @@ func moved(at *topic.Position, quiet bool) func(context.Context, *publisher) err
 		var all []topic.At
 		for i := range 10 {
 			name := fmt.Sprint(room, i)
-			a, err := p.other.Append(ctx, name, message(kilobyte))
+			a, err := p.other.Append(offTheBill(ctx), name, message(kilobyte))
 			if err != nil {
 				return err
 			}
