@@ -40,15 +40,53 @@ func (c *Client) expectPush(what string, out any, match func(message) bool) {
 // of the gateway itself have some:
 //
 //	alice.ExpectFrame(`{"message": "Forbidden", "connectionId":"…", "requestId":"…"}`)
+//
+// # Values that differ from run to run
+//
+// A ${name} in the pattern matches one value, such as an id, a number or a time: at least one
+// character, and no white space, quotes, backslash, brackets or any of ",;<>". From then on the
+// name has that value, for all clients of the harness: other frames with the name match only if
+// they have the same one, and [Harness.Expand] puts it into what clients send. If a new name has
+// several places in a pattern, the first decides. ${_} matches any one value and keeps none:
+//
+//	alice.ExpectFrame(`{"event":"joined","data":{"ticket":"${ticket}","at":"${_}"}}`)
+//	bob.ExpectFrame(`{"event":"invited","data":"${ticket}"}`)
 func (c *Client) ExpectFrame(pattern string) Frame {
 	c.t.Helper()
-	return c.await("the frame "+pattern, func(f *received) bool { return matchText(pattern, f.Text) }).Frame
+	return c.await("the frame "+c.values.describe(pattern), func(f *received) bool {
+		return c.values.match(pattern, f.Text)
+	}).Frame
+}
+
+// ExpectNext consumes the next frame, which is the first that no Expect method has consumed and
+// that is not empty. It fails the test unless the frame's text is pattern, as in
+// [Client.ExpectFrame]. Use it where the order of frames matters, or that there are no others
+// between:
+//
+//	alice.ExpectNext(`{"action":"join","id":"1","data":null}`)
+//	alice.ExpectNext(`{"event":"joined","data":{"name":"Bob"}}`)
+//
+// The gateway keeps the order of the posts of one handler that waits for each, and of its answer
+// after them. Frames that handlers send at the same time come in any order.
+func (c *Client) ExpectNext(pattern string) Frame {
+	c.t.Helper()
+	what := "the next frame to be " + c.values.describe(pattern)
+	f := c.await(what, func(f *received) bool { return f.Text != "" })
+	if !c.values.match(pattern, f.Text) {
+		c.inbox.putBack(f)
+		c.t.Fatalf("wstest: %s expected %s, not %s%s", c, what, clip(f.Text), c.inbox)
+	}
+	return f.Frame
 }
 
 // ExpectNone fails the test if the client has received anything that no Expect method has consumed:
 // a frame that is not empty, or a close by the gateway. In memory it does not wait. Over a socket
 // it first waits until the gateway is idle and everything sent has arrived. It also fails if that
 // takes longer than the timeout, for example because a handler blocks.
+//
+// At a deployed stage nobody can tell that nothing is on its way. There ExpectNone fails as soon as
+// something arrives within a second after the stage has answered a ping of each client of the test;
+// see [WithQuiet]. What comes later is missed.
 func (c *Client) ExpectNone() {
 	c.t.Helper()
 	limit := c.timeout

@@ -119,6 +119,41 @@ func TestExpectFailuresShowTheFrames(t *testing.T) {
 	1 frame received, in this order (✓ matched, · not matched):
 	  1 · ` + strings.Repeat("x", 400) + `… (500 bytes)`,
 		},
+		"another value of a name": {
+			frames: []string{"a 1", "b 2"},
+			act: func(_ *wstest.Harness, c *wstest.Client) {
+				c.ExpectFrame("a ${n}")
+				c.ExpectFrame("b ${n}")
+			},
+			want: `wstest: CLIENT expected the frame b ${n} with n = "1"
+	2 frames received, in this order (✓ matched, · not matched):
+	  1 ✓ a 1
+	  2 · b 2`,
+		},
+		"another next frame": {
+			frames: []string{"", "a", "b", "c"},
+			act: func(_ *wstest.Harness, c *wstest.Client) {
+				c.ExpectNext("a")
+				c.ExpectNext("c")
+			},
+			want: `wstest: CLIENT expected the next frame to be c, not b
+	4 frames received, in this order (✓ matched, · not matched):
+	  1 · (empty; clients ignore it)
+	  2 ✓ a
+	  3 · b
+	  4 · c`,
+		},
+		"no next frame": {
+			frames: []string{""},
+			act:    func(_ *wstest.Harness, c *wstest.Client) { c.ExpectNext("") },
+			want: `wstest: CLIENT expected the next frame to be ` + `
+	1 frame received, in this order (✓ matched, · not matched):
+	  1 · (empty; clients ignore it)`,
+		},
+		"a name without a value": {
+			act:  func(h *wstest.Harness, c *wstest.Client) { c.SendText(h.Expand("${n}")) },
+			want: `wstest: Expand: no frame has given ${n} a value yet; no name has one`,
+		},
 		"none": {
 			frames: []string{"", "hello"},
 			act:    func(_ *wstest.Harness, c *wstest.Client) { c.ExpectNone() },

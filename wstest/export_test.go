@@ -1,6 +1,9 @@
 package wstest
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // CrashEveryWith is [CrashEvery] for tests that are not a *testing.T.
 func CrashEveryWith[T testing.TB](
@@ -8,3 +11,6 @@ func CrashEveryWith[T testing.TB](
 ) {
 	crashEvery(t, f, subtest, opts)
 }
+
+// SetTimeout sets for how long a client waits, after it has connected.
+func SetTimeout(c *Client, d time.Duration) { c.timeout = d }

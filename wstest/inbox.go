@@ -97,6 +97,13 @@ func (in *inbox) take(match func(*received) bool) (*received, state) {
 	return nil, in.state()
 }
 
+// putBack undoes that a frame was consumed.
+func (in *inbox) putBack(f *received) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	f.Matched = false
+}
+
 // takeClosing consumes and returns the end of the connection by the gateway, or nil if the gateway
 // has not ended it.
 func (in *inbox) takeClosing() (*closing, state) {
@@ -108,6 +115,13 @@ func (in *inbox) takeClosing() (*closing, state) {
 	in.closed.seen = true
 	c := *in.closed
 	return &c, in.state()
+}
+
+// current returns the state for callers that wait for a change.
+func (in *inbox) current() state {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.state()
 }
 
 func (in *inbox) state() state { return state{ended: in.closed != nil, changed: in.changed} }

@@ -164,25 +164,3 @@ func setMember(members map[string]json.RawMessage, name, value string) error {
 	members[name] = text
 	return nil
 }
-
-// matchText reports whether text equals pattern, in which "…" or "..." matches any text.
-func matchText(pattern, text string) bool {
-	parts := strings.Split(strings.ReplaceAll(pattern, "...", "…"), "…")
-	first, rest := parts[0], parts[1:]
-	if len(rest) == 0 {
-		return text == first
-	}
-	text, ok := strings.CutPrefix(text, first)
-	if !ok {
-		return false
-	}
-	last := rest[len(rest)-1]
-	for _, part := range rest[:len(rest)-1] {
-		_, after, found := strings.Cut(text, part)
-		if !found {
-			return false
-		}
-		text = after
-	}
-	return strings.HasSuffix(text, last)
-}

@@ -73,11 +73,17 @@ func online(t *testing.T, in topicwire.Result) (names []string) {
 	return names
 }
 
-// expectJoined checks that the next announcement has a person that has come. It may repeat others.
+// expectJoined checks that the next announcement has a person that has come to the lobby. It may
+// repeat others.
 func expectJoined(t *testing.T, c *wstest.Client, name string) {
 	t.Helper()
+	expectJoinedIn(t, c, "lobby", name)
+}
+
+func expectJoinedIn(t *testing.T, c *wstest.Client, room, name string) {
+	t.Helper()
 	var d topicwire.Diff
-	c.ExpectPushOn("room:lobby", "presence", &d)
+	c.ExpectPushOn("room:"+room, "presence", &d)
 	require.Empty(t, d.Left)
 	require.True(t, slices.ContainsFunc(d.Joined, func(m topicwire.Member) bool { return nameOf(t, m) == name }), name)
 }

@@ -25,27 +25,43 @@ import (
 // it, the API in front of the chat has what a template says; see TestTheTemplateAlone.
 const templates = "CHAT_TEMPLATES"
 
-// newHarness returns a chat behind a gateway. The API is what the chat describes, or what a
-// template says: then the chat does not describe itself.
+// newHarness returns a chat behind a gateway.
 func newHarness(t *testing.T, app *chat.App, rec *wstest.Recorder) *wstest.Harness {
 	t.Helper()
-	folder := os.Getenv(templates)
+	return wstest.New(t, front(t, app), wstest.WithPoster(rec), frontOf(t, app.HasSignIn()))
+}
+
+// front returns the handler of a chat behind a gateway of [frontOf]. If the API is what a template
+// says, the chat does not describe itself.
+func front(t *testing.T, app *chat.App) lambda.Handler {
+	t.Helper()
 	handler := observed(t, app)
+	if os.Getenv(templates) != "" {
+		return opaque{handler}
+	}
+	return handler
+}
+
+// frontOf returns the API of a chat: what the chat describes, or what a template says.
+func frontOf(t *testing.T, signIn bool) wstest.Option {
+	t.Helper()
+	folder := os.Getenv(templates)
 	if folder == "" {
-		return wstest.New(t, handler, wstest.WithPoster(rec))
+		return wstest.WithConfig(func(*emulator.Config) {})
 	}
 	name := "open"
-	if app.HasSignIn() {
+	if signIn {
 		name = "signin"
 	}
 	text, err := os.ReadFile(filepath.Join(folder, name))
 	require.NoError(t, err)
 	api, err := cloudformation.Read(text)
 	require.NoError(t, err)
-	return wstest.New(t, opaque{handler}, wstest.WithPoster(rec), wstest.WithConfig(func(cfg *emulator.Config) {
-		api.Clock, api.Logger = cfg.Clock, cfg.Logger
-		*cfg = api
-	}))
+	return wstest.WithConfig(func(cfg *emulator.Config) {
+		own := api
+		own.Clock, own.Logger = cfg.Clock, cfg.Logger
+		*cfg = own
+	})
 }
 
 // observed returns the handler of a chat with its metrics. At the end of the test it fails for a

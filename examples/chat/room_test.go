@@ -13,18 +13,6 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-func TestWhoEntersSeesTheOthersAndIsSeen(t *testing.T) {
-	t.Parallel()
-	h := newChat(t)
-	ann := enter(t, h, "Ann")
-	bob := h.Connect()
-	in := join(bob, "lobby", "Bob")
-	require.Empty(t, in.Events)
-	require.Equal(t, []string{"Ann", "Bob"}, online(t, in))
-	expectJoined(t, ann, "Bob")
-	bob.ExpectNone()
-}
-
 // Without sign-in nobody knows whether two of one name are one person.
 func TestTwoOfOneNameAreTwo(t *testing.T) {
 	t.Parallel()
@@ -37,20 +25,6 @@ func TestTwoOfOneNameAreTwo(t *testing.T) {
 		require.Empty(t, m.User)
 	}
 	expectJoined(t, first, "Ann")
-}
-
-func TestRoomsAreApart(t *testing.T) {
-	t.Parallel()
-	h := newChat(t)
-	ann := enter(t, h, "Ann")
-	bob := h.Connect()
-	for _, room := range []string{"attic", "cellar"} {
-		join(bob, room, "Bob")
-		bob.Request("say", chat.Say{Room: room, Text: "Anybody in the " + room + "?"}).ExpectReply(nil)
-	}
-	ann.ExpectNone()
-	ann.Request("say", chat.Say{Room: "attic", Text: "x"}).ExpectError(gatesock.CodeFailedPrecondition)
-	ann.Request("history", topicwire.History{Topic: "room:attic"}).ExpectError(gatesock.CodeFailedPrecondition)
 }
 
 func TestLeave(t *testing.T) {

@@ -15,34 +15,19 @@ import (
 	"github.com/gatesock/gatesock/wstest"
 )
 
-// heard returns the next message that is pushed to a client, with its position.
+// heard returns the next message in the lobby that is pushed to a client, with its position.
 func heard(t *testing.T, c *wstest.Client) (at topic.Position, m chat.Message) {
 	t.Helper()
+	return heardIn(t, c, "lobby")
+}
+
+func heardIn(t *testing.T, c *wstest.Client, room string) (at topic.Position, m chat.Message) {
+	t.Helper()
 	var p topicwire.Push
-	text := c.ExpectFrame(`{"event":"message","topic":"room:lobby",…}`).Text
+	text := c.ExpectFrame(`{"event":"message","topic":"room:` + room + `",…}`).Text
 	require.NoError(t, json.Unmarshal([]byte(text), &p))
 	require.NoError(t, json.Unmarshal(p.Data, &m))
 	return topic.Position{Epoch: p.Epoch, Offset: p.Offset}, m
-}
-
-func TestSayReachesAllAndTheHistory(t *testing.T) {
-	t.Parallel()
-	h := newChat(t)
-	ann := enter(t, h, "Ann")
-	bob := enter(t, h, "Bob", ann)
-
-	var said chat.Said
-	ann.Request("say", chat.Say{Room: "lobby", Text: "Hello\n<b>", Key: "k1"}).ExpectReply(&said)
-	require.Equal(t, "k1", said.Key)
-	want := chat.Message{Key: "k1", Name: "Ann", Text: "Hello\n<b>", At: h.Now().UTC().Truncate(1e6)}
-	for _, c := range []*wstest.Client{ann, bob} {
-		at, m := heard(t, c)
-		require.Equal(t, said.Position, at)
-		require.Equal(t, want, m)
-	}
-	in := join(h.Connect(), "lobby", "Cy")
-	require.Equal(t, []chat.Message{want}, messages(t, in))
-	require.Equal(t, said.Position, topic.Position{Epoch: in.Epoch, Offset: in.Offset})
 }
 
 func TestSaidAgainUnderTheSameKeyIsSaidOnce(t *testing.T) {
@@ -65,18 +50,6 @@ func TestSaidAgainUnderTheSameKeyIsSaidOnce(t *testing.T) {
 	at, _ = heard(t, bob)
 	require.Equal(t, first.Position, at, "which it has, and drops")
 	require.Len(t, messages(t, join(h.Connect(), "lobby", "Cy")), 1)
-}
-
-func TestTypingReachesTheOthers(t *testing.T) {
-	t.Parallel()
-	h := newChat(t)
-	ann := enter(t, h, "Ann")
-	bob := enter(t, h, "Bob", ann)
-	ann.Send("typing", chat.Typing{Room: "lobby"})
-	var who struct{ Name string }
-	bob.ExpectPushOn("room:lobby", "typing", &who)
-	require.Equal(t, "Ann", who.Name)
-	ann.ExpectNone()
 }
 
 func TestManySayAtOnce(t *testing.T) {

@@ -47,7 +47,7 @@ func TestTheTemplateAlone(t *testing.T) {
 		tests    []string
 	}{
 		"no route response of say": {
-			"open", without("SayRouteResponse"), "TestSayReachesAllAndTheHistory",
+			"signin", without("SayRouteResponse"), "TestSayReachesAllAndTheHistory",
 			[]string{"TestWhoEntersSeesTheOthersAndIsSeen", "TestKeepAliveKeepsAnIdleConnectionOpen"},
 		},
 		"no route response of unsubscribe": {
@@ -99,7 +99,9 @@ func TestTheTemplateAlone(t *testing.T) {
 			edited := broken.edit(string(text))
 			require.NotEqual(t, string(text), edited)
 			require.NoError(t, os.WriteFile(file, []byte(edited), 0o600))
-			passed, failed := rerun(t, folder, "-test.run=^("+strings.Join(append(broken.tests, broken.fails), "|")+")$")
+			// Over loopback a test waits for what never comes.
+			passed, failed := rerun(t, folder, "-test.skip=/^loopback$",
+				"-test.run=^("+strings.Join(append(broken.tests, broken.fails), "|")+")$")
 			require.Equal(t, []string{broken.fails}, failed)
 			require.ElementsMatch(t, broken.tests, passed)
 		})

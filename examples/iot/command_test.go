@@ -183,97 +183,6 @@ func TestCommandsThatHaveEndedAreRemovedAfterAnHour(t *testing.T) {
 	ann.ExpectPushOn("commands:acme", "delete", nil)
 }
 
-func TestInstructionsThatAreRefused(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.register("acme", "pump", "p-1")
-	w.register("globex", "pump", "g-1")
-	ann := w.person("acme")
-	for name, c := range map[string]struct {
-		in      iot.Instruction
-		code    gatesock.Code
-		message string
-	}{
-		"unknown device":           {iot.Instruction{Device: "p-9", Name: "start"}, gatesock.CodeNotFound, `there is no device "p-9"`},
-		"device of another tenant": {iot.Instruction{Device: "g-1", Name: "start"}, gatesock.CodeNotFound, `there is no device "g-1"`},
-		"unknown command": {
-			iot.Instruction{Device: "p-1", Name: "dance"},
-			gatesock.CodeInvalidArgument,
-			`a pump does not know "dance"; it knows start, stop, speed`,
-		},
-		"too short": {
-			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: 999},
-			gatesock.CodeInvalidArgument,
-			`"timeoutMs" must be from 1000 to 600000`,
-		},
-		"negative": {
-			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: -1},
-			gatesock.CodeInvalidArgument,
-			`"timeoutMs" must be from 1000 to 600000`,
-		},
-		"too long": {
-			iot.Instruction{Device: "p-1", Name: "start", TimeoutMs: 600_001},
-			gatesock.CodeInvalidArgument,
-			`"timeoutMs" must be from 1000 to 600000`,
-		},
-		"too large": {
-			iot.Instruction{Device: "p-1", Name: "start", Args: json.RawMessage(`"` + strings.Repeat("x", 4096) + `"`)},
-			gatesock.CodeInvalidArgument, `"args" must have at most 4096 bytes`,
-		},
-		"long key": {
-			iot.Instruction{Device: "p-1", Name: "start", Key: strings.Repeat("k", 65)},
-			gatesock.CodeInvalidArgument, `"key" must have at most 64 bytes`,
-		},
-	} {
-		require.Contains(t, ann.Request("command", c.in).ExpectError(c.code).Message, c.message, name)
-	}
-	viewer := w.connect(w.key("acme", "", iot.ScopeView, iot.ScopeManage))
-	viewer.Request("command", iot.Instruction{Device: "p-1", Name: "start"}).ExpectError(gatesock.CodePermissionDenied)
-	w.device("acme", "p-1").Request("command", iot.Instruction{Device: "p-1", Name: "start"}).
-		ExpectError(gatesock.CodePermissionDenied)
-	require.Empty(t, values[iot.Command](t, ann, "commands:acme"))
-}
-
-// A device speaks about its own commands only; a gateway about those of all devices of its tenant.
-func TestWhoMaySendAResult(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.register("acme", "pump", "p-1", "p-2")
-	w.register("globex", "pump", "p-1")
-	ann := w.person("acme")
-	sent := operate(ann, iot.Instruction{Device: "p-1", Name: "start"})
-	in := iot.Result{Command: sent.ID, State: iot.CommandDone}
-	for name, c := range map[string]struct {
-		client *wstest.Client
-		device string
-		code   gatesock.Code
-	}{
-		"another device":              {w.device("acme", "p-2"), "", gatesock.CodeNotFound},
-		"in the name of the device":   {w.device("acme", "p-2"), "p-1", gatesock.CodePermissionDenied},
-		"another tenant":              {w.device("globex", "p-1"), "", gatesock.CodeNotFound},
-		"a gateway of another tenant": {w.connect(w.key("globex", "", iot.ScopeIngest)), "p-1", gatesock.CodeNotFound},
-		"a gateway without a device":  {w.connect(w.key("acme", "", iot.ScopeIngest)), "", gatesock.CodeNotFound},
-		"a person":                    {ann, "p-1", gatesock.CodePermissionDenied},
-	} {
-		in.Device = c.device
-		require.NotEmpty(t, c.client.Request("result", in).ExpectError(c.code).Message, name)
-	}
-	device := w.device("acme", "p-1")
-	device.Request("result", iot.Result{Command: "unknown", State: iot.CommandDone}).ExpectError(gatesock.CodeNotFound)
-	device.Request("result", iot.Result{Command: sent.ID, State: "lost"}).ExpectError(gatesock.CodeInvalidArgument)
-	device.Request("result", iot.Result{Command: sent.ID, State: iot.CommandExpired}).ExpectError(gatesock.CodeInvalidArgument)
-	for _, large := range []iot.Result{
-		{Command: sent.ID, State: iot.CommandDone, Result: json.RawMessage(`"` + strings.Repeat("x", 4096) + `"`)},
-		{Command: sent.ID, State: iot.CommandDone, Message: strings.Repeat("x", 401)},
-		{Command: strings.Repeat("x", 65), State: iot.CommandDone},
-	} {
-		device.Request("result", large).ExpectError(gatesock.CodeInvalidArgument)
-	}
-	require.Equal(t, sent, values[iot.Command](t, ann, "commands:acme")[sent.ID])
-	in.Device = "p-1"
-	require.Equal(t, iot.CommandDone, answer(w.connect(w.key("acme", "", iot.ScopeIngest)), in).State)
-}
-
 func TestADeviceThatIsOfflineGetsItsOrdersWhenItComesBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -341,7 +250,7 @@ func TestAnOrderThatWasNotStoredIsSentAgain(t *testing.T) {
 		Log:         log, Values: memory, Keys: apikey.NewMemory(),
 		Tickets: authz.NewMemoryTickets(), Limits: ratelimit.NewMemory(ratelimit.WithClock(clock.Now)),
 	}, rec, iot.WithClock(clock.Now))
-	w := &world{front(t, app.Handler(), wstest.WithPoster(rec)), t, app, clock}
+	w := newWorldOf(t, front(t, app.Handler(), wstest.WithPoster(rec)), app, clock)
 	w.register("acme", "pump", "p-1")
 	ann := w.person("acme")
 	in := iot.Instruction{Device: "p-1", Name: "start", Key: "k1"}

@@ -1,6 +1,7 @@
 package iot_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -38,20 +39,32 @@ func (c *clock) Advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
+// people have keys, with which they and their devices connect.
+type people struct {
+	t    *testing.T
+	keys *apikey.Manager
+	dial func(opts ...wstest.ConnectOption) *wstest.Client
+}
+
 // world is an app behind a gateway.
 type world struct {
 	*wstest.Harness
+	people
 
-	t     *testing.T
 	app   *iot.App
 	clock *clock
+}
+
+func newWorldOf(t *testing.T, h *wstest.Harness, app *iot.App, clock *clock) *world {
+	t.Helper()
+	return &world{h, people{t, app.Keys(), h.Connect}, app, clock}
 }
 
 func newWorld(t *testing.T, opts ...iot.Option) *world {
 	t.Helper()
 	rec, clock := wstest.NewRecorder(), newClock()
 	app := iot.NewInMemory(rec, append([]iot.Option{iot.WithClock(clock.Now)}, opts...)...)
-	return &world{front(t, app.Handler(), wstest.WithPoster(rec)), t, app, clock}
+	return newWorldOf(t, front(t, app.Handler(), wstest.WithPoster(rec)), app, clock)
 }
 
 // newWorldWith returns an app behind a gateway with options.
@@ -59,50 +72,51 @@ func newWorldWith(t *testing.T, opts ...wstest.Option) *world {
 	t.Helper()
 	rec, clock := wstest.NewRecorder(), newClock()
 	app := iot.NewInMemory(rec, iot.WithClock(clock.Now))
-	return &world{front(t, app.Handler(), append(opts, wstest.WithPoster(rec))...), t, app, clock}
+	return newWorldOf(t, front(t, app.Handler(), append(opts, wstest.WithPoster(rec))...), app, clock)
 }
 
 // key returns the text of a new key of a tenant.
-func (w *world) key(tenant, device string, scopes ...string) string {
-	w.t.Helper()
+func (p *people) key(tenant, device string, scopes ...string) string {
+	p.t.Helper()
 	attributes, owner := map[string]string{iot.AttributeTenant: tenant}, "ann@"+tenant
 	if device != "" {
 		attributes[iot.AttributeDevice], owner = device, tenant+"/"+device
 	}
-	_, secret, err := w.app.Keys().Create(w.t.Context(), apikey.Key{
+	key, secret, err := p.keys.Create(p.t.Context(), apikey.Key{
 		Name: owner, Owner: owner, Scopes: scopes, Attributes: attributes,
 	})
-	require.NoError(w.t, err)
+	require.NoError(p.t, err)
+	p.t.Cleanup(func() { require.NoError(p.t, p.keys.Delete(context.Background(), key.ID)) })
 	return secret
 }
 
-func (w *world) connect(key string, opts ...wstest.ConnectOption) *wstest.Client {
-	w.t.Helper()
-	return w.Connect(append(opts, wstest.WithHeader("X-Api-Key", key))...)
+func (p *people) connect(key string, opts ...wstest.ConnectOption) *wstest.Client {
+	p.t.Helper()
+	return p.dial(append(opts, wstest.WithHeader("X-Api-Key", key))...)
 }
 
 // person returns the connection of a person with all rights of people.
-func (w *world) person(tenant string) *wstest.Client {
-	w.t.Helper()
-	return w.connect(w.key(tenant, "", iot.ScopeView, iot.ScopeOperate, iot.ScopeManage))
+func (p *people) person(tenant string) *wstest.Client {
+	p.t.Helper()
+	return p.connect(p.key(tenant, "", iot.ScopeView, iot.ScopeOperate, iot.ScopeManage))
 }
 
 // register registers devices of a type in the region "north".
-func (w *world) register(tenant, kind string, ids ...string) {
-	w.t.Helper()
+func (p *people) register(tenant, kind string, ids ...string) {
+	p.t.Helper()
 	var in iot.Registration
 	for _, id := range ids {
 		in.Devices = append(in.Devices, iot.NewDevice{ID: id, Type: kind, Region: "north"})
 	}
 	var out iot.Registered
-	w.person(tenant).Request("register", in).ExpectReply(&out)
-	require.Equal(w.t, len(ids), out.Devices)
+	p.person(tenant).Request("register", in).ExpectReply(&out)
+	require.Equal(p.t, len(ids), out.Devices)
 }
 
 // device returns a connection of a device, with the device's own key.
-func (w *world) device(tenant, id string) *wstest.Client {
-	w.t.Helper()
-	return w.connect(w.key(tenant, id, iot.ScopeDevice))
+func (p *people) device(tenant, id string) *wstest.Client {
+	p.t.Helper()
+	return p.connect(p.key(tenant, id, iot.ScopeDevice))
 }
 
 // reading returns a reading of a thermometer, of now.

@@ -302,5 +302,5 @@ func newWorldOn(t *testing.T, log topic.Log, values topic.Values) *world {
 		Connections: conn.NewMemory(), Log: log, Values: values,
 		Keys: apikey.NewMemory(), Tickets: authz.NewMemoryTickets(), Limits: ratelimit.NewMemory(),
 	}, rec, iot.WithClock(clock.Now))
-	return &world{wstest.New(t, app.Handler(), wstest.WithPoster(rec)), t, app, clock}
+	return newWorldOf(t, wstest.New(t, app.Handler(), wstest.WithPoster(rec)), app, clock)
 }

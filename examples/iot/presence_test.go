@@ -32,17 +32,6 @@ func TestADeviceIsOnlineByItsLastConnection(t *testing.T) {
 	require.Equal(t, w.clock.Now().Add(-time.Second), now().LastSeen)
 }
 
-func TestUnknownDevicesCannotConnect(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.register("acme", "thermometer", "t-1")
-	ann := w.person("acme")
-	require.Equal(t, 404, w.ConnectRefused(wstest.WithHeader("X-Api-Key", w.key("acme", "t-9", iot.ScopeDevice))))
-	n := values[iot.Refusals](t, ann, "refusals:acme")["unknown_device"]
-	require.EqualValues(t, 1, n.Count)
-	require.Equal(t, "t-9: connects", n.Example)
-}
-
 // A connection that ends without a trace is found when its device is silent.
 func TestAConnectionWhoseEndWasLost(t *testing.T) {
 	t.Parallel()

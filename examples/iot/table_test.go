@@ -43,7 +43,7 @@ func TestOnATable(t *testing.T) {
 	rec, clock := wstest.NewRecorder(), newClock()
 	app, err := iot.NewOnTable(client, table, rec, iot.WithClock(clock.Now))
 	require.NoError(t, err)
-	w := &world{wstest.New(t, app.Handler(), wstest.WithPoster(rec)), t, app, clock}
+	w := newWorldOf(t, wstest.New(t, app.Handler(), wstest.WithPoster(rec)), app, clock)
 	w.register("acme", "thermometer", "t-1", "t-2")
 	device := w.device("acme", "t-1")
 	require.Equal(t, iot.Outcome{Accepted: 1}, report(device, w.reading(1, 20)))
