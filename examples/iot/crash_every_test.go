@@ -21,21 +21,21 @@ import (
 // handler for events that do not come from the gateway.
 func newCrashingWorld(t *testing.T, crash *wstest.Crash) (*world, lambda.Handler) {
 	t.Helper()
-	rec, w := wstest.NewRecorder(), &world{t: t, clock: newClock()}
-	topics := topic.NewMemory(topic.WithMemoryClock(w.clock.Now))
+	rec, clock := wstest.NewRecorder(), newClock()
+	topics := topic.NewMemory(topic.WithMemoryClock(clock.Now))
 	stores := iot.Stores{
-		Connections: conn.NewMemory(conn.WithClock(w.clock.Now)),
+		Connections: conn.NewMemory(conn.WithClock(clock.Now)),
 		Log:         topics, Values: topics,
 		Keys:    apikey.NewMemory(),
-		Tickets: authz.NewMemoryTickets(authz.WithClock(w.clock.Now)),
-		Limits:  ratelimit.NewMemory(ratelimit.WithClock(w.clock.Now)),
+		Tickets: authz.NewMemoryTickets(authz.WithClock(clock.Now)),
+		Limits:  ratelimit.NewMemory(ratelimit.WithClock(clock.Now)),
 	}
+	var app *iot.App // of the last process
 	h := crash.Handler(t, func() lambda.Handler {
-		w.app = iot.New(stores, rec, iot.WithClock(w.clock.Now))
-		return w.app.Handler()
+		app = iot.New(stores, rec, iot.WithClock(clock.Now))
+		return app.Handler()
 	})
-	w.Harness = wstest.New(t, h, wstest.WithPoster(rec))
-	return w, h
+	return newWorldOf(t, wstest.New(t, h, wstest.WithPoster(rec)), app, clock), h
 }
 
 // The process ends at any call. A device sends again what was not answered, AWS IoT and the
