@@ -18,7 +18,8 @@ func TestSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clock := emulator.NewRunningClock()
 		rec := wstest.NewRecorder() // the application posts through it
-		h := wstest.New(t, chat.NewInMemory(rec).Handler(), wstest.WithPoster(rec), wstest.WithConfig(func(c *emulator.Config) {
+		app := chat.NewInMemory(rec).Handler()
+		h := wstest.New(t, app, wstest.WithPoster(rec), wstest.WithConfig(func(c *emulator.Config) {
 			c.Clock = clock
 		}))
 

@@ -24,8 +24,8 @@ type Template struct {
 	// "chat.NewInMemory(rec).Handler()". It may use t, the *testing.T; rec, the *wstest.Recorder that
 	// the application posts through; and clock, the gateway's clock with the methods Now and Advance.
 	// Or it is a function that takes a gatesock.ConnectionsAPI and returns the application: a name,
-	// such as "newChat", or a literal that begins with "func(". Default: a call of the function newApp,
-	// which the test has for its author to write.
+	// such as "newChat", or a literal that begins with "func(". Default: a call of the function
+	// newApp, which the test has for its author to write.
 	New string
 	// NoBubble is for an application that does not work in a testing/synctest bubble, for example
 	// because it uses the network. By default the test is in a bubble, in which as much time passes

@@ -32,8 +32,8 @@ type sighting struct {
 	count          int // in frames
 	key            string
 	name           string // in patterns
-	variable       string // of a time that the client sends
-	sentAt         time.Time
+	variable       string // with the text of a time that the client sends
+	sentAt         stamp
 }
 
 // piece is a part of a text: a literal, the name of a value, or a Go expression.
@@ -280,8 +280,8 @@ func (v *values) sentTime(value string) (piece, bool) {
 		return piece{}, false
 	}
 	for _, other := range v.seen {
-		if other.variable != "" && other.sentAt.Equal(st.at) {
-			return piece{expression: st.source(other.variable)}, true
+		if other.variable != "" && other.sentAt.same(st) {
+			return piece{expression: other.variable}, true
 		}
 	}
 	return piece{}, false
@@ -306,10 +306,10 @@ func (v *values) sent(text string, now time.Time) (pieces []piece, declarations 
 		if p, ok := v.sentTime(value); ok {
 			return p, true
 		}
-		s.variable, s.sentAt = v.times.free("", "at", uint64(len(v.times)+1)), st.at
-		declarations = append(declarations, fmt.Sprintf("%s := h.Now().Truncate(time.Second)%s",
-			s.variable, plus(st.at.Sub(now.Truncate(time.Second)))))
-		return piece{expression: st.source(s.variable)}, true
+		s.variable, s.sentAt = v.times.free("", "at", uint64(len(v.times)+1)), st
+		at := "h.Now().Truncate(time.Second)" + plus(st.at.Sub(now.Truncate(time.Second)))
+		declarations = append(declarations, s.variable+" := "+st.source(at))
+		return piece{expression: s.variable}, true
 	})
 	return pieces, declarations
 }

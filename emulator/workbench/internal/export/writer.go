@@ -100,7 +100,7 @@ func (w *writer) harness() {
 		config = append(config, "c.Faults = faults")
 	}
 	w.line("rec := wstest.NewRecorder() // the application posts through it")
-	if w.firesSomething() {
+	if w.firesSomething() || len(config) > 0 {
 		w.line("app := %s", app)
 		app = "app"
 	}
