@@ -80,11 +80,10 @@ func readISO(text string) (stamp, bool) {
 	return stamp{at, layout}, true
 }
 
-// same reports whether two times are written in the same way.
-func (st stamp) same(other stamp) bool {
-	_, a := st.at.Zone()
-	_, b := other.at.Zone()
-	return st.at.Equal(other.at) && st.layout == other.layout && a == b
+// key is the same for two times that are written in the same way.
+func (st stamp) key() string {
+	_, offset := st.at.Zone()
+	return strconv.FormatInt(st.at.UnixNano(), 10) + " " + strconv.Itoa(offset) + " " + st.layout
 }
 
 // source returns the Go expression that writes a time, which is one too, in the same way.
