@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -80,7 +81,8 @@ func TestCloseEndsPages(t *testing.T) {
 	require.NoError(t, err)
 	server, err := emulator.Serve(t.Context(), gw, "127.0.0.1:0")
 	require.NoError(t, err)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.Endpoint[:len(server.Endpoint)-len("local")]+"page", nil)
+	page := strings.TrimSuffix(server.Endpoint, "local") + "page"
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, page, nil)
 	require.NoError(t, err)
 	answer, err := new(http.Transport).RoundTrip(r)
 	require.NoError(t, err)

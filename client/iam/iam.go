@@ -35,11 +35,25 @@ const service = "execute-api"
 //
 // WithCredentials panics if credentials is nil or region is empty.
 func WithCredentials(credentials aws.CredentialsProvider, region string) client.Option {
+	return client.WithSigner(signer("WithCredentials", credentials, region))
+}
+
+// Signer returns the function that signs the handshakes of [WithCredentials], for other clients,
+// such as those of tests against a deployed stage:
+//
+//	wstest.WithSigner(iam.Signer(cfg.Credentials, cfg.Region))
+//
+// Signer panics if credentials is nil or region is empty.
+func Signer(credentials aws.CredentialsProvider, region string) func(r *http.Request) error {
+	return signer("Signer", credentials, region)
+}
+
+func signer(function string, credentials aws.CredentialsProvider, region string) func(r *http.Request) error {
 	if credentials == nil || region == "" {
-		panic("iam: WithCredentials: credentials must not be nil, region must not be empty")
+		panic("iam: " + function + ": credentials must not be nil, region must not be empty")
 	}
 	signer := v4.NewSigner()
-	return client.WithSigner(func(r *http.Request) error {
+	return func(r *http.Request) error {
 		by, err := credentials.Retrieve(r.Context())
 		if err != nil {
 			return fmt.Errorf("iam: retrieving credentials: %w", err)
@@ -50,5 +64,5 @@ func WithCredentials(credentials aws.CredentialsProvider, region string) client.
 			return fmt.Errorf("iam: signing the handshake: %w", err)
 		}
 		return nil
-	})
+	}
 }

@@ -14,11 +14,18 @@ import (
 // maxEnded is how many connections that have ended are kept for each stage.
 const maxEnded = 1000
 
-// connections counts what the connections of a stage do.
+// connections counts what the connections of a stage do. The gateway's goroutines wait for that, so
+// they share a lock for moments only, however many connections somebody lists.
 type connections struct {
-	mu    sync.Mutex
-	byID  map[string]*connection
+	mu    sync.RWMutex
+	byID  map[string]*counted
 	ended []string // ids, the first to end first
+}
+
+// counted is a connection that is counted.
+type counted struct {
+	mu sync.Mutex
+	connection
 }
 
 // connection is what is known about a connection. In JSON it is that of the HTTP API.
@@ -48,34 +55,53 @@ type connection struct {
 	requestID string // of the handshake
 }
 
-func newConnections() *connections { return &connections{byID: map[string]*connection{}} }
+func newConnections() *connections { return &connections{byID: map[string]*counted{}} }
 
 // note counts an entry of the gateway.
 func (c *connections) note(e *Entry) {
 	if e.ConnectionID == "" || e.Connection == 0 || e.Kind == entry.Refused {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	of := c.byID[e.ConnectionID]
+	of := c.find(e.ConnectionID)
 	if of == nil {
 		if e.Kind == entry.Invoked { // before the connection is open, or long after it has ended
 			return
 		}
-		of = &connection{
+		of = c.begin(e)
+	}
+	of.mu.Lock()
+	of.note(e)
+	of.mu.Unlock()
+	if e.Kind == entry.Disconnected {
+		c.end(e.ConnectionID)
+	}
+}
+
+func (c *connections) find(id string) *counted {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.byID[id]
+}
+
+// begin returns the connection of an entry, which is new or was open before anybody looked.
+func (c *connections) begin(e *Entry) *counted {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	of := c.byID[e.ConnectionID]
+	if of == nil {
+		of = &counted{connection: connection{
 			ID: e.ConnectionID, Number: e.Connection, Stage: e.Stage, Open: true,
 			Since: e.Time, Counts: map[string]int{},
-		}
+		}}
 		c.byID[of.ID] = of
 	}
-	of.note(e)
-	if e.Kind == entry.Disconnected {
-		c.end(of.ID)
-	}
+	return of
 }
 
 // end keeps a connection that has ended, and forgets the one that ended first if there are many.
 func (c *connections) end(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.ended = append(c.ended, id)
 	if len(c.ended) > maxEnded {
 		delete(c.byID, c.ended[0])
@@ -125,9 +151,9 @@ func principalOf(h *entry.Handshake) string {
 
 // mark notes that the workbench has opened a connection.
 func (c *connections) mark(id string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if of := c.byID[id]; of != nil {
+	if of := c.find(id); of != nil {
+		of.mu.Lock()
+		defer of.mu.Unlock()
 		of.ByPage = true
 	}
 }
@@ -144,10 +170,11 @@ func (c *connections) forgetEnded() {
 
 // list returns copies of the connections, by number.
 func (c *connections) list() []connection {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := make([]connection, 0, len(c.byID))
-	for _, of := range c.byID {
+	c.mu.RLock()
+	all := slices.Collect(maps.Values(c.byID))
+	c.mu.RUnlock()
+	out := make([]connection, 0, len(all))
+	for _, of := range all {
 		out = append(out, of.clone())
 	}
 	slices.SortFunc(out, func(a, b connection) int {
@@ -158,17 +185,18 @@ func (c *connections) list() []connection {
 
 // get returns a copy of a connection.
 func (c *connections) get(id string) (connection, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	of, ok := c.byID[id]
-	if !ok {
+	of := c.find(id)
+	if of == nil {
 		return connection{}, false
 	}
 	return of.clone(), true
 }
 
-func (c *connection) clone() connection {
-	out := *c
+// clone returns a copy of the connection.
+func (c *counted) clone() connection {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := c.connection
 	out.Counts = maps.Clone(c.Counts)
 	return out
 }

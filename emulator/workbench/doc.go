@@ -38,7 +38,7 @@
 //	GET    connections                those that are open, and the last that have ended
 //	GET    connections/ID             one of them, with its handshake
 //	POST   connections                opens a client: {"stage","headers","query","subprotocols",
-//	                                  and "user" or "authorizer"}
+//	                                  and "user","scopes","roles","attributes" or "authorizer"}
 //	POST   connections/ID/messages    a message of the client: {"text" or "base64","binary",
 //	                                  "fragmented"}
 //	POST   connections/ID/post        a post by @connections: {"text" or "base64"}
@@ -54,7 +54,8 @@
 // A message of a client is answered when the gateway has accepted it, so that messages come in the
 // order of the requests. The gateway treats it as that of any client: one above 32 KiB must be
 // "fragmented", or else the connection ends with 1009. With "user" or "authorizer" the API's
-// authorizer is not asked: the client connects as if it had returned this user or these values.
+// authorizer is not asked: the client connects as if one of package authz had returned this
+// principal, or any other one these values.
 //
 // The stream begins with an event "hello", which has the state. An event "entry" has an entry, and
 // its id is "INSTANCE/SEQ". Sent back as Last-Event-ID it continues the stream; if the program was

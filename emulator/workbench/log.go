@@ -3,6 +3,7 @@ package workbench
 import (
 	"context"
 	"fmt"
+	"log"
 	"log/slog"
 	"slices"
 	"strings"
@@ -59,8 +60,8 @@ func (b *Workbench) place(e *Entry) {
 	}
 	if e.ConnectionID != "" {
 		for _, s := range b.snapshot() {
-			if c, ok := s.conns.get(e.ConnectionID); ok {
-				e.Stage, e.Connection = s.name, c.Number
+			if c := s.conns.find(e.ConnectionID); c != nil {
+				e.Stage, e.Connection = s.name, c.Number // which do not change
 				return
 			}
 		}
@@ -81,7 +82,13 @@ func (b *Workbench) place(e *Entry) {
 // of the invocation. It is for handlers that run in this process:
 //
 //	slog.SetDefault(slog.New(bench.LogHandler(slog.Default().Handler())))
+//
+// In place of the handler that log/slog has before [slog.SetDefault], which writes through package
+// log and so would call itself, records go to a text handler that writes where package log does.
 func (b *Workbench) LogHandler(next slog.Handler) slog.Handler {
+	if fmt.Sprintf("%T", next) == "*slog.defaultHandler" {
+		next = slog.NewTextHandler(log.Writer(), nil)
+	}
 	return &logHandler{b: b, next: func() slog.Handler { return next }}
 }
 
