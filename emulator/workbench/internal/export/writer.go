@@ -220,8 +220,8 @@ func unordered(st *step) map[*client]bool {
 	return beside
 }
 
-// wait notes that time passes in a step: on the gateway's clock if a fault lets a handler or a client
-// wait, else in the bubble.
+// wait notes that time passes in a step: on the gateway's clock if a fault lets a handler or a
+// client wait, else in the bubble.
 func (w *writer) wait(st *step) {
 	w.now = w.now.Add(st.waited)
 	if own := st.until.Sub(st.time) - st.waited; own > 0 && !st.moves() {
@@ -239,8 +239,8 @@ func (w *writer) makeDue(at time.Time) {
 	}
 }
 
-// advanceTo lets time pass until a time of the recording: in a bubble on all clocks, else on that of
-// the gateway, if the session needs it.
+// advanceTo lets time pass until a time of the recording: in a bubble on all clocks, else on that
+// of the gateway, if the session needs it.
 func (w *writer) advanceTo(at time.Time) {
 	if w.options.NoBubble {
 		if d := at.Sub(w.now).Round(time.Millisecond); w.timed && d >= settle {
