@@ -137,13 +137,13 @@ func scenarios() map[string]scenario {
 				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
 				bob.send(`{"action":"join","id":"1","name":"Bob"}`)
 				require.NoError(r.t, r.gw.Post(r.t.Context(), gatesock.Target{ConnectionID: ann.ID()}, []byte("by hand")))
-				r.by(entry.Called)
+				r.by(entry.Called, ann)
 				cy := r.connect("cy")
 				require.NoError(r.t, r.gw.Disconnect(r.t.Context(), gatesock.Target{ConnectionID: cy.ID()}))
-				r.by(entry.Called)
+				r.by(entry.Called, cy)
 				r.settle(cy.ID())
 				require.NoError(r.t, bob.Disconnect(r.t.Context(), emulator.CloseStatus{Code: 4000, Reason: "out"}))
-				r.by(entry.Disconnected)
+				r.by(entry.Disconnected, bob)
 			},
 			fails: []string{"event"},
 			has:   []string{`post(t, h, ann, "by hand")`, `disconnect(t, h, bob, 4000, "out")`, `disconnect(t, h, cy, 0, "")`, "bob.ExpectClosed(4000)"},
@@ -249,8 +249,10 @@ func scenarios() map[string]scenario {
 				r.addFault("2", `{"fault":"cold-start","delay":"3s","route":"$connect"}`, emulator.ColdStart(3*time.Second).On("$connect"))
 				r.connect("cy").send(`{"action":"say","id":"1","text":"late"}`)
 			},
-			fails: []string{"event"},
-			has:   []string{"emulator.Slow(2 * time.Second)", "h.Faults().OnFault("},
+			fails:  []string{"event"},
+			has:    []string{"emulator.Slow(2 * time.Second)", "h.Faults().OnFault("},
+			lacks:  []string{"h.Advance(2 * time.Second)", "pass(h, "},
+			bubble: []string{"time.Sleep(4 * time.Second)", "time.Sleep(3 * time.Second)"},
 		},
 		"Overlap": { // two messages that are handled at the same time, and posts that do not say by whom
 			play: func(r *recording) {
@@ -285,12 +287,12 @@ func scenarios() map[string]scenario {
 	}
 }
 
-// by makes the page the cause of the last entry of a kind.
-func (r *recording) by(kind entry.Kind) {
+// by makes the page the cause of the last entry of a kind for a connection.
+func (r *recording) by(kind entry.Kind, of *peer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := len(r.entries) - 1; i >= 0; i-- {
-		if r.entries[i].Kind == kind {
+		if r.entries[i].Kind == kind && r.entries[i].ConnectionID == of.ID() {
 			r.entries[i].By = entry.ByPage
 			return
 		}

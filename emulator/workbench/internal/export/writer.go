@@ -221,9 +221,13 @@ func unordered(st *step) map[*client]bool {
 }
 
 // wait notes that time passes in a step: on the gateway's clock if a fault lets a handler or a
-// client wait, else in the bubble.
+// client wait, which the bubble must follow, else in the bubble.
 func (w *writer) wait(st *step) {
 	w.now = w.now.Add(st.waited)
+	if st.waited > 0 && !w.options.NoBubble {
+		w.line("time.Sleep(%s) // as long as faults held it up", goDuration(st.waited))
+		w.slept = w.slept.Add(st.waited)
+	}
 	if own := st.until.Sub(st.time) - st.waited; own > 0 && !st.moves() {
 		w.slept = w.slept.Add(own)
 	}
