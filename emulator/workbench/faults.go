@@ -307,25 +307,27 @@ func (b *Workbench) removeFaults(by string, is func(*addedFault) bool) int {
 
 // struck records a fault that has happened. The gateway waits for it.
 func (s *Stage) struck(e emulator.FaultEvent) {
-	text, ok := s.b.faults.count(e.Label)
-	if !ok { // the program's own, or removed
+	text, spec := s.b.faults.count(e.Label)
+	if spec == nil { // the program's own, or removed
 		text = e.Fault.String()
+		spec, _ = json.Marshal(e.Fault.Spec()) // a spec of a fault is valid
 	}
 	s.b.add(&Entry{
 		Kind: entry.Fault, Time: e.Time, Stage: s.name, Connection: e.Number, ConnectionID: e.ConnectionID,
-		RequestID: e.RequestID, Route: e.Route, Fault: text, FaultID: e.Label, DelayMs: milliseconds(e.Delay), Call: e.Call,
+		RequestID: e.RequestID, Route: e.Route, Fault: text, Spec: spec, FaultID: e.Label,
+		DelayMs: milliseconds(e.Delay), Call: e.Call,
 	})
 }
 
-// count counts that a fault has happened, and returns what it is.
-func (l *faultList) count(id string) (text string, ok bool) {
+// count counts that a fault has happened, and returns what it is, or "" and nil.
+func (l *faultList) count(id string) (text string, spec json.RawMessage) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, f := range l.list {
 		if f.id == id {
 			f.happened++
-			return f.text, true
+			return f.text, f.json
 		}
 	}
-	return "", false
+	return "", nil
 }

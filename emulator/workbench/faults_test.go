@@ -108,6 +108,28 @@ func TestFaultsStay(t *testing.T) {
 	require.Equal(t, 1, faults(t, b)[1].Happened)
 }
 
+// TestFaultsAsData checks that the entry of a fault that happened has it as data, also one of the
+// program.
+func TestFaultsAsData(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, workbench.Config{})
+	f.gw.Faults().Add(emulator.Gone())
+	id := f.connect(`{}`)
+	ok[anyMap](t, f.bench, "POST", "faults", `{"fault":"throttled","route":"@connections","connections":["#1"],"times":1}`)
+	for range 2 {
+		ok[anyMap](t, f.bench, "POST", "connections/"+id+"/post", `{"text":"x"}`)
+	}
+	var specs []string
+	for _, e := range entries(t, f.bench) {
+		if e.Kind == "fault" {
+			specs = append(specs, string(e.Spec))
+		}
+	}
+	require.Len(t, specs, 2)
+	require.JSONEq(t, `{"fault":"throttled","route":"@connections","connections":["#1"],"times":1}`, specs[0])
+	require.JSONEq(t, `{"fault":"gone"}`, specs[1])
+}
+
 // TestFaultsAtOnce checks that a fault that happens as it is added is recorded after that.
 func TestFaultsAtOnce(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -34,31 +35,13 @@ func parseFault(data json.RawMessage) *faultSpec {
 	return f
 }
 
-// faultOf returns the name of a fault that has happened, as in an emulator.FaultSpec.
+// faultOf returns the name of a fault that has happened, as in an emulator.FaultSpec, or "".
 func faultOf(e *entry.Entry) string {
 	var spec struct{ Fault string }
-	if e.Kind != entry.Fault || len(e.Spec) == 0 || json.Unmarshal(e.Spec, &spec) != nil {
-		return faultByText(e.Fault)
+	if e.Kind != entry.Fault || json.Unmarshal(e.Spec, &spec) != nil {
+		return ""
 	}
 	return spec.Fault
-}
-
-// faultByText returns the name of the fault that a text of emulator.Fault.String describes.
-func faultByText(text string) string {
-	for _, f := range []struct{ begins, name string }{
-		{"half-open", "half-open"},
-		{"failed although delivered", "fail-delivered"},
-		{"held message", "hold"},
-		{"cold start", "cold-start"},
-		{"late $disconnect", "late-disconnect"},
-		{"repeated $disconnect", "repeated-disconnect"},
-		{"slow call", "slow"},
-	} {
-		if strings.HasPrefix(text, f.begins) {
-			return f.name
-		}
-	}
-	return ""
 }
 
 func (f *faultSpec) known() bool { return f.constructor() != "" }
@@ -113,11 +96,7 @@ func (f *faultSpec) err() string {
 			return "gatesock." + name
 		}
 	}
-	text := f.Error
-	if text == "" {
-		text = "the call failed"
-	}
-	return "errors.New(" + goString(text) + ")"
+	return "errors.New(" + goString(cmp.Or(f.Error, "the call failed")) + ")"
 }
 
 // source returns the Go expression of the fault. The ids of clients become their variables.

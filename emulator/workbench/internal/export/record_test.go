@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
@@ -101,9 +102,11 @@ func (r *recording) observe(e emulator.Event) {
 }
 
 func (r *recording) struck(e emulator.FaultEvent) {
+	spec, err := json.Marshal(e.Fault.Spec())
+	assert.NoError(r.t, err)
 	r.add(entry.Entry{
 		Kind: entry.Fault, Stage: "dev", Connection: e.Connection, ConnectionID: e.ConnectionID, Route: e.Route,
-		Fault: e.Fault.String(), DelayMs: float64(e.Delay) / 1e6, Call: e.Call,
+		Fault: e.Fault.String(), Spec: spec, DelayMs: float64(e.Delay) / 1e6, Call: e.Call,
 	})
 }
 

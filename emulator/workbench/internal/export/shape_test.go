@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"go/parser"
 	"go/token"
-	"strings"
 	"testing"
 	"time"
 
@@ -269,16 +268,9 @@ func TestSchedulesOfTheAuthor(t *testing.T) {
 	require.Contains(t, text, "enqueue(t, app, \"jobs\", `{\"n\":1}`)\n")
 }
 
-func TestRecordedKindsAreThoseOfTheEmulator(t *testing.T) {
+// TestFaultNames checks the names by which the source of a test tells faults apart.
+func TestFaultNames(t *testing.T) {
 	t.Parallel()
-	for kind, text := range map[string]string{
-		"half-open": emulator.HalfOpen(1, 0).String(), "fail-delivered": emulator.FailDelivered(export.ErrEmpty).String(),
-		"hold": emulator.Hold(1).String(), "cold-start": emulator.ColdStart(1).String(),
-		"late-disconnect": emulator.DelayDisconnect(1).String(), "repeated-disconnect": emulator.RepeatDisconnect(1).String(),
-		"slow": emulator.Slow(1).String(), "": emulator.Gone().String(),
-	} {
-		require.Equal(t, kind, export.FaultOf(&entry.Entry{Kind: entry.Fault, Fault: text}), text)
-	}
-	require.Equal(t, "gone", export.FaultOf(&entry.Entry{Kind: entry.Fault, Spec: json.RawMessage(`{"fault":"gone"}`)}))
-	require.True(t, strings.HasPrefix(emulator.Slow(1).String(), "slow call"))
+	require.Equal(t, "slow call", emulator.Slow(1).Name())
+	require.Equal(t, "cold start", emulator.ColdStart(1).Name())
 }

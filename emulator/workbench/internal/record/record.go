@@ -3,6 +3,7 @@
 package record
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -79,7 +80,7 @@ func (r *Record) at(i int) *entry.Entry { return r.ring[(r.head+i)%len(r.ring)] 
 
 // size returns about how many bytes an entry keeps.
 func size(e *entry.Entry) int {
-	return overhead + len(e.Body) + len(e.Body64) + len(e.Input) + len(e.Text) + len(e.Error)
+	return overhead + len(e.Body) + len(e.Body64) + len(e.Input) + len(e.Text) + len(e.Error) + len(e.Spec)
 }
 
 // Clear forgets all entries. The numbers go on.
@@ -162,13 +163,7 @@ func (r *Record) Subscribe() *Reader {
 // Close ends what the reader is told.
 func (reader *Reader) Close() {
 	reader.r.change(func(readers []*Reader) []*Reader {
-		kept := readers[:0]
-		for _, other := range readers {
-			if other != reader {
-				kept = append(kept, other)
-			}
-		}
-		return kept
+		return slices.DeleteFunc(readers, func(other *Reader) bool { return other == reader })
 	})
 }
 
