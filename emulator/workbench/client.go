@@ -249,16 +249,12 @@ func (p *pairs) UnmarshalJSON(text []byte) error {
 	if string(text) == "null" {
 		return nil
 	}
-	var list [][2]string
-	var wide [][]string
-	if json.Unmarshal(text, &wide) == nil {
-		for _, item := range wide {
+	var list [][]string
+	if json.Unmarshal(text, &list) == nil {
+		for _, item := range list {
 			if len(item) != 2 {
 				return failure(http.StatusBadRequest, "headers, query: a pair has %d texts; want a name and a value.", len(item))
 			}
-			list = append(list, [2]string{item[0], item[1]})
-		}
-		for _, item := range list {
 			*p = append(*p, pair{item[0], item[1]})
 		}
 		return nil

@@ -13,32 +13,14 @@ import (
 	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
 )
 
-// Template is what an exported test begins with. The zero value is valid.
+// Template is what an exported test begins with: workbench.TestTemplate, which documents it.
 type Template struct {
-	// Package is the name of the test's package. Default: "app_test".
-	Package string
-	// Imports are the import paths that New needs, each with its name before it if it has one, such
-	// as "example.com/chat" or `c "example.com/chat"`.
-	Imports []string
-	// New is a Go expression for the application, a lambda.Handler, such as
-	// "chat.NewInMemory(rec).Handler()". It may use t, the *testing.T; rec, the *wstest.Recorder that
-	// the application posts through; and clock, the *emulator.ManualClock of the gateway.
-	// Or it is a function that takes a gatesock.ConnectionsAPI and returns the application: a name,
-	// such as "newChat", or a literal that begins with "func(". Default: a call of the function
-	// newApp, which the test has for its author to write.
-	New string
-	// NoBubble is for an application that does not work in a testing/synctest bubble, for example
-	// because it uses the network. By default the test is in a bubble, in which as much time passes
-	// between messages as in the recording, for the application too, and handlers that wait do so at
-	// once. Without a bubble only the gateway's clock moves, and only if something depended on it.
+	Package  string
+	Imports  []string
+	New      string
 	NoBubble bool
-	// Name is the name of the test. Default: "TestSession".
-	Name string
-	// Header replaces the comment at the top of the file.
-	Header string
-	// Schedule and Queue are names of functions that fire a schedule and send a message to a queue,
-	// called as Schedule(t, app, "name") and Queue(t, app, "name", "body"). Without them, what these
-	// cause is left out of the test, and a comment says so.
+	Name     string
+	Header   string
 	Schedule string
 	Queue    string
 }

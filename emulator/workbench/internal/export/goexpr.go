@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"fmt"
 	"go/token"
 	"strconv"
@@ -79,22 +80,12 @@ func reservedNames() names {
 
 // free returns a name that is not taken: the wanted one, or else the other one with a number.
 func (n names) free(wanted, other string, number uint64) string {
-	name := wanted
-	if name == "" {
-		name = other + strconv.FormatUint(number, 10)
-	}
+	name := cmp.Or(wanted, other+strconv.FormatUint(number, 10))
 	for i := 2; n[name]; i++ {
-		name = strings.TrimRight(cmpOr(wanted, other), "0123456789") + strconv.Itoa(i)
+		name = strings.TrimRight(cmp.Or(wanted, other), "0123456789") + strconv.Itoa(i)
 	}
 	n[name] = true
 	return name
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // identifier returns the first word of a text as a Go identifier that begins in lower case, or ""

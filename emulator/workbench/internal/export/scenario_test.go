@@ -174,7 +174,7 @@ func scenarios() map[string]scenario {
 					ann.send(`{"action":"say","id":"2","text":"%d"}`, i)
 				}
 			},
-			has: []string{"emulator.NewFaults(7,\n", "emulator.Gone().Chance(0.3)"},
+			has: []string{"emulator.NewFaults(7)\n", "faults.Add(emulator.Gone().Chance(0.3))"},
 		},
 		"Faults": { // in the middle, for a connection, with times that pass
 			play: func(r *recording) {

@@ -3,6 +3,7 @@ package export
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -169,7 +170,7 @@ func (v *values) differs(value, key string) bool {
 // Times of the server get a name only if clients send them back: two that are the same in one run
 // need not be in another.
 func (v *values) nameValues() {
-	for _, value := range slices.SortedFunc(mapKeys(v.seen), func(a, b string) int {
+	for _, value := range slices.SortedFunc(maps.Keys(v.seen), func(a, b string) int {
 		return cmp.Compare(v.seen[a].nth, v.seen[b].nth)
 	}) {
 		s := v.seen[value]
@@ -185,16 +186,6 @@ func (v *values) nameValues() {
 
 // isAmount reports whether a member is a duration, which may be the same by accident.
 func isAmount(key string) bool { return strings.HasSuffix(key, "Ms") }
-
-func mapKeys(m map[string]*sighting) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
 
 // nameOf returns a name for the value of a member, or "".
 func nameOf(key string) string {

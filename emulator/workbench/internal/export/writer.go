@@ -109,11 +109,7 @@ func (w *writer) harness() {
 		w.line("}))")
 	}
 	if !w.byChance() {
-		for _, f := range w.faults {
-			if f.atStart {
-				w.line("h.Faults().Add(%s)", f.spec.source(nil))
-			}
-		}
+		w.addFaults("h.Faults()")
 	}
 	if w.blocked() {
 		w.line("h.Faults().OnFault(func(e emulator.FaultEvent) {")
@@ -140,24 +136,16 @@ func application(expression string) string {
 
 // seeded writes the faults that happen by chance, with those that were there from the start.
 func (w *writer) seeded() {
-	var args []string
-	spread := false
+	w.line("faults := emulator.NewFaults(%d)", w.options.Seeds[w.stage])
+	w.addFaults("faults")
+}
+
+// addFaults writes the faults that were there from the start.
+func (w *writer) addFaults(to string) {
 	for _, f := range w.faults {
 		if f.atStart {
-			args = append(args, f.spec.source(nil))
-			spread = spread || f.spec.Fault == "account-quotas"
+			w.line("%s.Add(%s)", to, f.spec.source(nil))
 		}
-	}
-	switch {
-	case spread: // several faults are no arguments beside others
-		w.line("faults := emulator.NewFaults(%d)", w.options.Seeds[w.stage])
-		for _, a := range args {
-			w.line("faults.Add(%s)", a)
-		}
-	case len(args) == 0:
-		w.line("faults := emulator.NewFaults(%d)", w.options.Seeds[w.stage])
-	default:
-		w.line("faults := emulator.NewFaults(%d,\n%s,\n)", w.options.Seeds[w.stage], strings.Join(args, ",\n"))
 	}
 }
 
@@ -302,13 +290,9 @@ func (w *writer) action(a action) {
 	case sendsBadText:
 		w.line(`%s.SendText("\xff") // which message it was is not in the recording`, a.client.variable)
 	case closes:
-		code := e.Code
+		code, reason := e.Code, e.Reason
 		if code == noStatus {
-			code = 0
-		}
-		reason := e.Reason
-		if code == 0 {
-			reason = ""
+			code, reason = 0, ""
 		}
 		w.line("%s.Close(%d, %s)", a.client.variable, code, goString(reason))
 	case aborts:
