@@ -36,8 +36,8 @@ func (s *supervisor) openBench(key string) error {
 	return err
 }
 
-// publish says to other commands what runs, at the address of the first API, until the function that
-// it returns is called.
+// publish says to other commands what runs, at the address of the first API, until the function
+// that it returns is called.
 func (s *supervisor) publish(key, host string) (unpublish func(), err error) {
 	r := Running{PID: os.Getpid(), Source: key, Folder: s.source.folder, From: s.o.Folder}
 	if s.source.pkg != "" && filepath.IsAbs(s.source.pkg) {
@@ -83,7 +83,8 @@ func (s *supervisor) line(function string, l runtimeapi.Line) {
 		from = s.requests.of(l.RequestID)
 	}
 	s.bench.Log(workbench.Line{
-		Level: levelOf(l), Function: function, ConnectionID: from.connection, RequestID: from.request, Text: l.Text, Late: l.Late,
+		Level: levelOf(l), Function: function, ConnectionID: from.connection, RequestID: from.request,
+		Text: l.Text, Late: l.Late,
 	})
 }
 
