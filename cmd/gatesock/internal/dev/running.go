@@ -110,8 +110,8 @@ func depthOf(folder, at string) int {
 
 // resolved returns a path without links, as far as it exists.
 func resolved(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
 	}
 	return path
 }

@@ -159,7 +159,8 @@ data: {"kind":"sent","connectionId":"a","body":"more than was asked for"}
 		{stream, map[string]int{"b": 2}, []string{"b \xff"}, "the program has ended"},
 		{
 			"event: entry\ndata: {\"kind\":\"disconnected\",\"connectionId\":\"a\",\"connection\":3,\"code\":1001}\n\n",
-			map[string]int{"a": 2}, nil, "the connection #3 has ended with 1001, and 2 frames are missing",
+			map[string]int{"a": 2},
+			nil, "the connection #3 has ended with 1001, and 2 frames are missing",
 		},
 		{"event: dropped\ndata: {}\n\n", map[string]int{"a": 1}, nil, "frames may be missing"},
 		{"event: entry\ndata: {\n\n", map[string]int{"a": 1}, nil, "an entry of the timeline: unexpected end of JSON input"},

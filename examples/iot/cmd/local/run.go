@@ -107,11 +107,12 @@ func (s *server) open(ctx context.Context) (err error) {
 			gatesock.Start(s.handler) // prints the description and exits
 		}
 		return s.handler, nil
+		//nolint:contextcheck // nothing is connected yet
 	}, stage.Config(emulator.Config{Stage: "local", Pages: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests.ServeHTTP(w, r)
 	})}))
 	if err == nil {
-		err = stage.Attach(s.gateway)
+		err = stage.Attach(s.gateway) //nolint:contextcheck // nothing is connected yet
 	}
 	if err != nil {
 		return errors.Join(err, devices.Close())
