@@ -26,31 +26,31 @@ import (
 // service is the name of API Gateway in signatures.
 const service = "execute-api"
 
-// WithCredentials signs each handshake with AWS Signature Version 4, as [Signer] does.
-//
-// WithCredentials panics if credentials is nil or region is empty.
-func WithCredentials(credentials aws.CredentialsProvider, region string) client.Option {
-	if credentials == nil || region == "" {
-		panic("iam: WithCredentials: credentials must not be nil, region must not be empty")
-	}
-	return client.WithSigner(Signer(credentials, region))
-}
-
-// Signer returns a function that signs the request of a handshake with AWS Signature Version 4, in
-// the header Authorization, for WebSocket clients other than that of package client. The request
-// must have all its headers and its query by then, but for the headers of the WebSocket protocol
-// itself. The function may be called concurrently.
-//
+// WithCredentials signs each handshake with AWS Signature Version 4, in the header Authorization.
 // The credentials need execute-api:Invoke on the API's $connect. They are retrieved before each
-// handshake; a provider that does not cache should be in an [aws.CredentialsCache].
+// attempt to connect; a provider that does not cache should be in an [aws.CredentialsCache].
 //
 // The region is that of the API, such as "eu-west-1". A clock that is wrong by more than 5 minutes
 // makes all signatures invalid: the server refuses them with 403.
 //
+// WithCredentials panics if credentials is nil or region is empty.
+func WithCredentials(credentials aws.CredentialsProvider, region string) client.Option {
+	return client.WithSigner(signer("WithCredentials", credentials, region))
+}
+
+// Signer returns the function that signs the handshakes of [WithCredentials], for other clients,
+// such as those of tests against a deployed stage:
+//
+//	wstest.WithSigner(iam.Signer(cfg.Credentials, cfg.Region))
+//
 // Signer panics if credentials is nil or region is empty.
-func Signer(credentials aws.CredentialsProvider, region string) func(*http.Request) error {
+func Signer(credentials aws.CredentialsProvider, region string) func(r *http.Request) error {
+	return signer("Signer", credentials, region)
+}
+
+func signer(function string, credentials aws.CredentialsProvider, region string) func(r *http.Request) error {
 	if credentials == nil || region == "" {
-		panic("iam: Signer: credentials must not be nil, region must not be empty")
+		panic("iam: " + function + ": credentials must not be nil, region must not be empty")
 	}
 	signer := v4.NewSigner()
 	return func(r *http.Request) error {

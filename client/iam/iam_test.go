@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -137,31 +135,4 @@ func TestImpossibleCredentials(t *testing.T) {
 	require.PanicsWithValue(t, "iam: WithCredentials: credentials must not be nil, region must not be empty",
 		func() { iam.WithCredentials(nil, region) })
 	require.Panics(t, func() { iam.WithCredentials(credentials.NewStaticCredentialsProvider("a", "b", ""), "") })
-}
-
-// Another WebSocket library sends the request that was signed.
-func TestSigner(t *testing.T) {
-	t.Parallel()
-	address := serve(t, emulator.Config{})
-	dial := func(secret string) int {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"?a=b%20c", http.NoBody)
-		require.NoError(t, err)
-		r.Header.Set("X-Other", "a  b")
-		provider := credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", secret, "")
-		require.NoError(t, iam.Signer(provider, region)(r))
-		//nolint:bodyclose // the library closes it
-		c, response, err := websocket.Dial(t.Context(), r.URL.String(), &websocket.DialOptions{HTTPHeader: r.Header})
-		if err == nil {
-			require.NoError(t, c.Close(websocket.StatusNormalClosure, ""))
-		}
-		return response.StatusCode
-	}
-	require.Equal(t, http.StatusSwitchingProtocols, dial("example"))
-	require.Equal(t, http.StatusForbidden, dial("wrong"))
-	for _, panics := range []func(){
-		func() { iam.Signer(nil, region) },
-		func() { iam.Signer(credentials.NewStaticCredentialsProvider("a", "b", ""), "") },
-	} {
-		require.PanicsWithValue(t, "iam: Signer: credentials must not be nil, region must not be empty", panics)
-	}
 }

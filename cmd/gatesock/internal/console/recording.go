@@ -66,19 +66,19 @@ type Recorder struct {
 // NewRecorder makes a file for a recording, which only the user can read. It must not exist, unless
 // it is something else than a file, such as a pipe.
 func NewRecorder(path string) (*Recorder, error) {
-	if info, err := os.Stat(path); err == nil {
-		if info.IsDir() {
-			return nil, fmt.Errorf("%s is a folder: name a file for the recording", path)
-		}
-		if info.Mode().IsRegular() {
-			return nil, fmt.Errorf("%s exists: remove it, or name another file for the recording", path)
-		}
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s is a folder: name a file for the recording", path)
+	} else if err == nil && !info.Mode().IsRegular() {
+		flags = os.O_WRONLY
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
-	if errors.Is(err, fs.ErrNotExist) {
+	f, err := os.OpenFile(path, flags, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil, fmt.Errorf("%s exists: remove it, or name another file for the recording", path)
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("cannot write %s: there is no such folder: make it first", path)
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	return &Recorder{w: f, now: time.Now}, nil

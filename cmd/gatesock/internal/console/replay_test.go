@@ -108,6 +108,9 @@ func TestRecordAndReplay(t *testing.T) {
 		require.Equal(t, "{\"id\":\"1\",\"action\":\"say\",\"data\":\"<É>\"}\n{\"id\":\"2\",\"action\":\"echo\",\"data\":{\"n\":1}}\n", sorted(out))
 		require.Equal(t, "gatesock: 2 messages of the recording, 2 frames came, 2 are recorded; 0 differences\n", problems)
 	}
+	other, err := console.NewRecorder(os.DevNull)
+	require.NoError(t, err, "it exists, and is not a file")
+	require.NoError(t, other.Close())
 	changed := strings.Replace(string(text), `\"n\":1}"`, `\"n\":\"1\",\"m\":[{},1]}"`, 1)
 	require.NotEqual(t, string(text), changed)
 	_, problems, err = again(changed, address, false)
