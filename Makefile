@@ -106,7 +106,7 @@ test-clock: dynamodb ## Test what has a clock or a table with all clocks moved b
 test-js: ## Test the client for JavaScript, its types, its package and its size
 	scripts/js-test
 
-test-browser: ## Test the client for JavaScript, the chat and the dashboard in headless Chromium, and the main paths in Firefox
+test-browser: ## Test the client for JavaScript, the workbench, the chat and the dashboard in headless Chromium, and the main paths in Firefox
 	scripts/browser-test
 
 client-soak: ## Run 500 clients for ten minutes while connections are lost; SECONDS_LONG, CLIENTS

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
@@ -125,5 +126,21 @@ func TestRoundTripAllocations(t *testing.T) {
 			}
 		})
 		require.LessOrEqual(t, allocs, float64(maxRoundTripAllocs), "with the clock %q", name)
+	}
+}
+
+// A timer among those of 10,000 connections.
+func BenchmarkAfterFunc(b *testing.B) {
+	for name, clock := range map[string]Clock{"machine": systemClock{}, "running": NewRunningClock()} {
+		b.Run(name, func(b *testing.B) {
+			for range 10_000 {
+				idle := clock.AfterFunc(10*time.Minute, func() {})
+				defer idle.Stop()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				clock.AfterFunc(29*time.Second, func() {}).Stop()
+			}
+		})
 	}
 }

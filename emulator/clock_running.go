@@ -78,12 +78,12 @@ func (c *RunningClock) AfterFunc(d time.Duration, f func()) Timer {
 	return t
 }
 
-// setAlarm makes the alarm ring when the first call is due, unless the clock stands: then the end
-// of the move sets it. An alarm that rings earlier, for a call that was stopped since, is left as
-// it is: most timers are stopped, and to set the alarm again costs more than to let it ring.
+// setAlarm makes the alarm ring when the first call is due. An alarm that rings earlier, for a call
+// that was stopped since, is left as it is: most timers are stopped, and to set the alarm again
+// costs more than to let it ring.
 func (c *RunningClock) setAlarm(now time.Time) {
 	due, ok := c.pending.first()
-	if !ok || c.current().stands || !c.rings.IsZero() && !due.Before(c.rings) {
+	if !ok || !c.rings.IsZero() && !due.Before(c.rings) {
 		return
 	}
 	c.rings = due
@@ -105,7 +105,7 @@ func (c *RunningClock) takeDue() (due []*pendingCall) {
 	c.pending.mu.Lock()
 	defer c.pending.mu.Unlock()
 	c.rings = time.Time{}
-	if c.current().stands { // Advance makes the calls
+	if c.current().stands { // Advance makes the calls, and sets the alarm again
 		return nil
 	}
 	now := c.Now()

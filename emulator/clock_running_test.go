@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,22 +75,24 @@ func TestRunningClockAdvances(t *testing.T) {
 		c := NewRunningClock()
 		j := newJournal(c)
 		c.AfterFunc(2*time.Minute, j.note("b"))
-		c.AfterFunc(time.Minute, func() {
+		c.AfterFunc(time.Second, func() {
 			j.note("a")()
 			c.AfterFunc(30*time.Second, j.note("nested"))
 		})
-		slow := c.AfterFunc(time.Minute, func() {
-			<-time.After(time.Second) // the clock stands
+		c.AfterFunc(2*time.Second, func() {
+			<-time.After(patienceWhileRunning - 1) // the clock stands, also when calls would be due without the move
 			j.note("slow")()
 		})
-		c.AfterFunc(10*time.Minute+time.Second, j.note("late"))
+		next := c.AfterFunc(2*time.Second, j.note("next"))
+		c.AfterFunc(10*time.Minute+patienceWhileRunning, j.note("late"))
 		c.Advance(10 * time.Minute)
-		require.Equal(t, []string{"a at 1m0s", "slow at 1m0s", "nested at 1m30s", "b at 2m0s"}, j.take())
-		require.False(t, slow.Stop())
+		require.Equal(t, []string{"a at 1s", "slow at 2s", "next at 2s", "nested at 31s", "b at 2m0s"}, j.take())
+		require.False(t, next.Stop())
 		require.Equal(t, 10*time.Minute, c.Offset())
-		require.Equal(t, time.Now().Add(10*time.Minute), c.Now(), "the second of the slow call has passed, too")
+		require.Equal(t, time.Now().Add(10*time.Minute), c.Now(), "what the slow call took has passed, too")
+		<-time.After(1)
 		synctest.Wait()
-		require.Equal(t, []string{"late at 10m1s"}, j.take())
+		require.Equal(t, []string{"late at 10m3s"}, j.take())
 	})
 }
 
@@ -213,14 +216,19 @@ func TestRunningClockUnderLoad(t *testing.T) {
 	c := NewRunningClock()
 	var wg, calls sync.WaitGroup
 	stop := make(chan struct{})
-	for range 2 {
+	begun := c.Now()
+	var latest atomic.Int64 // the latest time that a reader has seen
+	for range 3 {
 		wg.Go(func() {
-			for last := c.Now(); ; {
-				now := c.Now()
-				if now.Before(last) {
-					t.Errorf("%v is before %v", now, last)
+			for {
+				before := latest.Load()
+				now := int64(c.Now().Sub(begun))
+				if now < before {
+					t.Errorf("%v is before %v", now, before)
 				}
-				last = now
+				for before < now && !latest.CompareAndSwap(before, now) {
+					before = latest.Load()
+				}
 				select {
 				case <-stop:
 					return
@@ -248,8 +256,8 @@ func TestRunningClockUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	for range 200 {
-		c.Advance(100 * time.Millisecond)
+	for range 20_000 {
+		c.Advance(time.Millisecond)
 	}
 	adding.Wait()
 	c.Advance(time.Minute)
@@ -308,4 +316,24 @@ func TestRunningClockChecksSignaturesByTheMachinesTime(t *testing.T) {
 		require.Equal(t, status, a.status)
 	}
 	require.NoError(t, g.Shutdown(t.Context()))
+}
+
+// The timeouts that start before a move count from the beginning of the invocation.
+func TestRunningClockKnowsTheAgeOfAnInvocation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		clock := NewRunningClock()
+		s := echoSession(t, clock)
+		var failed error
+		st := stamp{on: s.g.current(), time: clock.Now(), requestID: "x"}
+		inv := s.invocation(t.Context(), s.g.current().routes["echo"], st, nil,
+			func(_ replier, _ response, err error) { failed = err })
+		<-time.After(10 * time.Second)
+		clock.Advance(19*time.Second - 1)
+		require.NoError(t, failed)
+		clock.Advance(1)
+		require.ErrorIs(t, failed, errTimeout)
+		inv.run()
+		require.NoError(t, s.g.Shutdown(t.Context()))
+	})
 }

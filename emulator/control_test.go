@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -116,6 +117,25 @@ func TestSessionDisconnectHalfOpen(t *testing.T) {
 	require.NoError(t, w.session(p).Disconnect(context.Background(), CloseStatus{Code: 4000}))
 	require.Equal(t, 4000, w.event("$disconnect").Context.Code)
 	require.Empty(t, p.ends)
+}
+
+// Disconnect waits for $disconnect.
+func TestSessionDisconnectWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ended := false
+		g, err := New(on("$disconnect", func(context.Context, []byte) ([]byte, error) {
+			<-time.After(time.Second)
+			ended = true
+			return status(200), nil
+		}), Config{Logger: slog.New(slog.DiscardHandler)})
+		require.NoError(t, err)
+		s, err := g.Connect(t.Context(), Handshake{}, discardClient{})
+		require.NoError(t, err)
+		require.NoError(t, s.Disconnect(t.Context(), CloseStatus{}))
+		require.True(t, ended)
+		require.NoError(t, g.Shutdown(t.Context()))
+	})
 }
 
 // Disconnect does not wait longer than its context.

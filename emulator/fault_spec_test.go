@@ -196,6 +196,33 @@ func TestFaultSpecJSON(t *testing.T) {
 	require.Equal(t, AccountQuotas(), faults)
 }
 
+// A spec in JSON has what is needed and nothing else.
+func TestFaultSpecMarshals(t *testing.T) {
+	t.Parallel()
+	for want, f := range map[string]Fault{
+		`{"fault":"gone"}`:                                    Gone().Spread(),
+		`{"fault":"forbidden","times":3}`:                     Fail(gatesock.ErrForbidden).Times(3),
+		`{"fault":"fail","status":413}`:                       Fail(gatesock.ErrTooLarge),
+		`{"fault":"fail","error":"boom"}`:                     Fail(errors.New("boom")),
+		`{"fault":"fail","status":410,"error":"x"}`:           Fail(&specError{"x", gatesock.ErrGone}),
+		`{"fault":"fail-delivered","status":410}`:             FailDelivered(gatesock.ErrGone),
+		`{"fault":"slow","delay":"0s","connections":["a"]}`:   Slow(0).For("a"),
+		`{"fault":"half-open"}`:                               HalfOpen(0, 0),
+		`{"fault":"half-open","delay":"1s","noticed":"1m0s"}`: HalfOpen(time.Second, time.Minute),
+		`{"fault":"throttled","rate":500,"route":"$connect"}`: AccountQuotas()[0],
+		`{"fault":"hold","delay":"1s","spread":true}`:         Hold(time.Second).Spread().Chance(1),
+		`{"fault":"buffer-full","chance":0}`:                  BufferFull().Chance(0).Labeled("x"),
+		`{"fault":"restart","delay":"1h0m0s","chance":0.25}`:  Restart(time.Hour).Chance(0.25),
+	} {
+		text, err := json.Marshal(f.Spec())
+		require.NoError(t, err)
+		require.Equal(t, want, string(text))
+	}
+	var s FaultSpec
+	require.NoError(t, json.Unmarshal([]byte(`{"fault":"gone","connections":[]}`), &s))
+	require.Equal(t, FaultSpec{Fault: "gone"}, s)
+}
+
 func TestFaultSpecsThatAreNotValid(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -11,7 +11,8 @@ import (
 	"github.com/gatesock/gatesock/emulator"
 )
 
-// Client is a connected client, in memory ([Harness.Connect]) or over a socket ([Server.Dial]). It
+// Client is a connected client, in memory ([Harness.Connect]), over a socket ([Server.Dial]), or
+// wherever the test runs ([Place.Connect]). It
 // sends with [Client.Request], [Client.Send] and [Client.SendText], and expects frames with the
 // Expect methods. If it cannot send, or does not receive what it expects, it fails the test at
 // once.
@@ -49,7 +50,8 @@ type link interface {
 const settleTimeout = 30 * time.Second
 
 // ID returns the connection id. Over a socket it comes from the $connect event, and is empty if the
-// API has no such route.
+// API has no such route. It is also empty at a deployed stage, because API Gateway does not tell
+// clients.
 func (c *Client) ID() string { return c.id }
 
 // Subprotocol returns the subprotocol that the handler of $connect selected, or "" if it selected
@@ -61,7 +63,12 @@ func (c *Client) Subprotocol() string { return c.subprotocol }
 func (c *Client) Frames() []Frame { return c.inbox.all() }
 
 // String returns the name of the client in failures.
-func (c *Client) String() string { return fmt.Sprintf("%s (%s)", clip(c.name), c.id) }
+func (c *Client) String() string {
+	if c.id == "" {
+		return clip(c.name)
+	}
+	return fmt.Sprintf("%s (%s)", clip(c.name), c.id)
+}
 
 // Request sends a request with an unused id, {"action":action,"id":"…", …the members of v}, and
 // returns a [Call] for its answer:
@@ -123,16 +130,16 @@ func (c *Client) send(data []byte, binary bool) {
 }
 
 // Close closes the connection with a close frame of that code and reason. With code 0 the frame has
-// no code, like that of a browser's close(). Close returns when $disconnect has ended. If the
-// connection has already ended, it does nothing.
+// no code, like that of a browser's close(). Close returns when $disconnect has ended, except at a
+// deployed stage, where nobody can tell. If the connection has already ended, it does nothing.
 func (c *Client) Close(code int, reason string) {
 	c.t.Helper()
 	c.hangUp(func(ctx context.Context) error { return c.link.close(ctx, code, reason) })
 }
 
 // Abort breaks the connection without a close frame. The gateway notices at once; on AWS that may
-// take until the idle timeout. Abort returns when $disconnect has ended. If the connection has
-// already ended, it does nothing.
+// take until the idle timeout. Abort returns when $disconnect has ended, and at a deployed stage at
+// once. If the connection has already ended, it does nothing.
 func (c *Client) Abort() {
 	c.t.Helper()
 	c.hangUp(c.link.abort)

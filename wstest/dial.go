@@ -3,18 +3,11 @@ package wstest
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 
-	"github.com/coder/websocket"
-
-	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
 )
 
@@ -80,9 +73,13 @@ func (s *Server) dial(t testing.TB, opts []ConnectOption) (*Client, *emulator.Ha
 	s.dials[token] = d
 	s.mu.Unlock()
 
+	header := d.request.Header.Clone()
+	header.Set(dialHeader, token)
 	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
 	defer cancel()
-	conn, refused, err := s.handshake(ctx, d.request, token)
+	// The goroutines of idle connections would outlive the test.
+	by := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	conn, refused, err := openSocket(ctx, by, s.URL, header, d.request)
 	if err != nil {
 		t.Fatalf("wstest: dialing: %v", err)
 	}
@@ -91,114 +88,30 @@ func (s *Server) dial(t testing.TB, opts []ConnectOption) (*Client, *emulator.Ha
 	}
 	c := s.newClient(t, d.request)
 	c.id, c.subprotocol = d.connectionID(), conn.Subprotocol()
-	c.link = newSocketLink(s, conn, c)
+	c.link = &socketLink{socket: newSocket(conn, c.inbox), server: s, client: c}
 	s.add(c)
 	return c, nil
 }
 
-func (s *Server) handshake(
-	ctx context.Context, r *request, token string,
-) (*websocket.Conn, *emulator.HandshakeError, error) {
-	header := r.Header.Clone()
-	maps.DeleteFunc(header, func(name string, _ []string) bool {
-		return strings.EqualFold(name, "Sec-WebSocket-Protocol") // the client sets it
-	})
-	header.Set(dialHeader, token)
-	url := s.URL
-	if len(r.Query) > 0 {
-		url += "?" + r.Query.Encode()
-	}
-	conn, response, err := websocket.Dial(ctx, url, &websocket.DialOptions{
-		// The goroutines of idle connections would outlive the test.
-		HTTPClient:   &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
-		HTTPHeader:   header,
-		Subprotocols: r.subprotocols,
-	})
-	switch {
-	case err == nil:
-		return conn, nil, nil
-	case response == nil || response.StatusCode == http.StatusSwitchingProtocols:
-		return nil, nil, err
-	}
-	defer response.Body.Close()
-	return nil, refusal(response), nil
-}
-
-// refusal reads the response to a refused handshake.
-func refusal(response *http.Response) *emulator.HandshakeError {
-	refused := &emulator.HandshakeError{StatusCode: response.StatusCode}
-	var body struct{ Message, ConnectionID, RequestID string }
-	// A response without such a body comes from the handler.
-	if json.NewDecoder(response.Body).Decode(&body) == nil {
-		refused.Message, refused.ConnectionID, refused.RequestID = body.Message, body.ConnectionID, body.RequestID
-	}
-	return refused
-}
-
-// socketLink is a link over a socket.
+// socketLink is a link over a socket to a [Server].
 type socketLink struct {
+	*socket
+
 	server *Server
-	conn   *websocket.Conn
 	client *Client
-	done   chan struct{} // closed when nothing more can arrive in the inbox
-}
-
-func newSocketLink(s *Server, conn *websocket.Conn, c *Client) *socketLink {
-	l := &socketLink{server: s, conn: conn, client: c, done: make(chan struct{})}
-	conn.SetReadLimit(gatesock.MaxMessageSize)
-	go l.read()
-	return l
-}
-
-// read fills the inbox until the connection ends.
-func (l *socketLink) read() {
-	defer close(l.done)
-	for {
-		_, data, err := l.conn.Read(context.Background())
-		if err == nil {
-			l.client.inbox.add(string(data))
-			continue
-		}
-		end := closing{reason: err.Error()}
-		var frame websocket.CloseError
-		if errors.As(err, &frame) {
-			end = closing{code: int(frame.Code), reason: frame.Reason}
-		}
-		l.client.inbox.end(end)
-		return
-	}
-}
-
-func (l *socketLink) send(ctx context.Context, data []byte, binary bool) error {
-	typ := websocket.MessageText
-	if binary {
-		typ = websocket.MessageBinary
-	}
-	return l.conn.Write(ctx, typ, data)
 }
 
 func (l *socketLink) close(ctx context.Context, code int, reason string) error {
 	if l.server.watch.isHalfOpen(l.client.id) { // nobody answers the close frame
 		return l.abort(ctx)
 	}
-	if code == 0 {
-		code = emulator.StatusNoStatusRcvd
-	}
-	// It fails if the connection has already ended.
-	_ = l.conn.Close(websocket.StatusCode(code), reason)
-	<-l.done
+	l.shut(code, reason)
 	return l.server.awaitDisconnect(ctx, l.client.id)
 }
 
 func (l *socketLink) abort(ctx context.Context) error {
 	l.hangUp()
 	return l.server.awaitDisconnect(ctx, l.client.id)
-}
-
-// hangUp breaks the connection, if it is still open, and waits for its goroutines.
-func (l *socketLink) hangUp() {
-	_ = l.conn.CloseNow()
-	<-l.done
 }
 
 // settle waits in three steps. A ping of every client: the gateway reads in order, so its pong
@@ -228,19 +141,10 @@ func (l *socketLink) restless(err error) error {
 	return fmt.Errorf("the gateway does not become idle: %w", err)
 }
 
-// ping returns when the pong has arrived, if the gateway knows the client, or when the connection
-// has ended and the inbox has everything that arrived.
+// ping is that of the socket, if the gateway knows the client.
 func (l *socketLink) ping(ctx context.Context) error {
 	if l.server.watch.isHalfOpen(l.client.id) {
 		return nil
 	}
-	if err := l.conn.Ping(ctx); err == nil {
-		return nil
-	}
-	select {
-	case <-l.done:
-		return nil
-	case <-ctx.Done():
-		return errors.Join(errors.New("no answer to a ping"), ctx.Err())
-	}
+	return l.socket.ping(ctx)
 }

@@ -36,6 +36,16 @@
 // [WithTimeout]. Other clients and users of the @connections API use its URL and Endpoint. A server
 // does not work in a bubble, which cannot know when the network is idle.
 //
+// # Everywhere
+//
+// [Everywhere] runs one test in memory, over loopback, and against a deployed stage, if the
+// environment variable GATESOCK_TEST_URL has its address:
+//
+//	wstest.Everywhere(t, newApp, func(t *testing.T, p *wstest.Place) {
+//		alice := p.Connect(wstest.WithUser("alice"))
+//		alice.Request("join", Join{Room: p.Unique("room")}).ExpectAck()
+//	}, wstest.WithCredentials(token))
+//
 // # Who connects
 //
 // [WithUser] connects as a user, and [WithPrincipal] as a principal of package authz with scopes,

@@ -6,12 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"log/slog"
 	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/authz"
@@ -179,6 +183,51 @@ func ExampleHarness_Expand() {
 	bob.SendText(h.Expand(`{"action":"accept","id":"2","ticket":"${ticket}"}`))
 	fmt.Println(bob.ExpectNext(`{"id":"2","action":"accept","data":…}`).Text)
 	// Output: {"id":"2","action":"accept","data":true}
+}
+
+// A smoke test of a stage, which has an authorizer.
+func ExampleNewDeployed() {
+	t := &exampleT{}
+	defer t.end()
+
+	address, stop := deploy(newGreeter) // such as "wss://abc123.execute-api.eu-west-1.amazonaws.com/prod"
+	defer stop()
+	p := wstest.NewDeployed(t, address, wstest.WithCredentials(
+		func(_ testing.TB, p authz.Principal) []wstest.ConnectOption {
+			return []wstest.ConnectOption{wstest.WithHeader("Authorization", "token-of-"+p.ID)}
+		}))
+
+	alice, bob := p.Connect(wstest.WithUser("alice")), p.Connect(wstest.WithUser("bob"))
+	bob.Request("hello", nil).ExpectReply(nil)
+	var from string
+	alice.ExpectPush("hello", &from)
+	fmt.Println("alice got hello from", from)
+	fmt.Println("without a token:", p.ConnectRefused())
+	// Output:
+	// alice got hello from bob
+	// without a token: 401
+}
+
+// deploy serves an application, with an authorizer of tokens. It takes the place of a stage on AWS.
+func deploy(newApp func(gatesock.Poster) *gatesock.Router) (address string, stop func()) {
+	authorizer := authz.NewAuthorizer(authz.AuthenticatorFunc(
+		func(_ context.Context, h *authz.Handshake) (authz.Principal, error) {
+			user, ok := strings.CutPrefix(h.Header.Get("Authorization"), "token-of-")
+			if !ok {
+				return authz.Principal{}, authz.ErrUnauthenticated
+			}
+			return authz.Principal{ID: user}, nil
+		}), authz.WithLogger(slog.New(slog.DiscardHandler)))
+	gateway, err := emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) { return newApp(api), nil },
+		emulator.Config{Authorizer: &emulator.Authorizer{Handler: authorizer}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server, err := emulator.Serve(context.Background(), gateway, "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	return server.URL, func() { _ = server.Close(context.Background()) }
 }
 
 // A failure lists everything that the client has received.

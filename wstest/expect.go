@@ -83,6 +83,10 @@ func (c *Client) ExpectNext(pattern string) Frame {
 // a frame that is not empty, or a close by the gateway. In memory it does not wait. Over a socket
 // it first waits until the gateway is idle and everything sent has arrived. It also fails if that
 // takes longer than the timeout, for example because a handler blocks.
+//
+// At a deployed stage nobody can tell that nothing is on its way. There ExpectNone fails as soon as
+// something arrives within a second after the stage has answered a ping of each client of the test;
+// see [WithQuiet]. What comes later is missed.
 func (c *Client) ExpectNone() {
 	c.t.Helper()
 	limit := c.timeout

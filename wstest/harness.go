@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -26,18 +24,12 @@ type Harness struct {
 	gateway  *emulator.Gateway
 	watch    *watch
 	recorder *Recorder
-	timeout  time.Duration
 	ignored  []string
-	envelope gatesock.Envelope
 	log      *testLog
-	ids      atomic.Uint64 // of requests
-	names    atomic.Uint64 // of clients
-	values   values        // of names in patterns
 	closed   atomic.Bool
 	stop     func(context.Context) error // of a server
 
-	mu      sync.Mutex
-	clients []*Client
+	clients
 }
 
 // New returns a gateway in front of h, without sockets, and with a clock that only
@@ -75,8 +67,9 @@ func newHarness(t testing.TB, h lambda.Handler, s settings, opts []Option) *Harn
 	}
 	hs := &Harness{
 		t: t, cfg: s.config, gateway: gateway, watch: w, recorder: s.recorder,
-		timeout: s.timeout, ignored: s.ignored, log: out, envelope: namesOf(h),
+		ignored: s.ignored, log: out,
 	}
+	hs.timeout, hs.envelope, hs.now = s.timeout, namesOf(h), hs.Now
 	s.recorder.join(w, gateway, hs.Now)
 	gateway.Faults().OnFault(w.faulted)
 	t.Cleanup(hs.Close)
@@ -154,8 +147,8 @@ func (h *Harness) connect(opts []ConnectOption) (*Client, *emulator.HandshakeErr
 	h.t.Helper()
 	r := newRequest(opts)
 	c := h.newClient(h.t, r)
-	if r.err != nil {
-		h.t.Fatalf("wstest: %s can't connect: %v", clip(c.name), r.err)
+	if err := r.inMemory(); err != nil {
+		h.t.Fatalf("wstest: %s can't connect: %v", clip(c.name), err)
 		return nil, nil
 	}
 	l := &memoryLink{harness: h, inbox: c.inbox}
@@ -213,18 +206,6 @@ func (h *Harness) patience() time.Duration {
 	return settleTimeout + 29*time.Second // the gateway's default
 }
 
-func (h *Harness) newClient(t testing.TB, r *request) *Client {
-	t.Helper()
-	c := &Client{
-		t: t, name: r.user, inbox: newInbox(h.Now, h.envelope), timeout: h.timeout,
-		ids: &h.ids, values: &h.values,
-	}
-	if n := h.names.Add(1); c.name == "" {
-		c.name = fmt.Sprintf("client %d", n)
-	}
-	return c
-}
-
 // TakeErrors returns the errors that would fail the test at its end so far, and removes them. With
 // it, a test can cause a panic or a malformed response on purpose.
 func (h *Harness) TakeErrors() []error { return h.watch.take() }
@@ -258,18 +239,6 @@ func (h *Harness) Close() {
 	for _, err := range append(h.watch.take(), leaks...) {
 		h.t.Errorf("wstest: %v", err)
 	}
-}
-
-func (h *Harness) add(c *Client) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.clients = append(h.clients, c)
-}
-
-func (h *Harness) connected() []*Client {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return slices.Clone(h.clients)
 }
 
 // awaitDisconnects returns when the $disconnect of every client whose connection the gateway has

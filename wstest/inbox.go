@@ -117,6 +117,13 @@ func (in *inbox) takeClosing() (*closing, state) {
 	return &c, in.state()
 }
 
+// current returns the state for callers that wait for a change.
+func (in *inbox) current() state {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.state()
+}
+
 func (in *inbox) state() state { return state{ended: in.closed != nil, changed: in.changed} }
 
 // unexpected returns the number of things that no Expect method has consumed: frames that are not

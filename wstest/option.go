@@ -1,6 +1,7 @@
 package wstest
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -14,8 +15,12 @@ import (
 )
 
 // Option configures a [Harness] or a [Server]. If an option is given twice, the last one counts;
-// those of [WithConfig] and [WithIgnoredGoroutine] all count.
-type Option interface{ applyHarness(*settings) }
+// those of [WithConfig] and [WithIgnoredGoroutine] all count. For [Everywhere] it is an option of
+// the places in memory and over loopback; [WithTimeout] is one of all places.
+type Option interface {
+	PlaceOption
+	applyHarness(s *settings)
+}
 
 // ConnectOption configures a connection: who connects, and with which handshake.
 type ConnectOption interface{ applyConnect(*request) }
@@ -32,6 +37,8 @@ type option func(*settings)
 
 func (o option) applyHarness(s *settings) { o(s) }
 
+func (o option) applyPlace(p *placeSettings) { p.harness = append(p.harness, o) }
+
 // WithPoster sets the recorder of the harness and attaches it to the gateway, so that the
 // application's posts through rec reach the clients. By default the harness makes its own recorder,
 // [Harness.Poster].
@@ -41,7 +48,15 @@ func WithPoster(rec *Recorder) Option {
 	if rec == nil {
 		panic("wstest: WithPoster: rec must not be nil")
 	}
-	return option(func(s *settings) { s.recorder = rec })
+	return posterOption{rec}
+}
+
+type posterOption struct{ recorder *Recorder }
+
+func (o posterOption) applyHarness(s *settings) { s.recorder = o.recorder }
+
+func (posterOption) applyPlace(*placeSettings) {
+	panic("wstest: WithPoster: each place has a recorder of its own, which newApp gets")
 }
 
 // WithConfig changes the gateway's configuration, for example its stage, its limits or its clock.
@@ -74,7 +89,16 @@ func WithTimeout(d time.Duration) Option {
 	if d <= 0 {
 		panic(fmt.Sprintf("wstest: WithTimeout(%v): d must be positive", d))
 	}
-	return option(func(s *settings) { s.timeout = d })
+	return timeoutOption(d)
+}
+
+type timeoutOption time.Duration
+
+func (o timeoutOption) applyHarness(s *settings) { s.timeout = time.Duration(o) }
+
+func (o timeoutOption) applyPlace(p *placeSettings) {
+	p.timeout = time.Duration(o)
+	p.harness = append(p.harness, o)
 }
 
 // WithIgnoredGoroutine excludes goroutines from the leak check, for goroutines that a handler
@@ -94,9 +118,15 @@ func WithIgnoredGoroutine(function string) Option {
 type request struct {
 	emulator.Handshake
 	user         string
+	principal    *authz.Principal // of WithPrincipal
 	subprotocols []string
-	err          error // of an option
+	sign         func(*http.Request) error
+	emulated     string // the option that only the emulated gateway knows
+	err          error  // of an option
 }
+
+// protocolHeader is the header of the handshake with the subprotocols.
+const protocolHeader = "Sec-WebSocket-Protocol"
 
 type connectOption func(*request)
 
@@ -111,9 +141,28 @@ func newRequest(opts []ConnectOption) *request {
 		o.applyConnect(r)
 	}
 	if len(r.subprotocols) > 0 {
-		r.Header.Set("Sec-WebSocket-Protocol", strings.Join(r.subprotocols, ", "))
+		r.Header.Set(protocolHeader, strings.Join(r.subprotocols, ", "))
 	}
 	return r
+}
+
+// signed signs the request of a handshake.
+func (r *request) signed(handshake *http.Request) error {
+	if r.sign == nil {
+		return nil
+	}
+	if err := r.sign(handshake); err != nil {
+		return fmt.Errorf("the function of WithSigner: %w", err)
+	}
+	return nil
+}
+
+// inMemory returns an error if the handshake is not possible in memory.
+func (r *request) inMemory() error {
+	if r.err == nil && r.sign != nil {
+		return errors.New("WithSigner needs a socket; in memory, use WithUser or WithPrincipal")
+	}
+	return r.err
 }
 
 // WithPrincipal connects as a principal, as if the API's [authz.Authorizer] had authenticated it.
@@ -125,7 +174,7 @@ func newRequest(opts []ConnectOption) *request {
 // one without an ID, fails the test.
 func WithPrincipal(p authz.Principal) ConnectOption {
 	return connectOption(func(r *request) {
-		r.user = p.ID
+		r.user, r.principal = p.ID, &p
 		r.Authorizer, r.UsageKey, r.err = principal.AuthorizerResult(p)
 	})
 }
@@ -139,7 +188,7 @@ func WithUser(id string) ConnectOption { return WithPrincipal(authz.Principal{ID
 // called. For an authorizer of package authz, use [WithPrincipal].
 func WithAuthorizerContext(principalID string, values map[string]any) ConnectOption {
 	return connectOption(func(r *request) {
-		r.user = principalID
+		r.user, r.emulated = principalID, "WithAuthorizerContext"
 		r.Authorizer = map[string]any{}
 		maps.Copy(r.Authorizer, values)
 		r.Authorizer["principalId"] = principalID
@@ -163,7 +212,22 @@ func WithSubprotocols(protocols ...string) ConnectOption {
 	return connectOption(func(r *request) { r.subprotocols = append(r.subprotocols, protocols...) })
 }
 
+// WithSigner calls sign with the request of the handshake when all other options have changed it,
+// for signatures, which have to be made of the request as it is sent. Package client/iam has one
+// for a $connect route with IAM authorization:
+//
+//	wstest.WithSigner(iam.Signer(cfg.Credentials, cfg.Region))
+//
+// Only a handshake over a socket can be signed; in memory, the test fails. WithSigner panics if
+// sign is nil.
+func WithSigner(sign func(r *http.Request) error) ConnectOption {
+	if sign == nil {
+		panic("wstest: WithSigner: sign must not be nil")
+	}
+	return connectOption(func(r *request) { r.sign = sign })
+}
+
 // WithSourceIP sets the client's address. The default is "127.0.0.1".
 func WithSourceIP(ip string) ConnectOption {
-	return connectOption(func(r *request) { r.SourceIP = ip })
+	return connectOption(func(r *request) { r.SourceIP, r.emulated = ip, "WithSourceIP" })
 }

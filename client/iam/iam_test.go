@@ -13,9 +13,11 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gatesock/gatesock"
+	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/client"
 	"github.com/gatesock/gatesock/client/iam"
 	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/wstest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -130,9 +132,29 @@ func TestCredentialsThatCannotBeHad(t *testing.T) {
 	require.NoError(t, c.Wait(t.Context())) // with the next attempt
 }
 
+// TestSignerForTests has tests against a stage whose $connect has IAM authorization.
+func TestSignerForTests(t *testing.T) {
+	t.Parallel()
+	address := serve(t, emulator.Config{})
+	secrets := map[string]string{"AKIDEXAMPLE": "example", "AKIDDENIED": "example3"}
+	signed := func(_ testing.TB, p authz.Principal) []wstest.ConnectOption {
+		by := credentials.NewStaticCredentialsProvider(p.ID, secrets[p.ID], "")
+		return []wstest.ConnectOption{wstest.WithSigner(iam.Signer(by, region))}
+	}
+	p := wstest.NewDeployed(t, address, wstest.WithCredentials(signed))
+	c := p.Connect(wstest.WithUser("AKIDEXAMPLE"), wstest.WithQuery("ticket", "a b+c/d=&é"))
+	var out map[string]string
+	c.Request("echo", map[string]string{"text": "hello"}).ExpectReply(&out)
+	require.Equal(t, "hello", out["text"])
+	require.Equal(t, 403, p.ConnectRefused(wstest.WithUser("AKIDDENIED")))
+	require.Equal(t, 403, p.ConnectRefused())
+}
+
 func TestImpossibleCredentials(t *testing.T) {
 	t.Parallel()
 	require.PanicsWithValue(t, "iam: WithCredentials: credentials must not be nil, region must not be empty",
 		func() { iam.WithCredentials(nil, region) })
+	require.PanicsWithValue(t, "iam: Signer: credentials must not be nil, region must not be empty",
+		func() { iam.Signer(nil, region) })
 	require.Panics(t, func() { iam.WithCredentials(credentials.NewStaticCredentialsProvider("a", "b", ""), "") })
 }

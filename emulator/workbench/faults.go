@@ -246,6 +246,17 @@ func (b *Workbench) inherit(s *Stage) {
 	}
 }
 
+// disinherit forgets a stage that is removed.
+func (b *Workbench) disinherit(s *Stage) {
+	b.faults.adding.Lock()
+	defer b.faults.adding.Unlock()
+	b.faults.mu.Lock()
+	defer b.faults.mu.Unlock()
+	for _, f := range b.faults.list {
+		delete(f.remove, s)
+	}
+}
+
 // deleteFault removes a fault.
 func (b *Workbench) deleteFault(r *http.Request) (int, any, error) {
 	id := r.PathValue("id")

@@ -40,7 +40,7 @@ func TestAccess(t *testing.T) {
 	}{
 		"a script":                 {"GET", state, "", nil, 200, `"instance"`},
 		"a browser":                {"GET", state, "", []change{browser}, 200, `"instance"`},
-		"the page":                 {"GET", "/_gatesock/", "", []change{browser}, 200, "<!DOCTYPE html>"},
+		"the page":                 {"GET", "/_gatesock/", "", []change{browser}, 200, "<html lang=\"en\">"},
 		"HEAD":                     {"HEAD", "/_gatesock/", "", []change{browser}, 200, ""},
 		"without the slash":        {"GET", "/_gatesock?token=x", "", []change{none}, 308, ""},
 		"IPv6":                     {"GET", state, "", []change{host("[::1]:3001"), from("[::1]:9")}, 200, `"instance"`},

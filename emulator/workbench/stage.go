@@ -74,6 +74,7 @@ func (b *Workbench) Remove(ctx context.Context, name string) {
 	s.removed = true
 	s.mu.Unlock()
 	s.closeClients(ctx)
+	b.disinherit(s)
 	b.changed()
 }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -64,9 +65,12 @@ func localHost(host string) bool {
 	return err == nil && ip.Unmap().WithZone("").IsLoopback()
 }
 
-// hostname returns a host without its port, in lower case.
+// hostname returns a host without its port, in lower case, or "" if the port is not a number.
 func hostname(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
+	if name, port, err := net.SplitHostPort(host); err == nil {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return ""
+		}
 		host = name
 	} else {
 		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")

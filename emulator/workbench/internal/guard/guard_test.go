@@ -62,6 +62,7 @@ func TestPlace(t *testing.T) {
 		"a host with localhost":   {host: "notlocalhost:3001", from: ipv4, refused: "DNS rebinding"},
 		"an address of a network": {host: "192.168.1.2:3001", from: ipv4, refused: "DNS rebinding"},
 		"all addresses":           {host: "0.0.0.0:3001", from: ipv4, refused: "DNS rebinding"},
+		"a port with a host":      {host: "localhost:3001@evil.example", from: ipv4, refused: "DNS rebinding"},
 		"no host":                 {host: "", from: ipv4, refused: "DNS rebinding"},
 		"a foreign origin": {
 			host: "localhost:3001", from: ipv4, refused: "another origin",
