@@ -146,6 +146,10 @@ func newLocal(ctx context.Context, addr net.Addr, at place, s signIn, options []
 	l.bench, err = workbench.New(workbench.Config{
 		Name: "chat", MachineClock: true,
 		Members: func(ctx context.Context, id string) (string, []string, error) { return l.app.Members(ctx, id) },
+		Test: workbench.TestTemplate{
+			Package: "chat_test", Imports: []string{"github.com/gatesock/gatesock/examples/chat"},
+			New: "chat.NewInMemory(rec).Handler()",
+		},
 	})
 	if err != nil {
 		return nil, err
