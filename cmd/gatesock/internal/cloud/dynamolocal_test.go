@@ -164,7 +164,8 @@ func TestMembers(t *testing.T) {
 				{AttributeName: aws.String("pk"), AttributeType: s}, {AttributeName: aws.String("sk"), AttributeType: s},
 			},
 			KeySchema: []types.KeySchemaElement{
-				{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash}, {AttributeName: aws.String("sk"), KeyType: types.KeyTypeRange},
+				{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash},
+				{AttributeName: aws.String("sk"), KeyType: types.KeyTypeRange},
 			},
 		}}
 	}
@@ -178,7 +179,8 @@ func TestMembers(t *testing.T) {
 	require.Empty(t, groups)
 	registry := dynamo.Open(w.cloud.tables, "chat").Connections()
 	now := time.Now()
-	require.NoError(t, registry.Put(ctx, conn.Conn{ID: id, User: "ann", ConnectedAt: now, ExpiresAt: now.Add(time.Hour)}))
+	record := conn.Conn{ID: id, User: "ann", ConnectedAt: now, ExpiresAt: now.Add(time.Hour)}
+	require.NoError(t, registry.Put(ctx, record))
 	require.NoError(t, registry.Join(ctx, id, "room:1"))
 	user, groups, err = w.cloud.Members(ctx, id)
 	require.NoError(t, err)
