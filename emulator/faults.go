@@ -75,8 +75,8 @@ type FaultEvent struct {
 	Label string
 	// Time is the gateway's when it happened.
 	Time time.Time
-	// ConnectionID is the connection. Key and Connection name it independently of its id: it has
-	// the key of [Faults.KeyBy] and is the connection with that number, from 1. Number is the one of
+	// ConnectionID is the connection. Key and Connection name it independently of its id: Key is that
+	// of [Faults.KeyBy], and Connection counts the connections with this key from 1. Number is that of
 	// [Session.Number]. For a connection that is not open they are "" and 0.
 	ConnectionID string
 	Key          string

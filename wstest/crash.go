@@ -105,7 +105,8 @@ func WithSample(n int, seed uint64) CrashOption {
 }
 
 // WithoutRetries leaves it to the test to send again, to connect again and to deliver again after a
-// crash. Without an answer, the client has the frame "Internal server error", or is refused.
+// crash. In place of an answer the client then has the frame "Internal server error", and a client
+// that connects is refused.
 func WithoutRetries() CrashOption {
 	return crashOption(func(s *crashSettings) { s.retries = false })
 }
@@ -115,8 +116,8 @@ var ErrCrashed = errors.New("wstest: the process of the application has ended")
 
 // Handler returns a handler that runs the application in a process that may end: newApp makes the
 // application now, and again for the first invocation after a crash. What must outlive the process,
-// such as its stores and the [Recorder], is made outside of newApp. The handler belongs to t, which
-// is that of the bubble in a testing/synctest bubble.
+// such as its stores and the [Recorder], is made outside of newApp. The handler ends with t; in a
+// testing/synctest bubble, pass the t of the bubble.
 //
 // Give the handler to [New] or [NewServer]. For events that do not come from the gateway, call its
 // Invoke. Handler panics if newApp is nil or returns nil.

@@ -1,6 +1,7 @@
 package wstest
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"regexp"
@@ -102,12 +103,7 @@ func sampleOf(points []crashPoint, s crashSettings) []crashPoint {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		if draw(a) < draw(b) {
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(draw(a), draw(b)) })
 	order = order[:s.sample]
 	slices.Sort(order)
 	sample := make([]crashPoint, len(order))

@@ -212,9 +212,9 @@ func WithSubprotocols(protocols ...string) ConnectOption {
 	return connectOption(func(r *request) { r.subprotocols = append(r.subprotocols, protocols...) })
 }
 
-// WithSigner calls sign with the request of the handshake when all other options have changed it,
-// for signatures, which have to be made of the request as it is sent. Package client/iam has one
-// for a $connect route with IAM authorization:
+// WithSigner signs the handshake: it calls sign with the request as it is sent, after all other
+// options have changed it. Package client/iam has such a function for a $connect route with IAM
+// authorization:
 //
 //	wstest.WithSigner(iam.Signer(cfg.Credentials, cfg.Region))
 //

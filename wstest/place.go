@@ -86,12 +86,12 @@ func Everywhere(
 		{"memory", func(t *testing.T) *Place {
 			t.Helper()
 			rec := NewRecorder()
-			return newPlace(t, Place{memory: New(t, newApp(t, rec), append(s.harness, WithPoster(rec))...)})
+			return newPlace(t, Place{memory: New(t, newApp(t, rec), s.forRecorder(rec)...)})
 		}},
 		{"loopback", func(t *testing.T) *Place {
 			t.Helper()
 			rec := NewRecorder()
-			return newPlace(t, Place{server: NewServer(t, newApp(t, rec), append(s.harness, WithPoster(rec))...)})
+			return newPlace(t, Place{server: NewServer(t, newApp(t, rec), s.forRecorder(rec)...)})
 		}},
 		{"deployed", func(t *testing.T) *Place {
 			t.Helper()

@@ -2,11 +2,11 @@ package wstest
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,6 +44,11 @@ func newPlaceSettings(opts []PlaceOption) placeSettings {
 		o.applyPlace(&s)
 	}
 	return s
+}
+
+// forRecorder returns the options of a harness whose application posts through rec.
+func (p *placeSettings) forRecorder(rec *Recorder) []Option {
+	return append(slices.Clip(p.harness), WithPoster(rec))
 }
 
 // WithStage sets the address of the deployed stage, in place of [StageVariable]. Use it where
@@ -124,11 +129,7 @@ func (p *placeSettings) address() (address, none string, err error) {
 func parseStage(address string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		var whole *url.Error
-		if errors.As(err, &whole) {
-			err = whole.Err
-		}
-		return "", fmt.Errorf("the address of the stage is not valid: %w", err)
+		return "", fmt.Errorf("the address of the stage is not valid: %w", withoutURL(err))
 	}
 	wrong := func(why string) (string, error) {
 		return "", fmt.Errorf("the address of the stage must be like "+

@@ -41,7 +41,7 @@ type Config struct {
 	// Sources are schedules and queues that the program has besides the WebSocket API, so that they
 	// can be triggered. Default: none.
 	Sources Sources
-	// Test is how a test begins that a session is exported as.
+	// Test is the template of the tests that sessions are exported as.
 	Test TestTemplate
 	// MachineClock means that handlers have the machine's time whatever the workbench's clock does,
 	// such as those in processes of their own. The page says so where it moves the clock.
@@ -83,7 +83,9 @@ type TestTemplate struct {
 const minToken = 16
 
 // Entry is something that happened at a gateway, or that was done to it, as the page and the HTTP
-// API have it.
+// API have it. Its fields, kinds and members of JSON are documented by
+//
+//	go doc -all github.com/gatesock/gatesock/emulator/workbench/internal/entry
 type Entry = entry.Entry
 
 // Workbench records what happens at gateways and lets people and scripts act on them. It is safe
