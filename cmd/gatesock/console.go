@@ -271,11 +271,11 @@ func readRecording(path string) (*console.Recording, error) {
 // openHistory returns the history of the user's consoles, or one in memory if there is no place for
 // it.
 func openHistory(s streams) *lineedit.History {
-	cache, err := os.UserCacheDir()
+	cache, err := cacheFolder()
 	if err != nil {
 		return nil
 	}
-	history, err := lineedit.OpenHistory(filepath.Join(cache, "gatesock", "console-history"))
+	history, err := lineedit.OpenHistory(filepath.Join(cache, "console-history"))
 	if err != nil {
 		s.say("the history of earlier consoles is not there: %v", err)
 		return nil

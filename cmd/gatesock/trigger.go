@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -91,7 +92,7 @@ func (a *actor) open(ctx context.Context) error {
 	if a.state, err = a.bench.State(ctx); err != nil {
 		return explained(err)
 	}
-	if stage := a.c.Stage; stage != "" && !a.hasStage(stage) {
+	if stage := a.c.Stage; stage != "" && !slices.Contains(a.stages(), stage) {
 		return misuse{fmt.Errorf("--stage: there is no stage %s: want %s", clean(stage), oneOf(a.stages()))}
 	}
 	return nil
@@ -158,15 +159,15 @@ func foldersOf(all []dev.Running) []string {
 
 // oneOf returns names as what may be chosen.
 func oneOf(names []string) string {
-	switch len(names) {
-	case 0:
+	if len(names) == 0 {
 		return "none, since there is none"
-	case 1:
-		return clean(names[0])
 	}
 	shown := make([]string, len(names))
 	for i, name := range names {
 		shown[i] = clean(name)
+	}
+	if len(shown) == 1 {
+		return shown[0]
 	}
 	return "one of " + strings.Join(shown, ", ")
 }
@@ -177,15 +178,6 @@ func (a *actor) stages() []string {
 		names[i] = s.Name
 	}
 	return names
-}
-
-func (a *actor) hasStage(name string) bool {
-	for _, s := range a.state.Stages {
-		if s.Name == name {
-			return true
-		}
-	}
-	return false
 }
 
 // oneStage returns the stage of the command line, or the only one.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/gatesock/gatesock/emulator"
 )
 
 // faultTriggers are the commands that add faults: one for each kind of emulator.FaultKinds.
@@ -43,34 +45,6 @@ type commonFault struct {
 	Chance *float64 `placeholder:"P" help:"With this probability, from 0 to 1; the seed decides. Default: 1."`
 }
 
-// spec adds the members of the fault in JSON.
-func (c *commonFault) spec(spec map[string]any) error {
-	switch {
-	case c.Times < 0:
-		return misuse{fmt.Errorf("--times %d: want a number from 1", c.Times)}
-	case c.Chance != nil && !(*c.Chance >= 0 && *c.Chance <= 1):
-		return misuse{fmt.Errorf("--chance %v: want a number from 0 to 1", *c.Chance)}
-	}
-	if c.Times > 0 {
-		spec["times"] = c.Times
-	}
-	if c.Chance != nil {
-		spec["chance"] = *c.Chance
-	}
-	return nil
-}
-
-// duration adds a time.
-func duration(spec map[string]any, member string, d time.Duration) error {
-	if d < 0 {
-		return misuse{fmt.Errorf("--%s %v must not be negative", member, d)}
-	}
-	if d > 0 {
-		spec[member] = d.String()
-	}
-	return nil
-}
-
 // plainFault is a fault without a time.
 type plainFault struct {
 	chosen
@@ -79,7 +53,7 @@ type plainFault struct {
 
 // Run adds the fault.
 func (f *plainFault) Run(ctx context.Context, command *kong.Context, a *actor) error {
-	return a.fault(ctx, kindOf(command), f.chosen, &f.commonFault, func(map[string]any) error { return nil })
+	return a.fault(ctx, command, f.chosen, f.commonFault, emulator.FaultSpec{})
 }
 
 // delayedFault is one that is nothing without a time.
@@ -97,16 +71,7 @@ type delayFlags struct {
 
 // Run adds the fault.
 func (f *delayedFault) Run(ctx context.Context, command *kong.Context, a *actor) error {
-	return a.fault(ctx, kindOf(command), f.chosen, &f.commonFault, func(spec map[string]any) error {
-		return delayed(spec, f.Delay, f.Spread)
-	})
-}
-
-func delayed(spec map[string]any, delay time.Duration, spread bool) error {
-	if spread {
-		spec["spread"] = true
-	}
-	return duration(spec, "delay", delay)
+	return a.fault(ctx, command, f.chosen, f.commonFault, emulator.FaultSpec{Delay: f.Delay, Spread: f.Spread})
 }
 
 // routedFault is one of a route.
@@ -120,16 +85,8 @@ type routedFault struct {
 
 // Run adds the fault.
 func (f *routedFault) Run(ctx context.Context, command *kong.Context, a *actor) error {
-	return a.fault(ctx, kindOf(command), f.chosen, &f.commonFault, func(spec map[string]any) error {
-		routed(spec, f.Route)
-		return delayed(spec, f.Delay, f.Spread)
-	})
-}
-
-func routed(spec map[string]any, route string) {
-	if route != "" {
-		spec["route"] = route
-	}
+	spec := emulator.FaultSpec{Delay: f.Delay, Spread: f.Spread, Route: f.Route}
+	return a.fault(ctx, command, f.chosen, f.commonFault, spec)
 }
 
 // afterFault is one that may wait.
@@ -143,9 +100,7 @@ type afterFault struct {
 
 // Run adds the fault.
 func (f *afterFault) Run(ctx context.Context, command *kong.Context, a *actor) error {
-	return a.fault(ctx, kindOf(command), f.chosen, &f.commonFault, func(spec map[string]any) error {
-		return delayed(spec, f.Delay, f.Spread)
-	})
+	return a.fault(ctx, command, f.chosen, f.commonFault, emulator.FaultSpec{Delay: f.Delay, Spread: f.Spread})
 }
 
 // halfOpenFault is a client that is lost.
@@ -157,9 +112,8 @@ type halfOpenFault struct {
 
 // Run adds the fault.
 func (f *halfOpenFault) Run(ctx context.Context, command *kong.Context, a *actor) error {
-	return a.fault(ctx, kindOf(command), f.chosen, &f.commonFault, func(spec map[string]any) error {
-		return errors.Join(delayed(spec, f.Delay, f.Spread), duration(spec, "noticed", f.Noticed))
-	})
+	spec := emulator.FaultSpec{Delay: f.Delay, Spread: f.Spread, Noticed: f.Noticed}
+	return a.fault(ctx, command, f.chosen, f.commonFault, spec)
 }
 
 // throttledFault is a rate.
@@ -174,22 +128,8 @@ type throttledFault struct {
 
 // Run adds the fault.
 func (f *throttledFault) Run(ctx context.Context, command *kong.Context, a *actor) error {
-	return a.fault(ctx, kindOf(command), f.chosen, &f.commonFault, func(spec map[string]any) error {
-		routed(spec, f.Route)
-		switch {
-		case f.Rate < 0 || f.Burst < 0:
-			return misuse{errors.New("--rate and --burst must not be negative")}
-		case f.Burst > 0 && f.Rate == 0:
-			return misuse{errors.New("--burst needs --rate")}
-		}
-		if f.Rate > 0 {
-			spec["rate"] = f.Rate
-		}
-		if f.Burst > 0 {
-			spec["burst"] = f.Burst
-		}
-		return nil
-	})
+	spec := emulator.FaultSpec{Rate: f.Rate, Burst: f.Burst, Route: f.Route}
+	return a.fault(ctx, command, f.chosen, f.commonFault, spec)
 }
 
 // quotasFault is the quotas of an account.
@@ -197,7 +137,7 @@ type quotasFault struct{}
 
 // Run adds the fault.
 func (f *quotasFault) Run(ctx context.Context, command *kong.Context, a *actor) error {
-	return a.fault(ctx, kindOf(command), chosen{}, &commonFault{}, func(map[string]any) error { return nil })
+	return a.fault(ctx, command, chosen{}, commonFault{}, emulator.FaultSpec{})
 }
 
 // failingFault is an error.
@@ -211,24 +151,36 @@ type failingFault struct {
 
 // Run adds the fault.
 func (f *failingFault) Run(ctx context.Context, command *kong.Context, a *actor) error {
-	return a.fault(ctx, kindOf(command), f.chosen, &f.commonFault, func(spec map[string]any) error {
-		if f.Status != 0 {
-			spec["status"] = f.Status
-		}
-		if f.Error != "" {
-			spec["error"] = f.Error
-		}
-		return nil
-	})
+	return a.fault(ctx, command, f.chosen, f.commonFault, emulator.FaultSpec{Status: f.Status, Error: f.Error})
+}
+
+// checkFault returns an error for flags that no fault can have. The workbench checks the rest.
+func checkFault(spec emulator.FaultSpec) error {
+	switch {
+	case spec.Times < 0:
+		return misuse{fmt.Errorf("--times %d: want a number from 1", spec.Times)}
+	case spec.Chance != nil && !(*spec.Chance >= 0 && *spec.Chance <= 1):
+		return misuse{fmt.Errorf("--chance %v: want a number from 0 to 1", *spec.Chance)}
+	case spec.Delay < 0:
+		return misuse{fmt.Errorf("--delay %v must not be negative", spec.Delay)}
+	case spec.Noticed < 0:
+		return misuse{fmt.Errorf("--noticed %v must not be negative", spec.Noticed)}
+	case spec.Rate < 0 || spec.Burst < 0:
+		return misuse{errors.New("--rate and --burst must not be negative")}
+	case spec.Burst > 0 && spec.Rate == 0:
+		return misuse{errors.New("--burst needs --rate")}
+	}
+	return nil
 }
 
 // fault adds a fault, for each stage of the chosen connections, or without a choice for the stage
 // of the command line or all.
 func (a *actor) fault(
-	ctx context.Context, kind string, c chosen, common *commonFault, more func(spec map[string]any) error,
+	ctx context.Context, command *kong.Context, c chosen, common commonFault, spec emulator.FaultSpec,
 ) error {
-	spec := map[string]any{"fault": kind}
-	if err := errors.Join(common.spec(spec), more(spec)); err != nil {
+	kind := kindOf(command)
+	spec.Fault, spec.Times, spec.Chance = kind, common.Times, common.Chance
+	if err := checkFault(spec); err != nil {
 		return err
 	}
 	defer a.close()
@@ -254,11 +206,8 @@ func (a *actor) fault(
 		}
 	}
 	for _, stage := range order {
-		spec["stage"] = stage
-		if len(where[stage]) > 0 {
-			spec["connections"] = where[stage]
-		}
-		id, err := a.bench.AddFault(ctx, spec)
+		spec.Connections = where[stage]
+		id, err := a.bench.AddFault(ctx, stage, spec)
 		if err != nil {
 			return explained(err)
 		}

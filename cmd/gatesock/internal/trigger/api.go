@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/gatesock/gatesock/emulator"
 )
 
 // State is what there is.
@@ -140,20 +142,19 @@ func (b *Bench) End(ctx context.Context, c Connection, e End) error {
 	return b.call(ctx, http.MethodPost, connectionPath(c, "/close"), e, nil)
 }
 
-// AddFault adds a fault by its members in JSON, those of emulator.FaultSpec and "stage", and
-// returns its id.
-func (b *Bench) AddFault(ctx context.Context, spec map[string]any) (id string, err error) {
-	answer, err := ask[struct{ ID json.RawMessage }](ctx, b, http.MethodPost, "faults", spec)
-	return unquoted(answer.ID), err
-}
-
-// unquoted returns an id that is a text or a number in JSON.
-func unquoted(id json.RawMessage) string {
-	var text string
-	if json.Unmarshal(id, &text) == nil {
-		return text
+// AddFault adds a fault to a stage, or to all of them for "", and returns its id.
+func (b *Bench) AddFault(ctx context.Context, stage string, spec emulator.FaultSpec) (id string, err error) {
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return "", err
 	}
-	return string(id)
+	members := map[string]any{}
+	if err := json.Unmarshal(text, &members); err != nil {
+		return "", err
+	}
+	members["stage"] = stage
+	answer, err := ask[struct{ ID string }](ctx, b, http.MethodPost, "faults", members)
+	return answer.ID, err
 }
 
 // RemoveFault removes a fault.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/gatesock/gatesock/emulator"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -40,13 +42,13 @@ func TestRequests(t *testing.T) {
 		got = append(got, strings.Join([]string{
 			r.Method, r.URL.RequestURI(), body.String(), strings.TrimSpace(string(data[:n])), r.Header.Get("Authorization"),
 		}, " "))
-		_, _ = w.Write([]byte(`{"id":1,"status":200}`))
+		_, _ = w.Write([]byte(`{"id":"1","status":200}`))
 	})
 	ctx := t.Context()
 	c := Connection{ID: "a/b=", Stage: "chat/dev"}
 	text := "<x>"
 	require.NoError(t, b.Send(ctx, c, Message{Text: &text}))
-	id, err := b.AddFault(ctx, map[string]any{"fault": "gone"})
+	id, err := b.AddFault(ctx, "dev", emulator.FaultSpec{Fault: "gone"})
 	require.NoError(t, err)
 	require.Equal(t, "1", id)
 	require.NoError(t, b.Fire(ctx, "a b/c"))
@@ -54,7 +56,7 @@ func TestRequests(t *testing.T) {
 	require.NoError(t, b.RemoveFault(ctx, "1"))
 	require.Equal(t, []string{
 		`POST /_gatesock/api/connections/a%2Fb=/messages?stage=chat%2Fdev application/json {"text":"<x>"} Bearer secret`,
-		`POST /_gatesock/api/faults application/json {"fault":"gone"} Bearer secret`,
+		`POST /_gatesock/api/faults application/json {"fault":"gone","stage":"dev"} Bearer secret`,
 		`POST /_gatesock/api/schedules/a%20b%2Fc   Bearer secret`,
 		`POST /_gatesock/api/queues/q%3F application/json {"body":"x","group":"g"} Bearer secret`,
 		`DELETE /_gatesock/api/faults/1   Bearer secret`,
