@@ -6,30 +6,18 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
 )
 
-// faultSpec is an emulator.FaultSpec, of which a test needs no more than the members.
-type faultSpec struct {
-	Fault       string   `json:"fault"`
-	Delay       string   `json:"delay"`
-	Noticed     string   `json:"noticed"`
-	Rate        float64  `json:"rate"`
-	Burst       int      `json:"burst"`
-	Status      int      `json:"status"`
-	Error       string   `json:"error"`
-	Connections []string `json:"connections"`
-	Route       string   `json:"route"`
-	Times       int      `json:"times"`
-	Chance      *float64 `json:"chance"`
-	Spread      bool     `json:"spread"`
-}
+// faultSpec is an emulator.FaultSpec, for which a test has Go.
+type faultSpec emulator.FaultSpec
 
+// parseFault returns the spec of a fault, or nil if it is not known.
 func parseFault(data json.RawMessage) *faultSpec {
 	f := new(faultSpec)
-	if len(data) == 0 || json.Unmarshal(data, f) != nil || !f.known() {
+	if json.Unmarshal(data, (*emulator.FaultSpec)(f)) != nil || f.constructor() == "" {
 		return nil
 	}
 	return f
@@ -44,11 +32,9 @@ func faultOf(e *entry.Entry) string {
 	return spec.Fault
 }
 
-func (f *faultSpec) known() bool { return f.constructor() != "" }
-
-// constructor returns the Go expression of the fault without its limits.
+// constructor returns the Go expression of the fault without its limits, or "" if there is none.
 func (f *faultSpec) constructor() string {
-	delay := goDuration(parseDuration(f.Delay))
+	delay := goDuration(f.Delay)
 	switch f.Fault {
 	case "gone":
 		return "emulator.Gone()"
@@ -78,7 +64,7 @@ func (f *faultSpec) constructor() string {
 	case "repeated-disconnect":
 		return "emulator.RepeatDisconnect(" + delay + ")"
 	case "half-open":
-		return "emulator.HalfOpen(" + delay + ", " + goDuration(parseDuration(f.Noticed)) + ")"
+		return "emulator.HalfOpen(" + delay + ", " + goDuration(f.Noticed) + ")"
 	case "restart":
 		return "emulator.Restart(" + delay + ")"
 	case "account-quotas":
@@ -106,7 +92,7 @@ func (f *faultSpec) source(clients []*client) string {
 	if f.Fault == "account-quotas" {
 		return b.String()
 	}
-	if f.Route != "" && (f.Fault == "hold" || f.Fault == "cold-start" || f.Fault == "throttled") {
+	if f.Route != "" {
 		fmt.Fprintf(&b, ".On(%s)", goString(f.Route))
 	}
 	if len(f.Connections) > 0 {
@@ -115,7 +101,7 @@ func (f *faultSpec) source(clients []*client) string {
 	if f.Times > 0 {
 		fmt.Fprintf(&b, ".Times(%d)", f.Times)
 	}
-	if f.Chance != nil && *f.Chance >= 0 && *f.Chance < 1 {
+	if f.Chance != nil {
 		fmt.Fprintf(&b, ".Chance(%s)", goFloat(*f.Chance))
 	}
 	if f.Spread {
@@ -142,7 +128,7 @@ func (f *faultSpec) ids(clients []*client) (all []string) {
 func (f *faultSpec) byChance() bool { return f.Chance != nil && *f.Chance < 1 || f.Spread }
 
 // waits reports whether the fault lets something happen later.
-func (f *faultSpec) waits() bool { return f.Delay != "" || f.Noticed != "" || f.Rate > 0 }
+func (f *faultSpec) waits() bool { return f.Delay > 0 || f.Noticed > 0 || f.Rate > 0 }
 
 // blocks reports whether a handler, or a client that connects, waits for the fault.
 func (f *faultSpec) blocks() bool { return f.Fault == "slow" || f.Fault == "cold-start" }
@@ -235,13 +221,4 @@ func (s *session) blocked() bool {
 		}
 	}
 	return false
-}
-
-// parseDuration reads a duration of a fault. It returns 0 for one that is not valid or negative.
-func parseDuration(text string) time.Duration {
-	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 {
-		return 0
-	}
-	return d
 }

@@ -3,7 +3,6 @@ package export_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"go/parser"
 	"go/token"
 	"math"
@@ -108,14 +107,12 @@ func drawEntries(t *rapid.T) []entry.Entry {
 			AdvanceMs:    number.Draw(t, "advance"),
 			Error:        rapid.SampledFrom([]string{"", "failed\n%s*/"}).Draw(t, "error"),
 			Text:         text.Draw(t, "text"),
-			Fault:        rapid.OneOf(text, rapid.SampledFrom([]string{"half-open", "held message", "cold start", "late $disconnect", "slow call"})).Draw(t, "fault"),
+			Fault:        text.Draw(t, "fault"),
 			FaultID:      rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "fault id"),
 			By:           rapid.SampledFrom([]string{"", entry.ByPage}).Draw(t, "by"),
 		}
 		if rapid.Bool().Draw(t, "has spec") {
-			e.Spec = json.RawMessage(fmt.Sprintf(`{"fault":%q,"delay":%q,"route":%q,"chance":0.5,"error":%q,"connections":["#1"],"rate":1e300}`,
-				rapid.SampledFrom([]string{"gone", "slow", "fail", "hold", "half-open", "throttled", "account-quotas", "x"}).Draw(t, "kind of fault"),
-				rapid.SampledFrom([]string{"", "2s", "-1s", "x", "9999999h"}).Draw(t, "delay of fault"), e.Route, "x`\"\n"))
+			e.Spec = json.RawMessage(rapid.SampledFrom(specs()).Draw(t, "spec"))
 		}
 		if rapid.Bool().Draw(t, "has handshake") {
 			e.Handshake = &entry.Handshake{
@@ -130,4 +127,26 @@ func drawEntries(t *rapid.T) []entry.Entry {
 		return e
 	})
 	return rapid.SliceOfN(one, 0, 30).Draw(t, "entries")
+}
+
+// specs are faults as data: one of each kind, and others that are not valid.
+func specs() []string {
+	return []string{
+		`{"fault":"gone","chance":0.5,"connections":["#1"]}`,
+		`{"fault":"slow","delay":"2s","spread":true}`,
+		"{\"fault\":\"fail\",\"error\":\"x`\\\"\\n\"}",
+		`{"fault":"fail-delivered","status":413}`,
+		`{"fault":"forbidden","chance":1}`,
+		`{"fault":"throttled","rate":1e300,"route":"@connections"}`,
+		`{"fault":"buffer-full","connections":["c1"]}`,
+		`{"fault":"hold","delay":"2s","route":"say"}`,
+		`{"fault":"cold-start","delay":"2562047h","route":"$connect"}`,
+		`{"fault":"lost-disconnect"}`,
+		`{"fault":"late-disconnect","delay":"2s"}`,
+		`{"fault":"repeated-disconnect"}`,
+		`{"fault":"half-open","delay":"2s","noticed":"1m"}`,
+		`{"fault":"restart","times":2}`,
+		`{"fault":"account-quotas"}`,
+		`{"fault":"slow","delay":"-1s"}`, `{"fault":"hold"}`, `{"fault":"x"}`, `[]`, `{`,
+	}
 }

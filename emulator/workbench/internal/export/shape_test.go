@@ -219,6 +219,10 @@ func TestHandshakes(t *testing.T) {
 // TestFaultSources checks the Go of each fault.
 func TestFaultSources(t *testing.T) {
 	t.Parallel()
+	left := map[string]bool{}
+	for _, k := range emulator.FaultKinds() {
+		left[k.Fault] = true
+	}
 	for spec, want := range map[string]string{
 		`{"fault":"gone","chance":0.25}`:                                   `emulator.Gone().Chance(0.25)`,
 		`{"fault":"slow","delay":"1500ms","spread":true,"times":2}`:        `emulator.Slow(1*time.Second + 500*time.Millisecond).Times(2).Spread()`,
@@ -243,7 +247,11 @@ func TestFaultSources(t *testing.T) {
 			{Seq: 2, Kind: entry.FaultAdded, FaultID: "1", Spec: json.RawMessage(spec)},
 		}, export.TestOptions{})
 		require.Contains(t, text, "h.Faults().Add("+want+")\n")
+		var read emulator.FaultSpec
+		require.NoError(t, json.Unmarshal([]byte(spec), &read))
+		delete(left, read.Fault)
 	}
+	require.Empty(t, left)
 	for _, spec := range []string{`{"fault":"of tomorrow"}`, `[]`, ``} {
 		text := source(t, []entry.Entry{
 			{Seq: 1, Kind: entry.Connected, Connection: 1, ConnectionID: "c"},
