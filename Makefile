@@ -9,6 +9,9 @@ BENCH    ?= .
 COUNT    ?= 1
 STORE    ?= memory
 BASE     ?= main
+# Of what tests draw in make test, so that it says the same of the same tree. make test-random draws
+# anew, and make fuzz and make sim go further.
+SEED     ?= 1
 
 # Packages that start no goroutine: the race detector has nothing to find in them.
 export SEQUENTIAL := ./describe ./cmd/gatesock/internal/asyncapi ./cmd/gatesock/internal/stack/... \
@@ -22,7 +25,7 @@ export GOFLAGS := $(strip $(filter-out -ldflags=-w,$(shell go env GOFLAGS)) -ldf
 in = @set -e; for folder in $(1); do echo "== $$folder: $(2)"; (cd "$$folder" && $(2)); done
 
 .NOTPARALLEL:
-.PHONY: help chat iot test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm sdks test-go test-race test-without-race test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-emulators bench-fanout bench-coldstart sim sim-mutants bench-jitter client-soak soak-iot client-sim client-sim-mutants tools
+.PHONY: help chat iot test test-quick lint fmt check-tidy check-deps build dynamodb sqs npm sdks test-go test-race test-without-race test-random test-allocations test-clock test-js test-browser fuzz bench bench-emulator bench-emulators bench-fanout bench-coldstart sim sim-mutants bench-jitter client-soak soak-iot client-sim client-sim-mutants tools
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,10 +95,13 @@ sdks: ## Install the AWS SDKs of the tests' handlers in other languages, so that
 test-go: test-race test-without-race test-allocations ## Run the Go tests of all modules
 
 test-race: dynamodb sqs npm sdks ## Run the Go tests of all modules under the race detector, with clocks years ahead for DynamoDB
-	@scripts/test-race $(MODULES)
+	@SEED='$(SEED)' scripts/test-race $(MODULES)
 
 test-without-race: ## Run the tests of code that the race detector leaves out
-	scripts/test-without-race $(MODULES)
+	SEED='$(SEED)' scripts/test-without-race $(MODULES)
+
+test-random: dynamodb ## Run the tests that draw ROUNDS (1) times, each with seeds that nobody has chosen
+	scripts/test-random $(or $(ROUNDS),1) $(MODULES)
 
 test-allocations: dynamodb ## Run the tests that bound allocations, without the race detector, which allocates too
 	scripts/test-allocations $(MODULES)
@@ -106,7 +112,7 @@ test-clock: dynamodb ## Test what has a clock or a table with all clocks moved b
 test-js: ## Test the client for JavaScript, its types, its package and its size
 	scripts/js-test
 
-test-browser: ## Test the client for JavaScript, the chat and the dashboard in headless Chromium, and the main paths in Firefox
+test-browser: ## Test the client for JavaScript, the workbench, the chat and the dashboard in headless Chromium, and the main paths in Firefox
 	scripts/browser-test
 
 client-soak: ## Run 500 clients for ten minutes while connections are lost; SECONDS_LONG, CLIENTS

@@ -225,7 +225,7 @@ func (r *Router) log(ctx context.Context, req *Request, err error) {
 		level = slog.LevelInfo
 	}
 	logger := r.activeLogger()
-	if !logger.Enabled(ctx, level) {
+	if !logger.Enabled(ctx, level) || observing.Over(ctx) {
 		return
 	}
 	attrs, name := append(req.logAttrs(), slog.String("code", string(e.Code))), "error"

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/gatesock/gatesock/internal/observing"
 )
 
 // maxMemoryOutcomes is how many outcomes a store in memory holds.
@@ -45,6 +47,11 @@ type memoryOutcome struct {
 
 // Claim claims a job.
 func (m *memoryOutcomes) Claim(ctx context.Context, jobID string, c Claim) (Outcome, error) {
+	done, err := observing.BeginCall(ctx, "async.Claim")
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer done()
 	if ctx.Err() != nil {
 		return Outcome{}, fmt.Errorf("async: claim: %w", context.Cause(ctx))
 	}
@@ -70,6 +77,11 @@ func (m *memoryOutcomes) Claim(ctx context.Context, jobID string, c Claim) (Outc
 
 // Record keeps the outcome of a job.
 func (m *memoryOutcomes) Record(ctx context.Context, jobID, token string, o Outcome) error {
+	done, err := observing.BeginCall(ctx, "async.Record")
+	if err != nil {
+		return err
+	}
+	defer done()
 	return m.change(ctx, "record", jobID, token, ErrClaimLost, func(job *memoryOutcome) {
 		job.Outcome = o
 		job.Outcome = job.copy()
@@ -78,6 +90,11 @@ func (m *memoryOutcomes) Record(ctx context.Context, jobID, token string, o Outc
 
 // Release ends a claim.
 func (m *memoryOutcomes) Release(ctx context.Context, jobID, token string) error {
+	done, err := observing.BeginCall(ctx, "async.Release")
+	if err != nil {
+		return err
+	}
+	defer done()
 	return m.change(ctx, "release", jobID, token, nil, func(job *memoryOutcome) { job.claim = Claim{} })
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatesock/gatesock/internal/observing"
 	"github.com/gatesock/gatesock/internal/panics"
 )
 
@@ -71,6 +72,11 @@ type delivery struct {
 // Enqueue adds a job. It fails with [ErrQueueFull] if the queue has as many as [WithCapacity]
 // allows, with those that run.
 func (q *MemoryQueue) Enqueue(ctx context.Context, job Job) error {
+	done, err := observing.BeginCall(ctx, "async.Enqueue")
+	if err != nil {
+		return err
+	}
+	defer done()
 	if ctx.Err() != nil {
 		return fmt.Errorf("async: enqueue: %w", context.Cause(ctx))
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/gatesock/gatesock/internal/observing"
 )
 
 // The bounds of a store in memory.
@@ -36,6 +38,11 @@ type memoryTickets struct {
 
 // Create keeps a ticket.
 func (s *memoryTickets) Create(ctx context.Context, hash string, t Ticket) error {
+	done, err := observing.BeginCall(ctx, "authz.CreateTicket")
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := ended(ctx); err != nil {
 		return err
 	}
@@ -48,6 +55,11 @@ func (s *memoryTickets) Create(ctx context.Context, hash string, t Ticket) error
 
 // Consume removes a ticket and returns it.
 func (s *memoryTickets) Consume(ctx context.Context, hash string) (Ticket, error) {
+	done, err := observing.BeginCall(ctx, "authz.ConsumeTicket")
+	if err != nil {
+		return Ticket{}, err
+	}
+	defer done()
 	if err := ended(ctx); err != nil {
 		return Ticket{}, err
 	}
@@ -77,6 +89,11 @@ type memoryRenewals struct {
 
 // Save keeps the principal.
 func (r *memoryRenewals) Save(ctx context.Context, connectionID string, p Principal) error {
+	done, err := observing.BeginCall(ctx, "authz.SaveRenewal")
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := ended(ctx); err != nil {
 		return err
 	}
@@ -89,6 +106,11 @@ func (r *memoryRenewals) Save(ctx context.Context, connectionID string, p Princi
 
 // Load returns the principal that was saved last.
 func (r *memoryRenewals) Load(ctx context.Context, connectionID string) (Principal, error) {
+	done, err := observing.BeginCall(ctx, "authz.LoadRenewal")
+	if err != nil {
+		return Principal{}, err
+	}
+	defer done()
 	if err := ended(ctx); err != nil {
 		return Principal{}, err
 	}

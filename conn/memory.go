@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatesock/gatesock/internal/observing"
 	"github.com/gatesock/gatesock/internal/shard"
 )
 
@@ -59,10 +60,15 @@ func NewMemory(opts ...Option) Store {
 }
 
 func (m *memory) Put(ctx context.Context, c Conn) error {
+	done, err := observing.BeginCall(ctx, "conn.Put")
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := refuse(ctx); err != nil {
 		return err
 	}
-	c, err := c.Normalize(m.now())
+	c, err = c.Normalize(m.now())
 	if err != nil {
 		return err
 	}
@@ -96,6 +102,11 @@ func (m *memory) put(c Conn) (expired []Conn, err error) {
 }
 
 func (m *memory) Get(ctx context.Context, id string) (Conn, error) {
+	done, err := observing.BeginCall(ctx, "conn.Get")
+	if err != nil {
+		return Conn{}, err
+	}
+	defer done()
 	if err := refuse(ctx); err != nil {
 		return Conn{}, err
 	}
@@ -112,6 +123,11 @@ func (m *memory) Get(ctx context.Context, id string) (Conn, error) {
 }
 
 func (m *memory) Delete(ctx context.Context, id string) (Conn, error) {
+	done, err := observing.BeginCall(ctx, "conn.Delete")
+	if err != nil {
+		return Conn{}, err
+	}
+	defer done()
 	if err := refuse(ctx); err != nil {
 		return Conn{}, err
 	}
@@ -139,6 +155,11 @@ func (m *memory) take(id string) (Conn, error) {
 }
 
 func (m *memory) Join(ctx context.Context, id, group string) error {
+	done, err := observing.BeginCall(ctx, "conn.Join")
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := checkMembership(ctx, id, group); err != nil {
 		return err
 	}
@@ -154,6 +175,11 @@ func (m *memory) Join(ctx context.Context, id, group string) error {
 
 // JoinMany implements [MultiJoiner].
 func (m *memory) JoinMany(ctx context.Context, id string, groups []string) (Conn, error) {
+	done, err := observing.BeginCall(ctx, "conn.JoinMany")
+	if err != nil {
+		return Conn{}, err
+	}
+	defer done()
 	if err := refuse(ctx); err != nil {
 		return Conn{}, err
 	}
@@ -178,6 +204,11 @@ func (m *memory) JoinMany(ctx context.Context, id string, groups []string) (Conn
 }
 
 func (m *memory) Leave(ctx context.Context, id, group string) error {
+	done, err := observing.BeginCall(ctx, "conn.Leave")
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := checkMembership(ctx, id, group); err != nil {
 		return err
 	}
@@ -200,6 +231,11 @@ func checkMembership(ctx context.Context, id, group string) error {
 }
 
 func (m *memory) Shards(ctx context.Context, group string) (int, error) {
+	done, err := observing.BeginCall(ctx, "conn.Shards")
+	if err != nil {
+		return 0, err
+	}
+	defer done()
 	if err := refuse(ctx); err != nil {
 		return 0, err
 	}
@@ -210,6 +246,11 @@ func (m *memory) Shards(ctx context.Context, group string) (int, error) {
 }
 
 func (m *memory) Read(ctx context.Context, q Query) (Page, error) {
+	done, err := observing.BeginCall(ctx, "conn.Read")
+	if err != nil {
+		return Page{}, err
+	}
+	defer done()
 	if err := refuse(ctx); err != nil {
 		return Page{}, err
 	}
@@ -241,6 +282,11 @@ func (m *memory) Read(ctx context.Context, q Query) (Page, error) {
 }
 
 func (m *memory) GetMany(ctx context.Context, ids []string) ([]Conn, error) {
+	done, err := observing.BeginCall(ctx, "conn.GetMany")
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if err := refuse(ctx); err != nil {
 		return nil, err
 	}
@@ -268,6 +314,11 @@ func (m *memory) SetAttributes(
 	set map[string]string,
 	remove ...string,
 ) (Conn, error) {
+	done, err := observing.BeginCall(ctx, "conn.SetAttributes")
+	if err != nil {
+		return Conn{}, err
+	}
+	defer done()
 	if err := refuse(ctx); err != nil {
 		return Conn{}, err
 	}
@@ -288,6 +339,11 @@ func (m *memory) SetAttributes(
 }
 
 func (m *memory) Extend(ctx context.Context, id string, until time.Time) (Conn, error) {
+	done, err := observing.BeginCall(ctx, "conn.Extend")
+	if err != nil {
+		return Conn{}, err
+	}
+	defer done()
 	if err := refuse(ctx); err != nil {
 		return Conn{}, err
 	}

@@ -157,7 +157,7 @@ func TestAFloodIsFree(t *testing.T) {
 // moves all clocks together, so the speed of the machine does not matter.
 func TestBucketsOfManyProcesses(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := dynamotest.Seed(t)
 	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // nothing secret
 	for _, l := range []ratelimit.Limit{
 		// A bucket of one token is full between two rounds, and gains nothing more until the next

@@ -47,7 +47,7 @@ func newScene(tb testing.TB, opts ...dynamo.Option) *scene {
 	// Zeros at the end would make items smaller.
 	clock.Set(testclock.Noon().Add(time.Minute + 7*time.Second + 123_457*time.Microsecond))
 	m := meter.New(client)
-	db := dynamo.Open(m, table, append(opts, dynamo.WithClock(clock.Now))...)
+	db := dynamo.Open(measuring{m, client}, table, append(opts, dynamo.WithClock(clock.Now))...)
 	return &scene{Connections: db.Connections(), db: db, meter: m, client: client, table: table, clock: clock, tb: tb}
 }
 
@@ -55,7 +55,7 @@ func newScene(tb testing.TB, opts ...dynamo.Option) *scene {
 func (s *scene) with(opts ...dynamo.Option) *scene {
 	s.tb.Helper()
 	other := *s
-	other.db = dynamo.Open(s.meter, s.table, append(opts, dynamo.WithClock(s.clock.Now))...)
+	other.db = dynamo.Open(measuring{s.meter, s.client}, s.table, append(opts, dynamo.WithClock(s.clock.Now))...)
 	other.Connections = other.db.Connections()
 	return &other
 }

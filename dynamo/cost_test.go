@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/dynamo"
-	"github.com/gatesock/gatesock/dynamo/internal/meter"
+	"github.com/gatesock/gatesock/dynamo/internal/table"
 )
 
 // units are request units.
@@ -36,7 +36,8 @@ func (op operation) measure(t *testing.T, s *scene) row {
 		op.given(s)
 	}
 	s.meter.Take()
-	if err := op.do(t.Context(), s.with(op.opts...)); op.err == nil {
+	told := new(toldCosts)
+	if err := op.do(told.in(t.Context()), s.with(op.opts...)); op.err == nil {
 		require.NoError(t, err, op.name)
 	} else {
 		require.ErrorIs(t, err, op.err, op.name)
@@ -44,6 +45,7 @@ func (op operation) measure(t *testing.T, s *scene) row {
 	got := s.meter.Take()
 	require.Equal(t, op.want, units(got.Documented), "%s, by the documentation", op.name)
 	require.Equal(t, units{op.want.Write, op.want.Read - op.unbilled}, units(got.Answered), "%s, as DynamoDB Local answers", op.name)
+	require.Equal(t, units(got.Answered), told.total(), "%s, as package dynamo reports it", op.name)
 	return row{op.name, op.want, op.why}
 }
 
@@ -81,7 +83,7 @@ const memberSize = 49
 func readUnits(members int) float64 {
 	sum := 0.0
 	for ; members >= 1000; members -= 1000 {
-		sum += meter.InUnits(1000*memberSize, 4096)
+		sum += table.InUnits(1000*memberSize, 4096)
 	}
-	return sum + meter.InUnits(members*memberSize, 4096)
+	return sum + table.InUnits(members*memberSize, 4096)
 }

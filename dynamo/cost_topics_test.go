@@ -141,6 +141,7 @@ func publishingTx(ctx context.Context, p *publisher) error {
 }
 
 func (p *publisher) epoch(ctx context.Context) string {
+	ctx = offTheBill(ctx)
 	page, err := p.other.Read(ctx, topic.Query{Topic: room})
 	require.NoError(p.tb, err)
 	p.meter.Take()
@@ -189,7 +190,7 @@ func subscriptions() []operation {
 		topicOperation("`Moved` for 10 topics, as `sync` asks", units{0, 10}, 10, "the next entry of each, which is not there; the record of the connection is 1 more", func(p *publisher) {
 			missed(0)(p)
 		}, moved(at, false)),
-		topicOperation("the same, if all are more than a week old", units{0, 20}, 10, "the heads, too", func(p *publisher) {
+		topicOperation("the same, if all are more than a week old", units{0, 20}, 10, "what follows each position, and the heads", func(p *publisher) {
 			missed(0)(p)
 		}, moved(at, true)),
 	}
@@ -201,7 +202,7 @@ func moved(at *topic.Position, quiet bool) func(context.Context, *publisher) err
 		var all []topic.At
 		for i := range 10 {
 			name := fmt.Sprint(room, i)
-			a, err := p.other.Append(ctx, name, message(kilobyte))
+			a, err := p.other.Append(offTheBill(ctx), name, message(kilobyte))
 			if err != nil {
 				return err
 			}

@@ -356,7 +356,7 @@ func (w world) inMemory() world { return world{table: w.table, namespace: w.name
 func (w world) plays(t *testing.T, n int) map[string]int {
 	t.Helper()
 	began := time.Now()
-	met, failed := w.many(t.Context(), n)
+	met, failed := w.many(t.Context(), dynamotest.Seed(t), n)
 	t.Logf("%d interleavings in %v", n, time.Since(began).Round(time.Second))
 	require.NoError(t, failed)
 	report(t, met)
@@ -373,11 +373,11 @@ func report(t *testing.T, met map[string]int) {
 	t.Log("met:\n" + strings.Join(lines, "\n"))
 }
 
-// many runs interleavings, several at a time. It returns what they met, and the first that failed.
-func (w world) many(ctx context.Context, n int) (map[string]int, error) {
+// many runs interleavings, several at a time, from a seed. It returns what they met, and the first
+// that failed.
+func (w world) many(ctx context.Context, base uint64, n int) (map[string]int, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	base := rand.Uint64()
 	seeds := make(chan uint64)
 	var (
 		mu   sync.Mutex

@@ -259,7 +259,7 @@ func TestHistoriesAreLinearizable(t *testing.T) {
 func checkHistories(t *testing.T, n int) {
 	t.Helper()
 	client, table, namespace := dynamotest.Client(t), dynamotest.Table(t), dynamotest.Namespace(t)
-	base := rand.Uint64()
+	base := dynamotest.Seed(t)
 	errs := make([]error, 4)
 	var all sync.WaitGroup
 	for w := range errs {

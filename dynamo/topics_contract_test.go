@@ -13,19 +13,31 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/internal/dynamotest"
+	"github.com/gatesock/gatesock/internal/dynamotwin"
 	"github.com/gatesock/gatesock/topic"
 	"github.com/gatesock/gatesock/topic/topictest"
 )
 
-// processes is how many processes use a log in the tests.
+// processes is how many processes use a log in the tests, beside those of a cold one.
 const processes = 3
 
 // topicHarness returns logs on DynamoDB, each in a namespace of its own.
 func topicHarness(tb testing.TB) topictest.NewHarness {
 	tb.Helper()
 	client, table := dynamotest.Client(tb), dynamotest.Table(tb)
+	return topicHarnessOf(tb, func() transactor { return client }, table)
+}
+
+// transactor is a table with transactions.
+type transactor interface {
+	dynamo.API
+	dynamotwin.Transactor
+}
+
+func topicHarnessOf(tb testing.TB, tables func() transactor, table string) topictest.NewHarness {
+	tb.Helper()
 	return func(_ testing.TB, now func() time.Time) topictest.Harness {
-		namespace := dynamotest.Namespace(tb)
+		client, namespace := tables(), dynamotest.Namespace(tb)
 		open := func(api dynamo.API) *dynamo.Topics {
 			return dynamo.Open(api, table,
 				dynamo.WithNamespace(namespace), dynamo.WithClock(now), dynamo.WithoutBackoff()).Topics()
@@ -43,13 +55,31 @@ func topicHarness(tb testing.TB) topictest.NewHarness {
 		for range processes {
 			h.Logs = append(h.Logs, open(client))
 		}
+		h.Logs = append(h.Logs, cold(func() topic.Log { return open(client) }))
 		return h
 	}
 }
 
+// cold is a log of which each call is the first one of a process, which knows nothing.
+type cold func() topic.Log
+
+func (c cold) Append(ctx context.Context, name string, e topic.Entry) (topic.Appended, error) {
+	return c().Append(ctx, name, e)
+}
+
+func (c cold) Read(ctx context.Context, q topic.Query) (topic.Page, error) {
+	return c().Read(ctx, q)
+}
+
+func (c cold) Moved(ctx context.Context, at []topic.At) ([]bool, error) { return c().Moved(ctx, at) }
+
+func (c cold) Roll(ctx context.Context, name string, e topic.Entry) (topic.Appended, error) {
+	return c().Roll(ctx, name, e)
+}
+
 // deleteExpired deletes an item as the time to live does.
 func deleteExpired(
-	ctx context.Context, client *dynamodb.Client, table string, now int64, key map[string]types.AttributeValue,
+	ctx context.Context, client dynamo.API, table string, now int64, key map[string]types.AttributeValue,
 ) error {
 	_, err := client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName: &table, Key: key,
@@ -65,7 +95,7 @@ func deleteExpired(
 // oneLost carries out its requests, and loses the answer of one: after so many others.
 type oneLost struct {
 	dynamo.API
-	client    *dynamodb.Client
+	client    dynamotwin.Transactor
 	meanwhile func()
 
 	mu   sync.Mutex
@@ -147,6 +177,25 @@ func (l *oneLost) TransactWriteItems(
 func TestTopicsKeepTheContract(t *testing.T) {
 	t.Parallel()
 	topictest.Run(t, topicHarness(t))
+}
+
+// TestTopicsAreAsTheModel has more sequences than DynamoDB Local has time for. In one of some 2,000
+// the entry after a position is deleted while a later one can be read, and Moved is asked then.
+func TestTopicsAreAsTheModel(t *testing.T) {
+	t.Parallel()
+	onTwin, onDynamoDB := 3000, 20
+	if testing.Short() {
+		onTwin, onDynamoDB = 100, 2
+	}
+	t.Run("in memory", func(t *testing.T) {
+		t.Parallel()
+		topictest.RunModel(t, topicHarnessOf(t, func() transactor { return dynamotwin.New() }, "twin"), onTwin)
+	})
+	t.Run("on DynamoDB", func(t *testing.T) {
+		t.Parallel()
+		client, table := dynamotest.Client(t), dynamotest.Table(t)
+		topictest.RunModel(t, topicHarnessOf(t, func() transactor { return dynamotwin.Compare(client) }, table), onDynamoDB)
+	})
 }
 
 func ptr[T any](v T) *T { return &v }

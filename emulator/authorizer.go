@@ -42,6 +42,8 @@ type authorizer struct {
 	handler  lambda.Handler
 	timeouts Timeouts
 	sources  []identitySource
+
+	identitySources []string // the sources as text
 }
 
 // newAuthorizer returns the authorizer of the API, or nil if it has none. If h describes itself as
@@ -76,6 +78,7 @@ func newAuthorizer(h lambda.Handler, app gatesock.App, d gatesock.Description, c
 		}
 		a.sources = append(a.sources, source)
 	}
+	a.identitySources = sources
 	return a, nil
 }
 
@@ -141,19 +144,19 @@ func (s *Session) authorize(ctx context.Context, h *Handshake, st stamp) error {
 	}
 	for _, source := range a.sources {
 		if source(s, h, st) == "" {
-			return s.refuse(http.StatusUnauthorized, messageUnauthorized, st)
+			return s.refuse(h, http.StatusUnauthorized, messageUnauthorized, st)
 		}
 	}
 	began := s.g.clock.Now()
 	result, err := s.ask(ctx, a, h, st)
 	switch {
 	case errors.Is(err, errUnauthorized):
-		return s.refuse(http.StatusUnauthorized, messageUnauthorized, st)
+		return s.refuse(h, http.StatusUnauthorized, messageUnauthorized, st)
 	case errors.Is(err, errDenied):
-		return s.refuse(http.StatusForbidden, messageForbidden, st)
+		return s.refuse(h, http.StatusForbidden, messageForbidden, st)
 	case err != nil:
 		s.g.logger().Error("the authorizer failed", slog.String("connectionId", s.id), loggedError(err))
-		return s.refuse(http.StatusInternalServerError, st.on.cfg.Undocumented.AuthorizerFaultMessage, st)
+		return s.refuse(h, http.StatusInternalServerError, st.on.cfg.Undocumented.AuthorizerFaultMessage, st)
 	}
 	h.Authorizer = result.values
 	h.Authorizer[keyIntegrationLatency] = s.g.clock.Now().Sub(began).Milliseconds()

@@ -4,21 +4,30 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"testing"
+	"time"
 
+	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 )
 
-// echoGateway returns a session of a gateway with a route response and a handler that costs
-// nothing.
-func echoGateway(tb testing.TB) *Session {
+// echoGateway returns a gateway with a route response and a handler that costs nothing. The clock
+// may be nil.
+func echoGateway(tb testing.TB, clock Clock) *Gateway {
 	tb.Helper()
 	answer := []byte(`{"statusCode":200,"body":"{\"action\":\"echo\",\"data\":\"0123456789\"}"}`)
 	g, err := New(handlerFunc(func(context.Context, []byte) ([]byte, error) { return answer, nil }),
-		Config{Routes: routes("$connect", "$disconnect", "echo!"), Logger: slog.New(slog.DiscardHandler)})
+		Config{Routes: routes("$connect", "$disconnect", "echo!"), Clock: clock, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, g.Shutdown(context.Background())) })
-	s, err := g.Connect(context.Background(), Handshake{}, discardClient{})
+	return g
+}
+
+// echoSession returns a session in memory of an echoGateway.
+func echoSession(tb testing.TB, clock Clock) *Session {
+	tb.Helper()
+	s, err := echoGateway(tb, clock).Connect(context.Background(), Handshake{}, discardClient{})
 	require.NoError(tb, err)
 	return s
 }
@@ -42,14 +51,43 @@ func make300() []byte {
 	return b
 }
 
+// clocks are those that people run a gateway with.
+func clocks() map[string]Clock { return map[string]Clock{"machine": nil, "running": NewRunningClock()} }
+
 func BenchmarkRoundTrip(b *testing.B) {
-	s := echoGateway(b)
-	m := message()
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := s.Receive(context.Background(), m); err != nil {
-			b.Fatal(err)
-		}
+	for name, clock := range clocks() {
+		b.Run(name, func(b *testing.B) {
+			s := echoSession(b, clock)
+			m := message()
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := s.Receive(context.Background(), m); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkSocketRoundTrip(b *testing.B) {
+	for name, clock := range clocks() {
+		b.Run(name, func(b *testing.B) {
+			server := httptest.NewServer(echoGateway(b, clock))
+			b.Cleanup(server.Close)
+			conn, _, err := websocket.Dial(b.Context(), server.URL+"/local", nil) //nolint:bodyclose // never needed
+			require.NoError(b, err)
+			defer func() { _ = conn.CloseNow() }()
+			m := message()
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := conn.Write(b.Context(), websocket.MessageText, m.Data); err != nil {
+					b.Fatal(err)
+				}
+				if _, _, err := conn.Read(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
@@ -79,12 +117,30 @@ func BenchmarkConnectEvent(b *testing.B) {
 const maxRoundTripAllocs = 11
 
 func TestRoundTripAllocations(t *testing.T) {
-	s := echoGateway(t)
-	m := message()
-	allocs := testing.AllocsPerRun(200, func() {
-		if err := s.Receive(context.Background(), m); err != nil {
-			t.Error(err)
-		}
-	})
-	require.LessOrEqual(t, allocs, float64(maxRoundTripAllocs))
+	for name, clock := range clocks() {
+		s := echoSession(t, clock)
+		m := message()
+		allocs := testing.AllocsPerRun(200, func() {
+			if err := s.Receive(context.Background(), m); err != nil {
+				t.Error(err)
+			}
+		})
+		require.LessOrEqual(t, allocs, float64(maxRoundTripAllocs), "with the clock %q", name)
+	}
+}
+
+// A timer among those of 10,000 connections.
+func BenchmarkAfterFunc(b *testing.B) {
+	for name, clock := range map[string]Clock{"machine": systemClock{}, "running": NewRunningClock()} {
+		b.Run(name, func(b *testing.B) {
+			for range 10_000 {
+				idle := clock.AfterFunc(10*time.Minute, func() {})
+				defer idle.Stop()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				clock.AfterFunc(29*time.Second, func() {}).Stop()
+			}
+		})
+	}
 }

@@ -32,17 +32,22 @@
 // and APIs behind one address.
 //
 // [Gateway.Deploy] replaces the handler and the configuration while connections stay open, and
-// [Config.Handlers] has functions for routes of their own. [Config.Observe] gets what happens.
+// [Config.Handlers] has functions for routes of their own. [Config.Observe] gets what happens, for
+// example to show it on a page.
 //
 // A [Clock] provides the time. With a [ManualClock], idle timeouts and the maximum age of a
-// connection pass at once.
+// connection pass at once; a [RunningClock] runs with the machine's and can be put forward.
+//
+// [Gateway.Sessions] has the open connections. A [Session] takes messages in the client's place and
+// closes the connection with a code, also of a client over a socket.
 //
 // # Faults
 //
 // [Gateway.Faults] makes things go wrong: calls that are slow, throttled or gone, or that fail
 // although they had an effect; messages that overtake each other; cold starts; a $disconnect that
 // is lost, late or repeated; half-open connections; restarts of the service; the quotas of the
-// account. Each happens always or by chance, from a seed that repeats it; see [NewFaults].
+// account. Each happens always or by chance, from a seed that repeats it; see [NewFaults]. A
+// [FaultSpec] is a fault as JSON, for a file or a page.
 //
 // # Fidelity
 //

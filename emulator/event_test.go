@@ -21,6 +21,7 @@ func sampleSession(tb testing.TB, h *Handshake) (*Session, stamp) {
 		Clock: NewManualClock(start()),
 	})
 	require.NoError(tb, err)
+	setDefault(&h.SourceIP, "127.0.0.1")
 	s := &Session{g: g, id: "BFaT_fALIAMCKug=", connectedAt: time.UnixMilli(1731332735513)}
 	require.NoError(tb, s.describe(h, stamp{on: g.current()}))
 	st := stamp{

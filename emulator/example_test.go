@@ -2,10 +2,12 @@ package emulator_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -260,4 +262,74 @@ func ExampleNewFaults() {
 	// connection 1: failed although delivered (gatesock: connection is gone), chance 0.1
 	// connection 1: failed call (gatesock: connection is gone), chance 0.2
 	// connection 1: failed although delivered (gatesock: connection is gone), chance 0.1
+}
+
+// Faults from a file, a command line or the form of a page.
+func ExampleFaultSpec() {
+	gw := newGateway(map[string]any{"statusCode": 200}, emulator.Config{})
+	ctx := context.Background()
+	defer func() { _ = gw.Shutdown(ctx) }()
+	var c client
+	s, err := gw.Connect(ctx, emulator.Handshake{}, &c)
+	if err != nil {
+		panic(err)
+	}
+
+	add := func(text string) error {
+		var spec emulator.FaultSpec
+		if err := json.Unmarshal([]byte(text), &spec); err != nil {
+			return err
+		}
+		spec, err := gw.ResolveFault(spec) // "#1" is the first connection
+		if err != nil {
+			return err
+		}
+		faults, err := spec.Faults()
+		gw.Faults().Add(faults...)
+		return err
+	}
+	fmt.Println(add(`{"fault":"fail-delivered","status":410,"connections":["#1"],"times":1}`))
+	fmt.Println(strings.ReplaceAll(gw.Faults().String(), s.ID(), "ID"))
+	err = gw.Post(ctx, gatesock.Target{ConnectionID: s.ID()}, []byte("hello"))
+	fmt.Println(errors.Is(err, gatesock.ErrGone), c.received)
+	fmt.Println(add(`{"fault":"slow","delay":2}`))
+	fmt.Println(add(`{"fault":"gone","connections":["#2"]}`))
+	// Output:
+	// <nil>
+	// [failed although delivered (gatesock: connection is gone), for ID, times 1]
+	// true [hello]
+	// emulator: fault: delay: 2: want a duration as a text, such as "1.5s" or "10m"
+	// emulator: fault: connections: #2 is not open
+}
+
+// What a page can do to clients: put the clock forward, send in their place, close connections.
+func ExampleRunningClock() {
+	clock := emulator.NewRunningClock()
+	routes := []gatesock.Route{{Key: "say", NeedsResponse: true}}
+	gw := newGateway(map[string]any{"statusCode": 200, "body": "hello"}, emulator.Config{Clock: clock, Routes: routes})
+	ctx := context.Background()
+	defer func() { _ = gw.Shutdown(ctx) }()
+	clients := make([]client, 2)
+	for i := range clients {
+		if _, err := gw.Connect(ctx, emulator.Handshake{}, &clients[i]); err != nil {
+			panic(err)
+		}
+		clock.Advance(9 * time.Minute)
+	}
+	fmt.Println(clock.Offset())
+	for _, s := range gw.Sessions() {
+		fmt.Println("open:", s.Number())
+		if err := s.Receive(ctx, emulator.Message{Data: []byte(`{"action":"say"}`)}); err != nil {
+			panic(err)
+		}
+		if err := s.Disconnect(ctx, emulator.CloseStatus{Code: 4001, Reason: "kicked"}); err != nil {
+			panic(err)
+		}
+	}
+	fmt.Printf("%q\n%q\n", clients[0].received, clients[1].received)
+	// Output:
+	// 18m0s
+	// open: 2
+	// ["closed with 1001 Going away"]
+	// ["hello" "closed with 4001 kicked"]
 }

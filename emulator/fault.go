@@ -29,6 +29,7 @@ type Fault struct {
 	times       int      // 0: no limit
 	chance      float64
 	spread      bool
+	label       string
 }
 
 // faultKind is the kind of a fault. Decisions depend on its value.
@@ -222,6 +223,12 @@ func (f Fault) Chance(p float64) Fault {
 // Spread draws each duration of the fault uniformly from 0 up to the one that was given.
 func (f Fault) Spread() Fault {
 	f.spread = true
+	return f
+}
+
+// Labeled sets a name that [FaultEvent] has, to find out which of the added faults has happened.
+func (f Fault) Labeled(label string) Fault {
+	f.label = label
 	return f
 }
 

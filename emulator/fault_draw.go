@@ -10,10 +10,18 @@ import (
 
 // occasion is something that a fault may happen to.
 type occasion struct {
-	conn  faultConn
-	id    string
-	route string
-	clock Clock
+	conn    faultConn
+	id      string
+	number  uint64 // of the session
+	route   string
+	request string // the request id, or ""
+	clock   Clock
+}
+
+// during returns the occasion as a part of a request.
+func (o occasion) during(requestID string) occasion {
+	o.request = requestID
+	return o
 }
 
 // hit is a fault that happens.
@@ -125,8 +133,8 @@ func (f *Faults) strike(a *activeFault, o occasion) (hit, bool) {
 		a.left--
 	}
 	h := hit{faults: f, noticed: a.noticed, event: FaultEvent{
-		Fault: a.Fault, Delay: a.delay, Time: now, ConnectionID: o.id,
-		Key: o.conn.key, Connection: o.conn.n, Route: o.route, Call: n,
+		Fault: a.Fault, Delay: a.delay, Label: a.label, Time: now, ConnectionID: o.id, Number: o.number,
+		Key: o.conn.key, Connection: o.conn.n, RequestID: o.request, Route: o.route, Call: n,
 	}}
 	if a.spread {
 		h.event.Delay = time.Duration(draw.Float64() * float64(a.delay))

@@ -11,13 +11,13 @@ import (
 
 // at returns the occasion of something on a route of the session.
 func (s *Session) at(route string) occasion {
-	return occasion{conn: s.faultConn, id: s.id, route: route, clock: s.g.clock}
+	return occasion{conn: s.faultConn, id: s.id, number: s.number, route: route, clock: s.g.clock}
 }
 
 // allowed reports whether no fault throttles a handshake or a message. The route is "" for a
 // message without one.
-func (s *Session) allowed(route string) bool {
-	h, ok := s.g.faults.first(s.at(route), throttled)
+func (s *Session) allowed(route string, st stamp) bool {
+	h, ok := s.g.faults.first(s.at(route).during(st.requestID), throttled)
 	if ok {
 		h.report()
 	}
@@ -99,8 +99,11 @@ func (s *Session) full() bool {
 }
 
 // failDelivered returns the error of a post that was delivered.
-func (s *Session) failDelivered() error {
-	h, ok := s.g.faults.first(s.at(RouteCalls), failedDelivery)
+func (s *Session) failDelivered(ctx context.Context) error {
+	if s.g.faults.none() {
+		return nil
+	}
+	h, ok := s.g.faults.first(s.at(RouteCalls).during(requestOf(ctx)), failedDelivery)
 	if !ok {
 		return nil
 	}
@@ -132,7 +135,7 @@ func (s *Session) held(ctx context.Context, data []byte) bool {
 
 // warm returns an invocation for its caller to start, or nil if a cold start delays it.
 func (s *Session) warm(inv *invocation) *invocation {
-	hits := s.g.faults.all(s.at(inv.route.Key), coldStart)
+	hits := s.g.faults.all(s.at(inv.route.Key).during(inv.id), coldStart)
 	if len(hits) == 0 {
 		return inv
 	}
@@ -148,8 +151,8 @@ func (s *Session) warm(inv *invocation) *invocation {
 
 // disconnecting returns the invocation of $disconnect for the caller to start, or nil if faults
 // lose or delay it.
-func (s *Session) disconnecting(prepare func() *invocation) *invocation {
-	f, o := s.g.faults, s.at(gatesock.RouteDisconnect)
+func (s *Session) disconnecting(st stamp, prepare func() *invocation) *invocation {
+	f, o := s.g.faults, s.at(gatesock.RouteDisconnect).during(st.requestID)
 	if h, ok := f.first(o, lostDisconnect); ok {
 		h.report()
 		return nil

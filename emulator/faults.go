@@ -71,14 +71,21 @@ type FaultEvent struct {
 	// Fault is the fault, and Delay the time for which it holds something up.
 	Fault Fault
 	Delay time.Duration
+	// Label is that of [Fault.Labeled].
+	Label string
 	// Time is the gateway's when it happened.
 	Time time.Time
 	// ConnectionID is the connection. Key and Connection name it independently of its id: it has
-	// the key of [Faults.KeyBy] and is the connection with that number, from 1. For a connection
-	// that is not open they are "" and 0.
+	// the key of [Faults.KeyBy] and is the connection with that number, from 1. Number is the one of
+	// [Session.Number]. For a connection that is not open they are "" and 0.
 	ConnectionID string
 	Key          string
 	Connection   uint64
+	Number       uint64
+	// RequestID is that of the handshake or the message, or of the invocation that fails or whose
+	// call does, as in [Event]. It is empty for a fault of the connection, a message that is held, a
+	// full buffer, and a call whose context is not of an invocation.
+	RequestID string
 	// Route is the route of a message, a handshake or an invocation, and [RouteCalls] for a call.
 	// It is "" for a fault of the connection.
 	Route string
@@ -240,7 +247,8 @@ func (f *Faults) call(ctx context.Context, clock Clock, id string) error {
 	if f.none() {
 		return nil
 	}
-	o := occasion{conn: f.connOf(id), id: id, route: RouteCalls, clock: clock}
+	o := occasion{id: id, route: RouteCalls, clock: clock, request: requestOf(ctx)}
+	o.conn, o.number = f.connOf(id)
 	if err := f.delay(ctx, clock, o); err != nil {
 		return err
 	}
@@ -277,14 +285,14 @@ func isForbidden(err error) bool { return errors.Is(err, gatesock.ErrForbidden) 
 // Faults returns the faults of the gateway: [Config.Faults], or its own.
 func (g *Gateway) Faults() *Faults { return g.faults }
 
-// connOf returns the connection of an id.
-func (f *Faults) connOf(id string) faultConn {
+// connOf returns the connection of an id, and the number of its session.
+func (f *Faults) connOf(id string) (c faultConn, number uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if s := f.open[id]; s != nil {
-		return s.faultConn
+		return s.faultConn, s.number
 	}
-	return faultConn{}
+	return faultConn{}, 0
 }
 
 // String lists the active faults, for a failure of a test.

@@ -162,3 +162,35 @@ func FuzzQuery(f *testing.F) {
 		require.Equal(t, pairs, values)
 	})
 }
+
+// FuzzFaultSpec reads specs from outside. What is valid makes faults, and is the same after another
+// way through JSON and through its faults.
+func FuzzFaultSpec(f *testing.F) {
+	for _, k := range FaultKinds() {
+		f.Add([]byte(`{"fault":"` + k.Fault + `","delay":"2s"}`))
+		f.Add([]byte(`{"fault":"` + k.Fault + `","times":3,"chance":0.5,"connections":["a","#3"]}`))
+	}
+	f.Add([]byte(`{"fault":"throttled","rate":10,"burst":5,"route":"say"}`))
+	f.Add([]byte(`{"fault":"fail","status":410,"error":"text"}`))
+	f.Add([]byte(`{"fault":"half-open","noticed":"1m","spread":true}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var s FaultSpec
+		if err := json.Unmarshal(data, &s); err != nil {
+			return
+		}
+		text, err := json.Marshal(s)
+		require.NoError(t, err)
+		var again FaultSpec
+		require.NoError(t, json.Unmarshal(text, &again), "%s", text)
+		require.Equal(t, s, again, "%s", text)
+		numbers := slices.ContainsFunc(s.Connections, func(c string) bool { return c[0] == '#' })
+		faults, err := s.Faults()
+		require.Equal(t, numbers, err != nil, "%s: %v", text, err)
+		for _, fault := range faults {
+			same, err := fault.Spec().Faults()
+			require.NoError(t, err, "%s", text)
+			requireSameFault(t, fault, same[0])
+			require.NotEmpty(t, fault.String())
+		}
+	})
+}

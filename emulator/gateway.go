@@ -1,11 +1,14 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +24,8 @@ import (
 // safe for concurrent use.
 type Gateway struct {
 	clock        Clock
+	clockRuns    bool   // with the machine's, so that an invocation may start its timeouts late
+	leaveClock   func() // ends what New has begun at a clock that can be moved
 	faults       *Faults
 	deploying    sync.Mutex // held by Deploy
 	deployed     atomic.Pointer[deployment]
@@ -42,7 +47,7 @@ type Gateway struct {
 
 var _ gatesock.ConnectionsAPI = (*Gateway)(nil)
 
-// ErrClosed is the error of [Session.Receive] on a session that has ended.
+// ErrClosed is the error of [Session.Receive] and [Session.Disconnect] on a session that has ended.
 var ErrClosed = errors.New("emulator: closed")
 
 // New returns a gateway in front of h. The error names the setting of cfg that is not valid. New
@@ -67,7 +72,21 @@ func New(h lambda.Handler, cfg Config) (*Gateway, error) {
 		sessions: map[string]*Session{},
 	}
 	g.deployed.Store(d)
+	g.enterClock()
 	return g, nil
+}
+
+// enterClock finds out how the clock runs. One that runs and can be moved has the invocations start
+// their timeouts before it moves.
+func (g *Gateway) enterClock() {
+	g.leaveClock = func() {}
+	switch c := g.clock.(type) {
+	case systemClock:
+		g.clockRuns = true
+	case *RunningClock:
+		g.clockRuns = true
+		g.leaveClock = c.beforeMoves(g.invocations.arm)
+	}
 }
 
 // describe returns the description of the handler, with the routes of the configuration in place of
@@ -132,13 +151,10 @@ func (g *Gateway) Quiesce(ctx context.Context) error { return g.running.wait(ctx
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.mu.Lock()
 	g.closing = true
-	open := make([]*Session, 0, len(g.sessions))
-	for _, s := range g.sessions {
-		open = append(open, s)
-	}
 	g.mu.Unlock()
 	g.dropHeld()
-	for _, s := range open {
+	defer g.leaveClock()
+	for _, s := range g.Sessions() { // none is added any more
 		s.end(g.config().Undocumented.ShutdownClose, byGateway).start()
 	}
 	err := g.running.wait(ctx)
@@ -157,12 +173,21 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// session returns the open session with that id.
-func (g *Gateway) session(id string) (*Session, bool) {
+// Session returns the open session with that connection id, also that of a client over a socket.
+func (g *Gateway) Session(connectionID string) (*Session, bool) {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
-	s, ok := g.sessions[id]
+	s, ok := g.sessions[connectionID]
 	return s, ok
+}
+
+// Sessions returns the open sessions in the order of their handshakes.
+func (g *Gateway) Sessions() []*Session {
+	g.mu.RLock()
+	open := slices.Collect(maps.Values(g.sessions))
+	g.mu.RUnlock()
+	slices.SortFunc(open, func(a, b *Session) int { return cmp.Compare(a.number, b.number) })
+	return open
 }
 
 // register adds an open session. It returns false if the gateway is closing.

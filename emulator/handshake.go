@@ -90,34 +90,35 @@ func (g *Gateway) Connect(ctx context.Context, h Handshake, c Client) (*Session,
 	s.batch, _ = c.(batcher)
 	s.number = g.handshakes.Add(1)
 	s.faultConn = g.faults.join(&h)
+	setDefault(&h.SourceIP, "127.0.0.1")
 	d := g.current()
 	st := stamp{on: d, requestID: g.ids.next(now, kindRequest), time: now}
 	g.running.begin() // before isClosing, so that a shutdown waits for what has passed it
 	defer g.running.end()
 	if g.isClosing() {
-		return nil, s.refuse(http.StatusServiceUnavailable, "Service Unavailable", st)
+		return nil, s.refuse(&h, http.StatusServiceUnavailable, "Service Unavailable", st)
 	}
-	if !g.allow(d) || !g.allowRoute(d.routes[gatesock.RouteConnect]) || !s.allowed(gatesock.RouteConnect) {
-		return nil, s.refuse(http.StatusTooManyRequests, d.cfg.Undocumented.ThrottledMessage, st)
+	if !g.allow(d) || !g.allowRoute(d.routes[gatesock.RouteConnect]) || !s.allowed(gatesock.RouteConnect, st) {
+		return nil, s.refuse(&h, http.StatusTooManyRequests, d.cfg.Undocumented.ThrottledMessage, st)
 	}
 	if err := s.admit(ctx, &h, st); err != nil {
 		return nil, err
 	}
 	if err := s.describe(&h, st); err != nil {
 		g.logger().Error("the authorizer's result is not valid", slog.String("connectionId", s.id), loggedError(err))
-		return nil, s.refuse(http.StatusInternalServerError, messageInternal, st)
+		return nil, s.refuse(&h, http.StatusInternalServerError, messageInternal, st)
 	}
 	if err := s.connect(ctx, &h, st); err != nil {
 		return nil, err
 	}
-	s.observeHandshake(EventConnected, http.StatusSwitchingProtocols, "", st)
+	s.observeHandshake(EventConnected, &h, http.StatusSwitchingProtocols, "", st)
 	if ctx.Err() != nil {
 		s.abandon(ctx)
 		return nil, fmt.Errorf("emulator: connecting: %w", ctx.Err())
 	}
 	if !s.open() {
 		s.abandon(ctx)
-		return nil, s.refuse(http.StatusServiceUnavailable, "Service Unavailable", st)
+		return nil, s.refuse(&h, http.StatusServiceUnavailable, "Service Unavailable", st)
 	}
 	return s, nil
 }
@@ -127,9 +128,8 @@ func (s *Session) admit(ctx context.Context, h *Handshake, st stamp) error {
 	stranger := *h
 	stranger.Authorizer = nil
 	if err := s.describe(&stranger, st); err != nil {
-		return s.refuse(http.StatusInternalServerError, messageInternal, st)
+		return s.refuse(h, http.StatusInternalServerError, messageInternal, st)
 	}
-	setDefault(&h.SourceIP, stranger.SourceIP)
 	if err := s.authorize(ctx, h, st); err != nil {
 		return err
 	}
@@ -150,7 +150,6 @@ func (g *Gateway) isClosing() bool {
 // describe sets what the session's events have in common.
 func (s *Session) describe(h *Handshake, st stamp) error {
 	cfg := &st.on.cfg
-	setDefault(&h.SourceIP, "127.0.0.1")
 	s.sourceIP, s.userAgent = h.SourceIP, h.userAgent()
 	s.domain = cfg.DomainName
 	if h.Host != "" && hostname(h.Host) == hostname(cfg.executeAPI()) {
@@ -174,7 +173,7 @@ func (s *Session) connect(ctx context.Context, h *Handshake, st stamp) error {
 	event := s.parts.connectEvent(st, s.headers(h, st), fieldsOf(h.Query))
 	var refused error
 	inv := s.invocation(ctx, route, st, event, func(_ replier, r response, err error) {
-		refused = s.verdict(r, err, st)
+		refused = s.verdict(h, r, err, st)
 	})
 	s.warm(inv).start()
 	inv.wait(context.Background())
@@ -183,22 +182,22 @@ func (s *Session) connect(ctx context.Context, h *Handshake, st stamp) error {
 
 // verdict returns the error of a $connect that does not accept the client (docs/gateway-facts.md,
 // §3).
-func (s *Session) verdict(r response, err error, st stamp) error {
+func (s *Session) verdict(h *Handshake, r response, err error, st stamp) error {
 	switch {
 	case err == errTimeout: //nolint:errorlint // never wrapped
-		return s.refuse(http.StatusGatewayTimeout, messageTimeout, st)
+		return s.refuse(h, http.StatusGatewayTimeout, messageTimeout, st)
 	case err != nil:
-		return s.refuse(http.StatusBadGateway, messageInternal, st)
+		return s.refuse(h, http.StatusBadGateway, messageInternal, st)
 	case r.StatusCode < 200 || r.StatusCode > 299:
-		return s.refuse(r.StatusCode, "", st)
+		return s.refuse(h, r.StatusCode, "", st)
 	}
 	s.subprotocols = r.Subprotocols
 	return nil
 }
 
-func (s *Session) refuse(status int, message string, st stamp) *HandshakeError {
+func (s *Session) refuse(h *Handshake, status int, message string, st stamp) *HandshakeError {
 	s.g.logger().Info("connection refused", slog.Int("status", status), slog.String("connectionId", s.id))
-	s.observeHandshake(EventRefused, status, message, st)
+	s.observeHandshake(EventRefused, h, status, message, st)
 	return &HandshakeError{StatusCode: status, Message: message, ConnectionID: s.id, RequestID: st.requestID}
 }
 
@@ -281,5 +280,5 @@ func (s *Session) identify(h *Handshake, st stamp) error {
 			return nil
 		}
 	}
-	return s.refuse(http.StatusForbidden, messageForbidden, st)
+	return s.refuse(h, http.StatusForbidden, messageForbidden, st)
 }

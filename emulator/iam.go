@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator/internal/signature"
@@ -112,7 +113,7 @@ func (g *Gateway) authenticate(d *deployment, r *signature.Request, action, reso
 			Message: "The security token included in the request is invalid.",
 		}
 	}
-	if err := claim.Verify(r, user.SecretAccessKey, d.cfg.Region, g.clock.Now()); err != nil {
+	if err := claim.Verify(r, user.SecretAccessKey, d.cfg.Region, g.signingTime()); err != nil {
 		return iamUser{}, err
 	}
 	if user.policy != nil && user.policy.decide(action, d.cfg.stageARN(d.cfg.AccountID)+resource) != nil {
@@ -124,6 +125,15 @@ func (g *Gateway) authenticate(d *deployment, r *signature.Request, action, reso
 		}
 	}
 	return user, nil
+}
+
+// signingTime returns the time by which clients sign: the machine's, if the clock runs, also when
+// it was put forward. Otherwise a move by more than five minutes would make each signature expire.
+func (g *Gateway) signingTime() time.Time {
+	if g.clockRuns {
+		return time.Now()
+	}
+	return g.clock.Now()
 }
 
 // signedHandshake sets the user that signed a handshake. The error refuses the handshake.
@@ -138,7 +148,7 @@ func (s *Session) signedHandshake(h *Handshake, st stamp) error {
 	user, err := s.g.authenticate(st.on, r, actionInvoke, gatesock.RouteConnect)
 	var fault *signature.Error
 	if errors.As(err, &fault) {
-		return s.refuse(http.StatusForbidden, fault.Message, st)
+		return s.refuse(h, http.StatusForbidden, fault.Message, st)
 	}
 	h.user = user.IAMUser
 	return err

@@ -35,7 +35,7 @@ func (g *Gateway) Post(ctx context.Context, to gatesock.Target, data []byte) err
 	began := g.observedNow()
 	err := g.post(ctx, to, data)
 	observing.Posted(ctx, err)
-	g.observeCall(http.MethodPost, to, data, began, err)
+	g.observeCall(ctx, http.MethodPost, to, data, began, err)
 	if err != nil {
 		return fmt.Errorf("emulator: post to %.100q: %w", to.ConnectionID, err)
 	}
@@ -55,7 +55,7 @@ func (g *Gateway) post(ctx context.Context, to gatesock.Target, data []byte) err
 	if err := s.post(data); err != nil {
 		return err
 	}
-	return s.failDelivered()
+	return s.failDelivered(ctx)
 }
 
 // Info returns the times and the identity of a connection, like GET @connections. Its errors are
@@ -63,11 +63,11 @@ func (g *Gateway) post(ctx context.Context, to gatesock.Target, data []byte) err
 func (g *Gateway) Info(ctx context.Context, of gatesock.Target) (gatesock.ConnectionInfo, error) {
 	began := g.observedNow()
 	s, err := g.target(ctx, of)
-	g.observeCall(http.MethodGet, of, nil, began, err)
+	g.observeCall(ctx, http.MethodGet, of, nil, began, err)
 	if err != nil {
 		return gatesock.ConnectionInfo{}, fmt.Errorf("emulator: info on %.100q: %w", of.ConnectionID, err)
 	}
-	return s.info(), nil
+	return s.Info(), nil
 }
 
 // Disconnect closes a connection, like DELETE @connections, with 1000 "Connection Closed Normally"
@@ -75,7 +75,7 @@ func (g *Gateway) Info(ctx context.Context, of gatesock.Target) (gatesock.Connec
 func (g *Gateway) Disconnect(ctx context.Context, from gatesock.Target) error {
 	began := g.observedNow()
 	s, err := g.target(ctx, from)
-	g.observeCall(http.MethodDelete, from, nil, began, err)
+	g.observeCall(ctx, http.MethodDelete, from, nil, began, err)
 	if err != nil {
 		return fmt.Errorf("emulator: disconnecting %.100q: %w", from.ConnectionID, err)
 	}
@@ -128,7 +128,7 @@ func (g *Gateway) find(id string) (*Session, error) {
 	case !validID(id):
 		return nil, gatesock.ErrBadConnectionID
 	}
-	s, ok := g.session(id)
+	s, ok := g.Session(id)
 	if !ok {
 		return nil, gatesock.ErrGone
 	}
@@ -146,7 +146,9 @@ func (s *Session) post(data []byte) error {
 	return err
 }
 
-func (s *Session) info() gatesock.ConnectionInfo {
+// Info returns what [Gateway.Info] returns for the connection, also when it has ended, and without
+// being a call: no fault happens to it, and [Config.Observe] gets no event.
+func (s *Session) Info() gatesock.ConnectionInfo {
 	return gatesock.ConnectionInfo{
 		ConnectedAt:  s.connectedAt.UTC().Truncate(time.Millisecond),
 		LastActiveAt: s.lastActive().UTC().Truncate(time.Millisecond),
@@ -161,7 +163,7 @@ const headerErrorType = "x-amzn-ErrorType"
 // serveConnection serves the @connections API (AWS, API Gateway Management API reference).
 func (g *Gateway) serveConnection(w http.ResponseWriter, r *http.Request, to gatesock.Target) {
 	began := g.observedNow()
-	refused := func(data []byte, err error) { g.observeCall(r.Method, to, data, began, err) }
+	refused := func(data []byte, err error) { g.observeCall(r.Context(), r.Method, to, data, began, err) }
 	if err := g.crossOrigin.Check(r); err != nil {
 		refused(nil, gatesock.ErrForbidden)
 		g.logger().Warn("@connections call refused", logged("origin", r.Header.Get("Origin")), loggedError(err))

@@ -4,17 +4,35 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// The part of docs/emulator.md that this test writes.
-const (
-	matrixPage  = "../docs/emulator.md"
-	matrixBegin = "<!-- matrix: written by go test ./emulator -run TestMatrix -update -->\n"
-	matrixEnd   = "<!-- end of the matrix -->\n"
-)
+// docPage is where tests write parts, between two comments.
+const docPage = "../docs/emulator.md"
+
+//nolint:gochecknoglobals // TestMatrix and TestFaultTable change the same file
+var pageMu sync.Mutex
+
+// requireOnPage compares what is between the comments with the text, or writes it with -update.
+func requireOnPage(t *testing.T, begin, end, want string) {
+	t.Helper()
+	pageMu.Lock()
+	defer pageMu.Unlock()
+	text, err := os.ReadFile(docPage)
+	require.NoError(t, err)
+	before, rest, ok := strings.Cut(string(text), begin)
+	require.True(t, ok, "no %s", begin)
+	got, after, ok := strings.Cut(rest, end)
+	require.True(t, ok, "no %s", end)
+	if *update {
+		require.NoError(t, os.WriteFile(docPage, []byte(before+begin+want+end+after), 0o600))
+		return
+	}
+	require.Equal(t, want, got, "run the test with -update if the change is intended")
+}
 
 // sectionNames are the sections of the table, in the words of the page.
 func sectionNames() [][2]string {
@@ -38,18 +56,8 @@ func sectionNames() [][2]string {
 // TestMatrix compares the page with the table.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile(matrixPage)
-	require.NoError(t, err)
-	before, rest, ok := strings.Cut(string(page), matrixBegin)
-	require.True(t, ok, "no %s", matrixBegin)
-	got, after, ok := strings.Cut(rest, matrixEnd)
-	require.True(t, ok, "no %s", matrixEnd)
-	want := matrix(t, conformanceTable())
-	if *update {
-		require.NoError(t, os.WriteFile(matrixPage, []byte(before+matrixBegin+want+matrixEnd+after), 0o600))
-		return
-	}
-	require.Equal(t, want, got, "run the test with -update if the change is intended")
+	requireOnPage(t, "<!-- matrix: written by go test ./emulator -run TestMatrix -update -->\n",
+		"<!-- end of the matrix -->\n", matrix(t, conformanceTable()))
 }
 
 // matrix counts the cases by section and mark, and lists those that are unknown.

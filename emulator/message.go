@@ -23,9 +23,11 @@ type Message struct {
 // Receive takes a message from the client and routes it. It returns when the invocation has ended
 // and the response is sent, when the gateway has given up the invocation, or when ctx has ended,
 // which does not stop the invocation. It does not wait for what [Hold] or [ColdStart] delays.
-// Concurrent calls run concurrently: the gateway does not order
-// the messages of a connection (AWS Developer Guide: responses may come in another order than the
-// messages).
+// Concurrent calls run concurrently: the gateway does not order the messages of a connection (AWS
+// Developer Guide: responses may come in another order than the messages).
+//
+// On the session of a client over a socket, Receive takes a message as if that client had sent it
+// now, beside what it sends itself. The client gets the response.
 //
 // A message that the gateway does not allow ends the session and returns nil. The error is
 // [ErrClosed] on a session that had ended before.
@@ -86,7 +88,7 @@ func (s *Session) dispatch(ctx context.Context, data []byte) *invocation {
 	st.requestID, st.messageID = s.g.ids.pair(now)
 	route := d.route(data)
 	s.observeMessage(route, data, st)
-	if !s.g.allow(d) || !s.allowed(route.key()) {
+	if !s.g.allow(d) || !s.allowed(route.key(), st) {
 		return s.throttle(route, st)
 	}
 	if route == nil {

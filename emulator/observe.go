@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
 	"github.com/gatesock/gatesock"
 )
 
@@ -19,8 +21,9 @@ type Event struct {
 	// numbers handshakes from 1. It is 0 for a call for an id that is not open.
 	ConnectionID string
 	Connection   uint64
-	// RequestID is that of the handshake or the message: what a message causes has the same one. It
-	// is empty for an [EventCalled].
+	// RequestID is that of the handshake or the message: what a message causes has the same one. An
+	// [EventCalled] has that of the invocation whose context the call was made with, if it was made
+	// in the process; otherwise it is empty.
 	RequestID string
 	// Route is the route key of a message, an answer or an invocation. It is empty for a message
 	// that selects no route, and "authorizer" for the invocation of an authorizer.
@@ -38,6 +41,10 @@ type Event struct {
 	Code     int
 	Reason   string
 	ByClient bool
+	// Handshake is that of an [EventConnected] or [EventRefused]: what the client asked for, and in
+	// Authorizer what the authorizer returned, if it was asked and allowed the client. It is valid
+	// during the call only, and nobody may change it.
+	Handshake *Handshake
 	// Bytes is the size of what was received, sent or posted, or of what a function returned, and
 	// Body is that itself. Input is the event that an invocation got. Both are valid during the call
 	// only: callers that keep them must copy them. Nobody may change them.
@@ -108,10 +115,10 @@ func (s *Session) event(kind EventKind, e Event) Event {
 }
 
 // observeHandshake reports that a handshake has ended with that status.
-func (s *Session) observeHandshake(kind EventKind, status int, reason string, st stamp) {
+func (s *Session) observeHandshake(kind EventKind, h *Handshake, status int, reason string, st stamp) {
 	if observe := st.on.cfg.Observe; observe != nil {
 		observe(s.event(kind, Event{
-			Route: gatesock.RouteConnect, RequestID: st.requestID, Status: status, Reason: reason,
+			Route: gatesock.RouteConnect, RequestID: st.requestID, Status: status, Reason: reason, Handshake: h,
 			Duration: s.g.clock.Now().Sub(st.time),
 		}))
 	}
@@ -156,20 +163,30 @@ func (inv *invocation) observe(r response, err error) {
 }
 
 // observeCall reports a call that has returned. It began at that time.
-func (g *Gateway) observeCall(method string, to gatesock.Target, data []byte, began time.Time, err error) {
+func (g *Gateway) observeCall(
+	ctx context.Context, method string, to gatesock.Target, data []byte, began time.Time, err error,
+) {
 	observe := g.config().Observe
 	if observe == nil {
 		return
 	}
 	e := Event{
 		Kind: EventCalled, Time: g.clock.Now(), ConnectionID: to.ConnectionID,
-		Method: method, Status: callStatus(method, err), Bytes: len(data), Body: data, Err: err,
+		RequestID: requestOf(ctx), Method: method, Status: callStatus(method, err), Bytes: len(data), Body: data, Err: err,
 	}
 	e.Duration = e.Time.Sub(began)
-	if s, ok := g.session(to.ConnectionID); ok {
+	if s, ok := g.Session(to.ConnectionID); ok {
 		e.Connection = s.number
 	}
 	observe(e)
+}
+
+// requestOf returns the request id of the invocation that a context belongs to, or "".
+func requestOf(ctx context.Context) string {
+	if c, ok := lambdacontext.FromContext(ctx); ok {
+		return c.AwsRequestID
+	}
+	return ""
 }
 
 // callStatus returns the HTTP status of a call with that error.

@@ -99,7 +99,8 @@ type Server struct {
 	at       string // host and port
 	http     http.Server
 	closing  atomic.Bool
-	silent   sync.Map      // of net.Conn: connections without a request yet
+	silent   sync.Map // of net.Conn: connections without a request yet
+	endPages context.CancelFunc
 	served   chan struct{} // closed when http.Serve has returned
 	err      error         // of http.Serve
 }
@@ -137,7 +138,9 @@ func ServeStages(ctx context.Context, addr string, gateways ...*Gateway) (*Serve
 
 // serve serves gateways by a handler in front of them on a listener, which it closes.
 func serve(h http.Handler, l net.Listener, gateways ...*Gateway) *Server {
+	requests, endPages := context.WithCancel(context.Background())
 	s := &Server{
+		endPages: endPages,
 		gateways: slices.Clone(gateways),
 		at:       l.Addr().String(),
 		http: http.Server{
@@ -145,6 +148,7 @@ func serve(h http.Handler, l net.Listener, gateways ...*Gateway) *Server {
 			ReadHeaderTimeout: 10 * time.Second,
 			IdleTimeout:       2 * time.Minute,
 			ErrorLog:          log.New(serverLog{gateways[0]}, "", 0),
+			BaseContext:       func(net.Listener) context.Context { return requests },
 		},
 		served: make(chan struct{}),
 	}
@@ -194,7 +198,9 @@ func (s *Server) closeSilent() {
 }
 
 // Close stops listening, shuts each gateway down (see [Gateway.Shutdown]), and returns when all
-// goroutines of these have ended, or when ctx has. It may be called more than once.
+// goroutines of these have ended, or when ctx has. The contexts of requests for [Config.Pages] end
+// after the gateways have, so that a stream of server-sent events ends too. It may be called more
+// than once.
 func (s *Server) Close(ctx context.Context) error {
 	errs := make([]error, len(s.gateways))
 	var shutdowns sync.WaitGroup
@@ -203,6 +209,7 @@ func (s *Server) Close(ctx context.Context) error {
 	}
 	shutdowns.Wait()
 	err := errors.Join(errs...)
+	s.endPages()
 	s.closeSilent()
 	err = errors.Join(err, s.http.Shutdown(ctx))
 	if err != nil {

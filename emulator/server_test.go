@@ -107,7 +107,7 @@ func TestServerTimeouts(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, "HTTP/1.1 101 Switching Protocols\r\n", answer)
 			<-time.After(9 * time.Minute)
-			_, ok := g.session(soleSession(g))
+			_, ok := g.Session(soleSession(g))
 			require.True(t, ok, "no timeout of the server ends an open connection")
 			require.NoError(t, conn.Close())
 			require.NoError(t, s.Close(t.Context()))

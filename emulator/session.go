@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -29,7 +30,8 @@ const StatusNoStatusRcvd = 1005
 // observed).
 const reasonNoStatus = "Client-side close frame status not set"
 
-// Session is a connection. [Gateway.Connect] opens it. It is safe for concurrent use.
+// Session is a connection. [Gateway.Connect] opens it, and [Gateway.Session] finds any open one,
+// also that of a client over a socket. It is safe for concurrent use.
 type Session struct {
 	g            *Gateway
 	client       Client
@@ -54,6 +56,10 @@ type Session struct {
 
 // ID returns the connection id.
 func (s *Session) ID() string { return s.id }
+
+// Number returns a short name for the connection, as in [Event]: the gateway numbers handshakes
+// from 1.
+func (s *Session) Number() uint64 { return s.number }
 
 // Subprotocol returns the Sec-WebSocket-Protocol that the handler of $connect returned, or "". No
 // other header of the response reaches the client (observed: chalice#1768).
@@ -90,6 +96,30 @@ func (s *Session) Close(ctx context.Context, code int, reason string) {
 // ended it does nothing.
 func (s *Session) Abort(ctx context.Context) {
 	s.endAndWait(ctx, s.g.config().Undocumented.AbnormalClose, byClient)
+}
+
+// Disconnect lets the gateway close the connection with a code and a reason, for which
+// [Gateway.Disconnect] has no parameters. A client over a socket gets the close frame, and
+// $disconnect the same code and reason. The zero status is that of [Gateway.Disconnect]. A client
+// that is [HalfOpen] gets nothing. Disconnect returns when $disconnect or ctx has ended.
+//
+// The error names a code or reason that a close frame can't have: codes are 1000–1003, 1007–1014
+// and 3000–4999, reasons have at most 123 bytes of UTF-8. It is [ErrClosed] on a session that had
+// ended before.
+func (s *Session) Disconnect(ctx context.Context, status CloseStatus) error {
+	if status == (CloseStatus{}) {
+		status = closeNormally()
+	}
+	if v := status.check(); v != nil {
+		return fmt.Errorf("emulator: disconnecting: close status %d %.200q can't be sent: %w", status.Code, status.Reason, v)
+	}
+	inv, ended := s.finish(status, byGateway)
+	if !ended {
+		return ErrClosed
+	}
+	inv.start()
+	inv.wait(ctx)
+	return nil
 }
 
 // Ping is a ping frame of the client. It has an effect only with Undocumented.PingResetsIdle. The
@@ -199,10 +229,16 @@ const (
 // $disconnect, which the caller must start, or nil if the session had ended before or the API has
 // no such route. A shutdown that finds the session ended waits for end to return.
 func (s *Session) end(status CloseStatus, by closer) *invocation {
+	inv, _ := s.finish(status, by)
+	return inv
+}
+
+// finish is end, and reports whether this call has ended the session.
+func (s *Session) finish(status CloseStatus, by closer) (disconnect *invocation, ended bool) {
 	s.g.running.begin()
 	defer s.g.running.end()
 	if by == byClient && s.halfOpen.Load() || !s.ended.CompareAndSwap(false, true) {
-		return nil
+		return nil, false
 	}
 	s.g.unregister(s)
 	s.unwatch()
@@ -215,16 +251,16 @@ func (s *Session) end(status CloseStatus, by closer) *invocation {
 	d := s.g.current()
 	route, ok := d.invoked(gatesock.RouteDisconnect)
 	if !ok {
-		return nil
+		return nil, true
 	}
 	now := s.g.clock.Now()
 	st := stamp{on: d, requestID: s.g.ids.next(now, kindRequest), time: now}
 	event := s.parts.disconnectEvent(st, s.domain, status)
 	// Nobody gets the response: the connection is closed.
 	ignore := func(replier, response, error) {}
-	return s.disconnecting(func() *invocation {
+	return s.disconnecting(st, func() *invocation {
 		return s.invocation(context.Background(), route, st, event, ignore)
-	})
+	}), true
 }
 
 // closeIdle returns the status that closes an idle connection (observed in public captures).

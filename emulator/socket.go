@@ -98,8 +98,8 @@ func (c *socket) readAll(ctx context.Context, relief *relief) error {
 }
 
 // handle handles a message. It returns false if it took longer than a turn and another goroutine
-// reads now. By the machine's clock the timeouts of an invocation start with the end of the turn,
-// which most never reach.
+// reads now. By a clock that runs, the timeouts of an invocation start with the end of the turn,
+// which most never reach, or before the clock is moved.
 func (c *socket) handle(ctx context.Context, payload []byte, relief *relief) bool {
 	inv, err := c.session.accept(ctx, payload)
 	if inv == nil || err != nil { // messages after the end are dropped
@@ -117,7 +117,7 @@ func (c *socket) handle(ctx context.Context, payload []byte, relief *relief) boo
 	}()
 	relief.inv = inv
 	relief.Reset(turn)
-	if _, machine := c.session.g.clock.(systemClock); !machine {
+	if !c.session.g.clockRuns {
 		inv.arm(0)
 	}
 	inv.run()

@@ -123,7 +123,7 @@ func (s *Stages) find(host, escaped string) []*Gateway {
 
 // having returns the gateway that has a connection, or else the first.
 func having(gateways []*Gateway, id string) []*Gateway {
-	if by := filter(gateways, func(g *Gateway) bool { _, ok := g.session(id); return ok }); len(by) > 0 {
+	if by := filter(gateways, func(g *Gateway) bool { _, ok := g.Session(id); return ok }); len(by) > 0 {
 		return by
 	}
 	return gateways[:1]

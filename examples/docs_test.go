@@ -20,7 +20,7 @@ import (
 func TestCodeInDocsIsTested(t *testing.T) {
 	t.Parallel()
 	sources := goFiles(t, ".")
-	for _, page := range []string{"../README.md", "../docs/recipes.md", "../docs/deploy.md", "iot/README.md"} {
+	for _, page := range []string{"../README.md", "../docs/recipes.md", "../docs/deploy.md", "../docs/testing.md", "iot/README.md"} {
 		text, err := os.ReadFile(page)
 		require.NoError(t, err)
 		blocks := goBlocks(string(text))

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gatesock/gatesock/internal/observing"
 )
 
 // defaultCapacity is how many bytes a store in memory holds.
@@ -85,6 +87,11 @@ const (
 
 // Add keeps a piece.
 func (m *memory) Add(ctx context.Context, p Piece, l Limits) ([]byte, error) {
+	done, err := observing.BeginCall(ctx, "fragment.Add")
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("fragment: add: %w", context.Cause(ctx))
 	}

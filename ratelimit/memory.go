@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock/internal/bounded"
+	"github.com/gatesock/gatesock/internal/observing"
 	"github.com/gatesock/gatesock/internal/tokenbucket"
 )
 
@@ -57,7 +58,12 @@ func NewMemory(opts ...Option) *Memory {
 }
 
 // Take implements [Store].
-func (m *Memory) Take(_ context.Context, key string, l Limit, n int) (Decision, error) {
+func (m *Memory) Take(ctx context.Context, key string, l Limit, n int) (Decision, error) {
+	done, err := observing.BeginCall(ctx, "ratelimit.Take")
+	if err != nil {
+		return Decision{}, err
+	}
+	defer done()
 	return m.takeAt(m.now(), key, l, n), nil
 }
 
@@ -74,7 +80,12 @@ func (m *Memory) takeAt(t time.Time, key string, l Limit, n int) Decision {
 }
 
 // Consume implements [QuotaStore].
-func (m *Memory) Consume(_ context.Context, key string, start, end time.Time, n, maximum int64) (Usage, error) {
+func (m *Memory) Consume(ctx context.Context, key string, start, end time.Time, n, maximum int64) (Usage, error) {
+	done, err := observing.BeginCall(ctx, "ratelimit.Consume")
+	if err != nil {
+		return Usage{}, err
+	}
+	defer done()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c, _ := m.used.Get(key)

@@ -124,7 +124,8 @@ type Page struct {
 type At struct {
 	Topic string
 	Position
-	// Quiet is that of the page with which the subscriber has come to the position.
+	// Quiet is that of the page with which the subscriber has come to the position, false if it came
+	// with a push, or true if that was more than a day ago.
 	Quiet bool
 }
 
@@ -150,8 +151,9 @@ type Log interface {
 	// If a subscriber follows Page.Position, it gets every entry in order, or is told by Page.Lost.
 	Read(ctx context.Context, q Query) (Page, error)
 
-	// Moved reports, for each subscriber's position, whether the topic has a newer entry. It costs
-	// less than reading. A position that the log has never given may count as newest.
+	// Moved reports, for each subscriber's position, whether the topic has a newer entry that can be
+	// read. It costs less than reading. If all newer entries have expired, or the log has never given
+	// the position, the answer may be either.
 	Moved(ctx context.Context, at []At) ([]bool, error)
 
 	// Roll ends the epoch of a topic and begins another one, whose first entry is e, for example after

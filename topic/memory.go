@@ -3,6 +3,8 @@ package topic
 import (
 	"context"
 	"time"
+
+	"github.com/gatesock/gatesock/internal/observing"
 )
 
 // Memory is a [Log], [Values] and a [Roster] in the memory of this process, for tests, for
@@ -49,6 +51,11 @@ func NewMemory(opts ...MemoryOption) *Memory {
 
 // Append adds an entry to a topic; see [Log].
 func (m *Memory) Append(ctx context.Context, topic string, e Entry) (Appended, error) {
+	done, err := observing.BeginCall(ctx, "topic.Append")
+	if err != nil {
+		return Appended{}, err
+	}
+	defer done()
 	if err := checkEntry(ctx, topic, e); err != nil {
 		return Appended{}, err
 	}
@@ -58,6 +65,11 @@ func (m *Memory) Append(ctx context.Context, topic string, e Entry) (Appended, e
 
 // Roll begins an epoch with an entry; see [Log].
 func (m *Memory) Roll(ctx context.Context, topic string, e Entry) (Appended, error) {
+	done, err := observing.BeginCall(ctx, "topic.Roll")
+	if err != nil {
+		return Appended{}, err
+	}
+	defer done()
 	if err := checkEntry(ctx, topic, e); err != nil {
 		return Appended{}, err
 	}
@@ -77,6 +89,11 @@ func checkEntry(ctx context.Context, topic string, e Entry) error {
 // Read returns a page of a topic; see [Log]. A page has at most 1,000 entries, and 1 MiB of data
 // unless an entry has more.
 func (m *Memory) Read(ctx context.Context, q Query) (Page, error) {
+	done, err := observing.BeginCall(ctx, "topic.Read")
+	if err != nil {
+		return Page{}, err
+	}
+	defer done()
 	if err := refuse(ctx); err != nil {
 		return Page{}, err
 	}
@@ -90,6 +107,11 @@ func (m *Memory) Read(ctx context.Context, q Query) (Page, error) {
 
 // Moved reports for positions whether there is a newer entry; see [Log].
 func (m *Memory) Moved(ctx context.Context, at []At) ([]bool, error) {
+	done, err := observing.BeginCall(ctx, "topic.Moved")
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if err := refuse(ctx); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gatesock/gatesock/internal/observing"
 )
 
 // memoryRoster is the [Roster] of a Memory. Rows that have expired use memory until later calls,
@@ -34,6 +36,11 @@ type memoryPresence struct {
 
 // EnterRow implements [Roster].
 func (m *memoryRoster) EnterRow(ctx context.Context, topic string, r Row) (int64, error) {
+	done, err := observing.BeginCall(ctx, "topic.EnterRow")
+	if err != nil {
+		return 0, err
+	}
+	defer done()
 	if err := checkTopic(ctx, topic); err != nil {
 		return 0, err
 	}
@@ -54,6 +61,11 @@ func (m *memoryRoster) EnterRow(ctx context.Context, topic string, r Row) (int64
 
 // GetRow implements [Roster].
 func (m *memoryRoster) GetRow(ctx context.Context, topic, id string) (Row, error) {
+	done, err := observing.BeginCall(ctx, "topic.GetRow")
+	if err != nil {
+		return Row{}, err
+	}
+	defer done()
 	if err := checkRow(ctx, topic, id); err != nil {
 		return Row{}, err
 	}
@@ -68,6 +80,11 @@ func (m *memoryRoster) GetRow(ctx context.Context, topic, id string) (Row, error
 
 // ExtendRow implements [Roster].
 func (m *memoryRoster) ExtendRow(ctx context.Context, topic, id string, until time.Time) error {
+	done, err := observing.BeginCall(ctx, "topic.ExtendRow")
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := checkRow(ctx, topic, id); err != nil {
 		return err
 	}
@@ -87,6 +104,11 @@ func (m *memoryRoster) ExtendRow(ctx context.Context, topic, id string, until ti
 
 // RemoveRow implements [Roster].
 func (m *memoryRoster) RemoveRow(ctx context.Context, topic, id string, version int64) error {
+	done, err := observing.BeginCall(ctx, "topic.RemoveRow")
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := checkRow(ctx, topic, id); err != nil {
 		return err
 	}
@@ -106,6 +128,11 @@ func (m *memoryRoster) RemoveRow(ctx context.Context, topic, id string, version 
 
 // ReadRows implements [Roster].
 func (m *memoryRoster) ReadRows(ctx context.Context, topic string, limit int) ([]Row, error) {
+	done, err := observing.BeginCall(ctx, "topic.ReadRows")
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if err := checkTopic(ctx, topic); err != nil {
 		return nil, err
 	}
@@ -133,6 +160,11 @@ func (m *memoryRoster) ReadRows(ctx context.Context, topic string, limit int) ([
 
 // CountRows implements [Roster].
 func (m *memoryRoster) CountRows(ctx context.Context, topic string) (int, error) {
+	done, err := observing.BeginCall(ctx, "topic.CountRows")
+	if err != nil {
+		return 0, err
+	}
+	defer done()
 	if err := checkTopic(ctx, topic); err != nil {
 		return 0, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/gatesock/gatesock/internal/observing"
 )
 
 // roundLife is for how long a round is remembered after its end.
@@ -11,6 +13,11 @@ const roundLife = time.Hour
 
 // BeginRound implements [Rounds].
 func (m *memoryRoster) BeginRound(ctx context.Context, topic string, s RoundStart) (Round, error) {
+	done, err := observing.BeginCall(ctx, "topic.BeginRound")
+	if err != nil {
+		return Round{}, err
+	}
+	defer done()
 	if err := checkTopic(ctx, topic); err != nil {
 		return Round{}, err
 	}
@@ -36,6 +43,11 @@ func (m *memoryRoster) BeginRound(ctx context.Context, topic string, s RoundStar
 
 // LastRound implements [Rounds].
 func (m *memoryRoster) LastRound(ctx context.Context, topic string) (Round, error) {
+	done, err := observing.BeginCall(ctx, "topic.LastRound")
+	if err != nil {
+		return Round{}, err
+	}
+	defer done()
 	if err := checkTopic(ctx, topic); err != nil {
 		return Round{}, err
 	}
@@ -51,6 +63,11 @@ func (m *memoryRoster) LastRound(ctx context.Context, topic string) (Round, erro
 func (m *memoryRoster) DeferToRound(
 	ctx context.Context, topic string, until time.Time, d Deferral,
 ) (wait bool, err error) {
+	done, err := observing.BeginCall(ctx, "topic.DeferToRound")
+	if err != nil {
+		return false, err
+	}
+	defer done()
 	if err := checkTopic(ctx, topic); err != nil {
 		return false, err
 	}
@@ -73,6 +90,11 @@ func (m *memoryRoster) DeferToRound(
 
 // SettleRound implements [Rounds].
 func (m *memoryRoster) SettleRound(ctx context.Context, topic string, until time.Time, to Settlement) error {
+	done, err := observing.BeginCall(ctx, "topic.SettleRound")
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := checkTopic(ctx, topic); err != nil {
 		return err
 	}

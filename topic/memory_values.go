@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gatesock/gatesock/internal/observing"
 )
 
 // The bounds of a page of values in memory.
@@ -130,6 +132,11 @@ func checkTopic(ctx context.Context, topic string) error {
 func (m *Memory) StoreValue(
 	ctx context.Context, topic, key string, data json.RawMessage,
 ) (stored Stored, err error) {
+	done, err := observing.BeginCall(ctx, "topic.StoreValue")
+	if err != nil {
+		return Stored{}, err
+	}
+	defer done()
 	if err := checkValue(ctx, topic, key); err != nil {
 		return Stored{}, err
 	}
@@ -142,6 +149,11 @@ func (m *Memory) StoreValue(
 func (m *Memory) ReplaceValue(
 	ctx context.Context, topic, key string, version int64, data json.RawMessage,
 ) (stored Stored, err error) {
+	done, err := observing.BeginCall(ctx, "topic.ReplaceValue")
+	if err != nil {
+		return Stored{}, err
+	}
+	defer done()
 	if err := checkValue(ctx, topic, key); err != nil {
 		return Stored{}, err
 	}
@@ -176,6 +188,11 @@ func (s *memoryState) store(key string, data json.RawMessage, now time.Time) Sto
 
 // RaiseCounter adds to the counter of a state topic; see [Values].
 func (m *Memory) RaiseCounter(ctx context.Context, topic string) (n int64, err error) {
+	done, err := observing.BeginCall(ctx, "topic.RaiseCounter")
+	if err != nil {
+		return 0, err
+	}
+	defer done()
 	if err := checkTopic(ctx, topic); err != nil {
 		return 0, err
 	}
@@ -188,6 +205,11 @@ func (m *Memory) RaiseCounter(ctx context.Context, topic string) (n int64, err e
 
 // Counters returns the counters of state topics; see [Values].
 func (m *Memory) Counters(ctx context.Context, topics []string) ([]int64, error) {
+	done, err := observing.BeginCall(ctx, "topic.Counters")
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	counters := make([]int64, len(topics))
 	for i, topic := range topics {
 		if err := checkTopic(ctx, topic); err != nil {
@@ -209,6 +231,11 @@ func (m *memoryValues) counter(topic string) int64 {
 
 // GetValue returns a value of a state topic; see [Values].
 func (m *Memory) GetValue(ctx context.Context, topic, key string) (v Value, err error) {
+	done, err := observing.BeginCall(ctx, "topic.GetValue")
+	if err != nil {
+		return Value{}, err
+	}
+	defer done()
 	if err := checkValue(ctx, topic, key); err != nil {
 		return Value{}, err
 	}
@@ -230,6 +257,11 @@ func (v memoryValue) clone() Value {
 // ReadValues returns a page of a state topic; see [Values]. A page has at most 1,000 values, and 1
 // MiB unless a value has more.
 func (m *Memory) ReadValues(ctx context.Context, q ValuesQuery) (page ValuesPage, err error) {
+	done, err := observing.BeginCall(ctx, "topic.ReadValues")
+	if err != nil {
+		return ValuesPage{}, err
+	}
+	defer done()
 	if err := refuse(ctx); err != nil {
 		return ValuesPage{}, err
 	}
@@ -276,6 +308,11 @@ func boundedBy(n, bound int) int {
 
 // KeepFilter keeps a filter of a state topic; see [Values].
 func (m *Memory) KeepFilter(ctx context.Context, topic string, f KeptFilter) error {
+	done, err := observing.BeginCall(ctx, "topic.KeepFilter")
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := checkTopic(ctx, topic); err != nil {
 		return err
 	}
@@ -289,6 +326,11 @@ func (m *Memory) KeepFilter(ctx context.Context, topic string, f KeptFilter) err
 
 // DropFilter removes a filter of a state topic; see [Values].
 func (m *Memory) DropFilter(ctx context.Context, topic string, f KeptFilter) error {
+	done, err := observing.BeginCall(ctx, "topic.DropFilter")
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := checkTopic(ctx, topic); err != nil {
 		return err
 	}
@@ -302,6 +344,11 @@ func (m *Memory) DropFilter(ctx context.Context, topic string, f KeptFilter) err
 
 // ReadFilters returns the filters of a state topic; see [Values].
 func (m *Memory) ReadFilters(ctx context.Context, topic string) (filters []KeptFilter, err error) {
+	done, err := observing.BeginCall(ctx, "topic.ReadFilters")
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if err := checkTopic(ctx, topic); err != nil {
 		return nil, err
 	}
@@ -320,6 +367,11 @@ func (m *Memory) ReadFilters(ctx context.Context, topic string) (filters []KeptF
 
 // TakeTurn asks for a turn to push a value of a state topic; see [Values].
 func (m *Memory) TakeTurn(ctx context.Context, t Turn) (taken Taken, err error) {
+	done, err := observing.BeginCall(ctx, "topic.TakeTurn")
+	if err != nil {
+		return Taken{}, err
+	}
+	defer done()
 	if err := checkValue(ctx, t.Topic, t.Key); err != nil {
 		return Taken{}, err
 	}

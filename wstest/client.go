@@ -124,8 +124,10 @@ func (c *Client) SendBinary(data []byte) {
 
 func (c *Client) send(data []byte, binary bool) {
 	c.t.Helper()
-	if err := c.link.send(context.Background(), data, binary); err != nil {
-		c.t.Fatalf("wstest: %s can't send: %v%s", c, err, c.inbox)
+	for again := true; again; again = c.lost(data) {
+		if err := c.link.send(context.Background(), data, binary); err != nil {
+			c.t.Fatalf("wstest: %s can't send: %v%s", c, err, c.inbox)
+		}
 	}
 }
 

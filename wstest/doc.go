@@ -63,6 +63,12 @@
 //	faults := emulator.NewFaults(seed, emulator.LoseDisconnect().Chance(0.1))
 //	h := wstest.New(t, app, wstest.WithConfig(func(c *emulator.Config) { c.Faults = faults }))
 //
+// # Crashes and costs
+//
+// [CrashEvery] runs a test again with a process that ends at each call of a store and of the
+// gateway, to find what is lost or done twice. [Harness.AtMost] fails the test if a part of it
+// costs more write units, read units or posts than it may.
+//
 // # At the end of the test
 //
 // The harness closes all connections, and their $disconnect runs. Then it fails the test for what

@@ -145,6 +145,38 @@ func ExampleHarness_Faults() {
 	// online: 1
 }
 
+// A budget holds that a request does not become more expensive unnoticed.
+func ExampleHarness_AtMost() {
+	t := &exampleT{}
+	defer t.end()
+
+	rec := wstest.NewRecorder()
+	h := wstest.New(t, newGreeter(rec), wstest.WithPoster(rec))
+	h.Connect(wstest.WithUser("alice"))
+	bob := h.Connect(wstest.WithUser("bob"))
+
+	hello := func() { bob.Request("hello", nil).ExpectReply(nil) }
+	h.AtMost(wstest.Budget{Posts: 1}, hello)
+	h.AtMost(wstest.Budget{Posts: wstest.None}, hello)
+	// Output:
+	// FAIL: AtMost: 1 post, want at most 0
+	//	1 post to alice: 30 bytes
+}
+
+// A payment service that wstest does not know is a call, too.
+func ExampleCrashPoint() {
+	pay := func(ctx context.Context, order string) error {
+		return wstest.CrashPoint(ctx, "bank.Pay", func() error {
+			fmt.Println("paid", order)
+			return nil
+		})
+	}
+	fmt.Println(pay(context.Background(), "order 1"), "outside of CrashEvery")
+	// Output:
+	// paid order 1
+	// <nil> outside of CrashEvery
+}
+
 func ExampleWithPrincipal() {
 	t := &exampleT{}
 	defer t.end()
@@ -161,7 +193,7 @@ func ExampleWithPrincipal() {
 	// Output: bob: the role admin is missing
 }
 
-// A ticket is another text in each run. The first frame that has it gives it a name.
+// A ticket is another text in each run. The first frame that has it sets the value of its name.
 func ExampleHarness_Expand() {
 	t := &exampleT{}
 	defer t.end()

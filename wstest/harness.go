@@ -154,6 +154,9 @@ func (h *Harness) connect(opts []ConnectOption) (*Client, *emulator.HandshakeErr
 	l := &memoryLink{harness: h, inbox: c.inbox}
 	c.link = l
 	session, err := h.handshake(r, l)
+	if err != nil && h.watch.lostHandshake() {
+		session, err = h.handshake(r, l)
+	}
 	if err != nil {
 		var refused *emulator.HandshakeError
 		if !errors.As(err, &refused) {
@@ -233,6 +236,7 @@ func (h *Harness) Close() {
 			h.watch.fail(err)
 		}
 	}
+	h.watch.bury()
 	leaks := h.watch.leaks(h.ignored)
 	h.recorder.leave()
 	h.log.close()

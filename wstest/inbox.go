@@ -149,6 +149,12 @@ func (in *inbox) endedByGateway() bool {
 	return in.closed != nil && !in.closed.own
 }
 
+func (in *inbox) hasEnded() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.closed != nil
+}
+
 func (in *inbox) all() []Frame {
 	in.mu.Lock()
 	defer in.mu.Unlock()

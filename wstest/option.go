@@ -1,12 +1,8 @@
 package wstest
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -15,6 +11,7 @@ import (
 
 	"github.com/gatesock/gatesock/authz"
 	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/internal/principal"
 )
 
 // Option configures a [Harness] or a [Server]. If an option is given twice, the last one counts;
@@ -178,7 +175,7 @@ func (r *request) inMemory() error {
 func WithPrincipal(p authz.Principal) ConnectOption {
 	return connectOption(func(r *request) {
 		r.user, r.principal = p.ID, &p
-		r.Authorizer, r.UsageKey, r.err = authorizerResult(p)
+		r.Authorizer, r.UsageKey, r.err = principal.AuthorizerResult(p)
 	})
 }
 
@@ -196,46 +193,6 @@ func WithAuthorizerContext(principalID string, values map[string]any) ConnectOpt
 		maps.Copy(r.Authorizer, values)
 		r.Authorizer["principalId"] = principalID
 	})
-}
-
-// authorizerEvent is an event of a REQUEST authorizer, with the members that an [authz.Authorizer]
-// needs.
-const authorizerEvent = `{"type":"REQUEST","methodArn":"arn:aws:execute-api:us-east-1:123456789012:localapi00/local/$connect",` +
-	`"requestContext":{"routeKey":"$connect","connectionId":"wstest"}}`
-
-// authorizerResult returns the result of an [authz.Authorizer] for a principal, in the form that
-// the gateway adds to events, and the usage key. It calls an Authorizer, so that the test sees the
-// same result as the deployed application.
-func authorizerResult(p authz.Principal) (values map[string]any, usageKey string, err error) {
-	var log bytes.Buffer
-	why := slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == "error" {
-			return slog.String(a.Key, clip(a.Value.String()))
-		}
-		return slog.Attr{} // it describes authorizerEvent
-	}})
-	authorizer := authz.NewAuthorizer(
-		authz.AuthenticatorFunc(func(context.Context, *authz.Handshake) (authz.Principal, error) { return p, nil }),
-		authz.WithLogger(slog.New(why)),
-	)
-	out, err := authorizer.Invoke(context.Background(), []byte(authorizerEvent))
-	if err != nil {
-		return nil, "", fmt.Errorf("an authorizer does not accept this principal: %w: %s", err, strings.TrimSpace(log.String()))
-	}
-	var answer struct {
-		PrincipalID        string         `json:"principalId"`
-		Context            map[string]any `json:"context"`
-		UsageIdentifierKey string         `json:"usageIdentifierKey"`
-	}
-	d := json.NewDecoder(bytes.NewReader(out))
-	d.UseNumber()
-	if err := d.Decode(&answer); err != nil {
-		return nil, "", fmt.Errorf("the authorizer's answer: %w", err)
-	}
-	values = map[string]any{"integrationLatency": 0} // the gateway adds it
-	maps.Copy(values, answer.Context)
-	values["principalId"] = answer.PrincipalID
-	return values, answer.UsageIdentifierKey, nil
 }
 
 // WithHeader adds a header to the handshake, for example Origin or Cookie. Events have the name in

@@ -68,7 +68,7 @@ func compile(pattern string, valueOf func(string) (string, bool)) (e *regexp.Reg
 		name := rest[at[2]:at[3]]
 		switch value, ok := valueOf(name); {
 		case ok:
-			b.WriteString(regexp.QuoteMeta(value))
+			b.WriteString(regexp.QuoteMeta(strings.ToValidUTF8(value, "\uFFFD")))
 		case name == anyValue || first != "":
 			b.WriteString(oneValue)
 		default:

@@ -45,8 +45,8 @@ func TestMatchNames(t *testing.T) {
 	}
 }
 
-// TestMatchWhatExpandMakes checks that a text with values in place of names matches its pattern, and
-// gives the names these values.
+// TestMatchWhatExpandMakes checks that a text with values in place of names matches its pattern,
+// and that the names then have these values.
 func TestMatchWhatExpandMakes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -115,8 +115,13 @@ func (r *Recorder) Reset() {
 // would freeze it with the process. The recorder recognizes such a post by its context, or else by
 // the goroutine that makes it.
 func (r *Recorder) Post(ctx context.Context, to gatesock.Target, data []byte) error {
+	done, err := observing.BeginCall(ctx, callPost)
+	if err != nil {
+		return postError(to, err)
+	}
+	defer done()
 	post, w := r.begin(to, data)
-	err := w.operate(ctx, posting, to, func() error { return r.do(ctx, to, data) })
+	err = w.operate(ctx, posting, to, func() error { return r.do(ctx, to, data) })
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	post.Err = err
@@ -128,6 +133,9 @@ func (r *Recorder) begin(to gatesock.Target, data []byte) (*Post, *watch) {
 	defer r.mu.Unlock()
 	p := &Post{Target: to, Data: bytes.Clone(data), Time: r.now()}
 	r.posts = append(r.posts, p)
+	if r.watch != nil {
+		r.watch.ledger.post(to.ConnectionID, len(data))
+	}
 	return p, r.watch
 }
 
@@ -204,6 +212,11 @@ func (r *Recorder) Prepare(data []byte, timeout time.Duration) func(ctx context.
 //
 // Without such a target, the connection is gone for the recorder until [Recorder.Reset].
 func (r *Recorder) Disconnect(ctx context.Context, from gatesock.Target) error {
+	done, err := observing.BeginCall(ctx, callDisconnect)
+	if err != nil {
+		return disconnectError(from, err)
+	}
+	defer done()
 	r.mu.Lock()
 	r.disconnects = append(r.disconnects, from)
 	w := r.watch
@@ -247,6 +260,11 @@ func disconnectError(from gatesock.Target, err error) error {
 // Without such a target, every connection comes from 127.0.0.1, was opened when the recorder was
 // made, and was last active with its last successful post.
 func (r *Recorder) Info(ctx context.Context, of gatesock.Target) (info gatesock.ConnectionInfo, err error) {
+	done, err := observing.BeginCall(ctx, callInfo)
+	if err != nil {
+		return gatesock.ConnectionInfo{}, infoError(of, err)
+	}
+	defer done()
 	r.mu.Lock()
 	w := r.watch
 	r.mu.Unlock()
@@ -306,6 +324,13 @@ func (r *Recorder) join(w *watch, next gatesock.Poster, now func() time.Time) {
 
 // leave disconnects the recorder from its harness.
 func (r *Recorder) leave() { r.join(nil, nil, time.Now) }
+
+// The names of the recorder's calls.
+const (
+	callPost       = "Post"
+	callDisconnect = "Disconnect"
+	callInfo       = "Info"
+)
 
 func postError(to gatesock.Target, err error) error {
 	return fmt.Errorf("wstest: post to %q: %w", to.ConnectionID, err)

@@ -17,6 +17,7 @@ import (
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
 	eventkind "github.com/gatesock/gatesock/internal/event"
+	"github.com/gatesock/gatesock/internal/observing"
 	"github.com/gatesock/gatesock/internal/oneline"
 	"github.com/gatesock/gatesock/internal/panics"
 	"github.com/gatesock/gatesock/internal/proxyresponse"
@@ -48,6 +49,9 @@ type watch struct {
 	running  map[int]*invocation
 	failures []error
 
+	ledger ledger // of what AtMost counts
+	crashes
+
 	disconnected map[string]bool // connections whose $disconnect has ended, or is not to be waited for
 	halfOpen     map[string]bool // connections whose client is gone without the gateway's knowledge
 	changed      chan struct{}   // closed and replaced when one is added
@@ -71,7 +75,7 @@ func (w *watch) Invoke(ctx context.Context, event []byte) (response []byte, err 
 		d.saw(inv.connection)
 	}
 	defer w.end(inv)
-	ctx = context.WithValue(ctx, invocationKey{}, inv)
+	ctx = context.WithValue(context.WithValue(ctx, invocationKey{}, inv), observing.CallsKey{}, &w.ledger)
 	w.goroutines.Do(ctx, inv.label(), func(ctx context.Context) { response, err = w.call(ctx, inv, event) })
 	return response, err
 }
@@ -112,7 +116,7 @@ func (w *watch) begin(event []byte) *invocation {
 func (w *watch) end(inv *invocation) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if inv.calls > 0 {
+	if inv.calls > 0 && !w.died[inv.number] {
 		w.failures = append(w.failures, fmt.Errorf("%s returned before %d of its posts, or other calls of @connections, had ended", inv, inv.calls))
 	}
 	delete(w.running, inv.number)
@@ -359,6 +363,9 @@ func (w *watch) operateUnmarked(op operation, to gatesock.Target, do func() erro
 }
 
 func (w *watch) late(inv *invocation, op operation, to gatesock.Target) error {
+	if w.hasDied(inv) {
+		return op.fail(to, ErrCrashed)
+	}
 	w.fail(fmt.Errorf("%s %.100q was made after %s had returned", op, to.ConnectionID, inv))
 	return op.fail(to, errLate)
 }

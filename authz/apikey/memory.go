@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gatesock/gatesock/internal/observing"
 )
 
 const maxMemoryKeys = 100_000
@@ -27,7 +29,12 @@ type memory struct {
 }
 
 // Create adds a key.
-func (m *memory) Create(_ context.Context, k Key) error {
+func (m *memory) Create(ctx context.Context, k Key) error {
+	done, err := observing.BeginCall(ctx, "apikey.Create")
+	if err != nil {
+		return err
+	}
+	defer done()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, ok := m.keys[k.ID]; ok {
@@ -41,7 +48,12 @@ func (m *memory) Create(_ context.Context, k Key) error {
 }
 
 // Get returns a key.
-func (m *memory) Get(_ context.Context, id string) (Key, error) {
+func (m *memory) Get(ctx context.Context, id string) (Key, error) {
+	done, err := observing.BeginCall(ctx, "apikey.Get")
+	if err != nil {
+		return Key{}, err
+	}
+	defer done()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	k, ok := m.keys[id]
@@ -52,7 +64,12 @@ func (m *memory) Get(_ context.Context, id string) (Key, error) {
 }
 
 // Update replaces a key.
-func (m *memory) Update(_ context.Context, k Key) error {
+func (m *memory) Update(ctx context.Context, k Key) error {
+	done, err := observing.BeginCall(ctx, "apikey.Update")
+	if err != nil {
+		return err
+	}
+	defer done()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old, ok := m.keys[k.ID]
@@ -68,7 +85,12 @@ func (m *memory) Update(_ context.Context, k Key) error {
 }
 
 // TouchLastUsed sets when a key was last used.
-func (m *memory) TouchLastUsed(_ context.Context, id string, at, since time.Time) error {
+func (m *memory) TouchLastUsed(ctx context.Context, id string, at, since time.Time) error {
+	done, err := observing.BeginCall(ctx, "apikey.TouchLastUsed")
+	if err != nil {
+		return err
+	}
+	defer done()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	k, ok := m.keys[id]
@@ -83,7 +105,12 @@ func (m *memory) TouchLastUsed(_ context.Context, id string, at, since time.Time
 }
 
 // Delete removes a key.
-func (m *memory) Delete(_ context.Context, id string) error {
+func (m *memory) Delete(ctx context.Context, id string) error {
+	done, err := observing.BeginCall(ctx, "apikey.Delete")
+	if err != nil {
+		return err
+	}
+	defer done()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, ok := m.keys[id]; !ok {
@@ -94,7 +121,12 @@ func (m *memory) Delete(_ context.Context, id string) error {
 }
 
 // List returns keys in the order of their ids. The cursor is the last id.
-func (m *memory) List(_ context.Context, cursor string, limit int) (keys []Key, next string, err error) {
+func (m *memory) List(ctx context.Context, cursor string, limit int) (keys []Key, next string, err error) {
+	done, err := observing.BeginCall(ctx, "apikey.List")
+	if err != nil {
+		return nil, "", err
+	}
+	defer done()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for id, k := range m.keys {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"net/http"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
@@ -47,4 +49,23 @@ func ExampleWithCredentials() {
 	// Output:
 	// online
 	// client: the handshake was refused: 403 Forbidden: Missing Authentication Token
+}
+
+// Sign the handshake of another WebSocket client.
+func ExampleSigner() {
+	provider := credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "example", "")
+	sign := iam.Signer(provider, "eu-west-1")
+
+	const address = "wss://abc123.execute-api.eu-west-1.amazonaws.com/prod"
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, address, http.NoBody)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := sign(request); err != nil {
+		log.Fatal(err)
+	}
+	// The other client sends the headers of the request.
+	algorithm, _, _ := strings.Cut(request.Header.Get("Authorization"), " ")
+	fmt.Println(algorithm)
+	// Output: AWS4-HMAC-SHA256
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/console"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/dev"
 	"github.com/gatesock/gatesock/emulator/runtimeapi/managed"
 )
@@ -31,7 +32,7 @@ type devCommand struct {
 	Parameter   []variable `sep:"none" placeholder:"NAME=VALUE" help:"A parameter of the template, or a setting of the program. May be repeated. Without it, a terminal is asked."`
 	Concurrency int        `default:"10" help:"How many instances of a function run at most. Default: ${default}."`
 	NoFreeze    bool       `help:"Let functions run on between invocations. On AWS they stand still."`
-	Seed        int64      `help:"Make connection ids, and what is left to chance, the same in each run."`
+	Seed        uint64     `placeholder:"N" help:"The seed of connection ids, and of what is left to chance, such as faults. Default: one is drawn, and shown."`
 	Real        []string   `placeholder:"SERVICE" help:"A service of AWS, such as s3, that functions may really call, with credentials of --env-file. May be repeated."`
 	Log         string     `enum:"text,json" default:"text" help:"What is printed: ${enum}. Default: ${default}."`
 	Verbose     bool       `short:"v" help:"Show what events, messages and answers have in them."`
@@ -69,7 +70,7 @@ func (c *devCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if isTerminal(s.in) {
+	if console.IsTerminal(s.in) {
 		o.Ask = asker{ctx.Done(), bufio.NewReader(s.in), s.err}.ask
 	}
 	hurry := make(chan struct{})
@@ -77,7 +78,7 @@ func (c *devCommand) Run(ctx context.Context, s streams) error {
 	stop := secondSignal(ctx, hurry)
 	defer stop()
 	out := dev.NewPrinter(s.out, dev.PrintOptions{
-		Color: isTerminal(s.out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		Color: console.IsTerminal(s.out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 		JSON:  c.Log == "json", Bodies: c.Verbose,
 	})
 	return dev.Run(ctx, out, o)
@@ -89,9 +90,9 @@ func (c *devCommand) options() (dev.Options, error) {
 	if err != nil {
 		return dev.Options{}, fmt.Errorf("cannot find out the current folder: %w", err)
 	}
-	cache, err := os.UserCacheDir()
+	cache, err := cacheFolder()
 	if err != nil {
-		return dev.Options{}, fmt.Errorf("there is no folder for what is kept between runs: %w: set HOME", err)
+		return dev.Options{}, err
 	}
 	config, err := os.UserConfigDir()
 	if err != nil {
@@ -105,7 +106,7 @@ func (c *devCommand) options() (dev.Options, error) {
 		Target: c.Target, Template: c.Template, Folder: folder, Port: c.Port, TLS: c.TLS, Pages: c.Pages, Domain: c.Domain,
 		Stage: c.Stage, EnvFiles: c.EnvFile, Store: c.Store, Real: c.Real, Concurrency: c.Concurrency,
 		NoFreeze: c.NoFreeze, Seed: c.Seed, Environ: os.Environ(), Self: self,
-		Cache: filepath.Join(cache, "gatesock"), Config: filepath.Join(config, "gatesock"),
+		Cache: cache, Config: filepath.Join(config, "gatesock"),
 		Parameters: map[string]string{},
 	}
 	for _, p := range c.Parameter {
@@ -137,20 +138,6 @@ func secondSignal(ctx context.Context, hurry chan<- struct{}) (stop func()) {
 		signal.Stop(signals)
 		close(ended)
 	}
-}
-
-// isTerminal reports whether a stream is a terminal.
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return false
-	}
-	null, err := os.Stat(os.DevNull) // a character device, too
-	return err != nil || !os.SameFile(info, null)
 }
 
 // asker asks the user for values.

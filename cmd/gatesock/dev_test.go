@@ -32,6 +32,9 @@ func main() {
 	gatesock.HandleReply(r, "pid", func(context.Context, *gatesock.Request, struct{}) (int, error) {
 		return os.Getpid(), nil
 	})
+	gatesock.HandleReply(r, "echo", func(_ context.Context, _ *gatesock.Request, in struct{ Text string }) (string, error) {
+		return in.Text, nil
+	})
 	gatesock.Start(r)
 }
 `
@@ -43,7 +46,8 @@ type runningDev struct {
 	problems *bytes.Buffer
 	folder   string // for temporary files
 	lines    *bufio.Scanner
-	function int // the process
+	function int    // the process
+	bench    string // the address of the workbench
 }
 
 // devModule makes a module with a program in a new folder.
@@ -87,13 +91,14 @@ func startDev(t *testing.T, module string, args ...string) *runningDev {
 	t.Cleanup(func() { _ = d.command.Process.Kill() })
 	d.lines = bufio.NewScanner(out)
 	var ready struct {
-		Kind      string
-		Addresses []struct{ URL string }
+		Kind, Workbench string
+		Addresses       []struct{ URL string }
 	}
 	for ready.Kind != "ready" {
 		require.True(t, d.lines.Scan(), "%s", d.problems)
 		require.NoError(t, json.Unmarshal(d.lines.Bytes(), &ready))
 	}
+	d.bench = ready.Workbench
 	ws, answer, err := websocket.Dial(t.Context(), ready.Addresses[0].URL, nil)
 	require.NoError(t, err)
 	if answer.Body != nil {

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/console"
 )
 
 func TestIsTerminal(t *testing.T) {
@@ -17,10 +19,10 @@ func TestIsTerminal(t *testing.T) {
 	null, err := os.Open(name)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, null.Close()) })
-	require.False(t, isTerminal(null), "nobody types there")
+	require.False(t, console.IsTerminal(null), "nobody types there")
 	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, file.Close()) })
-	require.False(t, isTerminal(file))
-	require.False(t, isTerminal(new(testing.T)))
+	require.False(t, console.IsTerminal(file))
+	require.False(t, console.IsTerminal(new(testing.T)))
 }

@@ -2,6 +2,8 @@
 //
 //	gatesock new chat DIR                                 # an application to begin with
 //	gatesock dev                                          # run it here, and after each change
+//	gatesock console ws://localhost:3001/dev              # talk to it
+//	gatesock trigger skip 9m                              # clients, faults, time: make it happen
 //	gatesock describe                                     # routes, types, guards, limits, needs
 //	gatesock template -o template.yaml                    # CloudFormation, SAM or Terraform
 //	gatesock asyncapi -o asyncapi.json                    # the API's document
@@ -81,6 +83,8 @@
 //	diff     0 if no client breaks, 1 if clients break, 2 if the descriptions cannot be compared
 //	doctor   0 if there is no error, 1 if there is one, 2 if the deployment cannot be examined
 //
+// The exit status of console is 1 too if the other side closed the connection.
+//
 // # AWS and DynamoDB Local
 //
 // Region, credentials and the endpoint of DynamoDB come from the environment and the shared AWS
@@ -110,6 +114,8 @@ import (
 type cli struct {
 	New      newCommand      `cmd:"" group:"deploy" help:"Make a new application that builds, tests, runs on this machine and deploys."`
 	Dev      devCommand      `cmd:"" group:"deploy" help:"Run an application on this machine, and again after each change."`
+	Console  consoleCommand  `cmd:"" group:"deploy" help:"Talk to an API: at a terminal, or in a script."`
+	Trigger  triggerCommand  `cmd:"" group:"trigger" help:"Make something happen in an application that runs on this machine: clients, faults, time, schedules, queues."`
 	Describe describeCommand `cmd:"" group:"deploy" help:"Show what an application is: its routes, types, guards, limits and needs."`
 	Template templateCommand `cmd:"" group:"deploy" help:"Write a template that deploys the application."`
 	AsyncAPI asyncapiCommand `cmd:"" name:"asyncapi" group:"deploy" help:"Write the AsyncAPI document of the application."`
@@ -165,6 +171,7 @@ func (s streams) say(format string, args ...any) {
 func groups() []kong.Group {
 	return []kong.Group{
 		{Key: "deploy", Title: "Build, run and deploy:"},
+		{Key: "trigger", Title: "Make it happen, in what runs on this machine:"},
 		{Key: "operate", Title: "Operate:"},
 		{Key: "other", Title: "Other:"},
 	}

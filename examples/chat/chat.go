@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -73,6 +74,15 @@ func (a *App) Handler() lambda.Handler {
 		sources = append(sources, eventmux.Schedule("sweep", a.sweeper))
 	}
 	return eventmux.New(sources...)
+}
+
+// Members returns the user and the groups of an open connection, for the workbench.
+func (a *App) Members(ctx context.Context, connectionID string) (user string, groups []string, err error) {
+	c, err := a.stores.Connections.Get(ctx, connectionID)
+	if errors.Is(err, conn.ErrNotFound) {
+		return "", nil, nil
+	}
+	return c.User, c.Groups, err
 }
 
 // Router returns the chat's routes.

@@ -3,6 +3,7 @@ package iot
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"sync"
 	"time"
 
@@ -69,6 +70,15 @@ func (a *App) Handler() lambda.Handler {
 		sources = append(sources, eventmux.Schedule("sweep", a.sweeper))
 	}
 	return eventmux.New(append(sources, a.mqttRules()...)...)
+}
+
+// Members returns the user and the groups of an open connection, for the workbench.
+func (a *App) Members(ctx context.Context, connectionID string) (user string, groups []string, err error) {
+	c, err := a.stores.Connections.Get(ctx, connectionID)
+	if errors.Is(err, conn.ErrNotFound) {
+		return "", nil, nil
+	}
+	return c.User, c.Groups, err
 }
 
 // Router returns the routes of the WebSocket API.

@@ -184,9 +184,14 @@ func (w *world) later(d time.Duration) {
 // watch does what happens each minute.
 func (w *world) watch() {
 	w.t.Helper()
-	_, err := w.app.Handler().Invoke(w.t.Context(), []byte(`{"source":"aws.scheduler","detail-type":"Scheduled Event",`+
-		`"detail":{},"resources":["arn:aws:scheduler:eu-west-1:123456789012:schedule/iot/watch"]}`))
+	_, err := w.app.Handler().Invoke(w.t.Context(), []byte(schedule("watch")))
 	require.NoError(w.t, err)
+}
+
+// schedule returns the event of a schedule.
+func schedule(name string) string {
+	return `{"source":"aws.scheduler","detail-type":"Scheduled Event","detail":{},` +
+		`"resources":["arn:aws:scheduler:eu-west-1:123456789012:schedule/iot/` + name + `"]}`
 }
 
 func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,18 +1,11 @@
 package iot_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
-	"io"
-	"net/http"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/require"
 
@@ -23,67 +16,6 @@ import (
 	"github.com/gatesock/gatesock/internal/dynamotest"
 	"github.com/gatesock/gatesock/wstest"
 )
-
-// units adds up the units of capacity that requests take, which it asks DynamoDB to tell.
-type units struct {
-	aws.HTTPClient
-
-	mu          sync.Mutex
-	read, write float64
-}
-
-// Do sends a request that asks for the units.
-func (u *units) Do(r *http.Request) (*http.Response, error) {
-	var body map[string]any
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		return nil, err
-	}
-	body["ReturnConsumedCapacity"] = "TOTAL"
-	text, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
-	answer, err := u.HTTPClient.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	text, err = io.ReadAll(answer.Body)
-	answer.Body = io.NopCloser(bytes.NewReader(text))
-	u.add(r.Header.Get("X-Amz-Target"), text)
-	return answer, err
-}
-
-func (u *units) add(operation string, answer []byte) {
-	type capacity struct{ CapacityUnits float64 }
-	var one struct{ ConsumedCapacity capacity }
-	var many struct{ ConsumedCapacity []capacity }
-	total := 0.0
-	if json.Unmarshal(answer, &one) == nil {
-		total = one.ConsumedCapacity.CapacityUnits
-	} else if json.Unmarshal(answer, &many) == nil {
-		for _, c := range many.ConsumedCapacity {
-			total += c.CapacityUnits
-		}
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if strings.Contains(operation, "Get") || strings.Contains(operation, "Query") {
-		u.read += total
-	} else {
-		u.write += total
-	}
-}
-
-// take returns what was used since the last call.
-func (u *units) take() (read, write float64) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	read, write = u.read, u.write
-	u.read, u.write = 0, 0
-	return read, write
-}
 
 // gateway is an API whose connections are all gone.
 type gateway struct{}
@@ -96,19 +28,18 @@ func (gateway) Info(context.Context, gatesock.Target) (gatesock.ConnectionInfo, 
 
 func (gateway) Disconnect(context.Context, gatesock.Target) error { return gatesock.ErrGone }
 
-// newTable returns a table for a test, and a client that adds up what its requests cost.
-func newTable(t *testing.T) (*dynamodb.Client, string, *units) {
+// newTable returns a table for a test.
+func newTable(t *testing.T) (*dynamodb.Client, string) {
 	t.Helper()
 	client, table := dynamotest.Local(t), "iot-"+rand.Text()
 	require.NoError(t, dynamo.Open(client, table).CreateTable(t.Context()))
-	u := &units{HTTPClient: client.Options().HTTPClient}
-	return dynamodb.New(client.Options(), func(o *dynamodb.Options) { o.HTTPClient = u }), table, u
+	return client, table
 }
 
 // The app on a table, and what a reading costs there.
 func TestOnATable(t *testing.T) {
 	t.Parallel()
-	client, table, u := newTable(t)
+	client, table := newTable(t)
 	rec, clock := wstest.NewRecorder(), newClock()
 	app, err := iot.NewOnTable(client, table, rec, iot.WithClock(clock.Now))
 	require.NoError(t, err)
@@ -116,11 +47,11 @@ func TestOnATable(t *testing.T) {
 	w.register("acme", "thermometer", "t-1", "t-2")
 	device := w.device("acme", "t-1")
 	require.Equal(t, iot.Outcome{Accepted: 1}, report(device, w.reading(1, 20)))
-	u.take()
-	require.Equal(t, iot.Outcome{Accepted: 1}, report(device, w.reading(2, 20)))
-	read, write := u.take()
-	require.Equal(t, 7.0, write, "the bucket of the limit 1, the history 4, the device 1, the counter of its topic 1")
-	require.Equal(t, 2.0, read, "the device twice; groups and filters that are empty 0")
+	// Writes: the bucket of the limit 1, the history 4, the device 1, the counter of its topic 1.
+	// Reads: the device twice; groups and filters that are empty cost nothing here.
+	w.AtMost(wstest.Budget{WriteUnits: 7, ReadUnits: 2, Posts: wstest.None}, func() {
+		require.Equal(t, iot.Outcome{Accepted: 1}, report(device, w.reading(2, 20)))
+	})
 
 	out := report(device, w.reading(2, 20), w.reading(3, 99), w.reading(4, 20))
 	require.Equal(t, 2, out.Accepted)
@@ -138,7 +69,7 @@ func TestOnATable(t *testing.T) {
 // A sweep finds a connection that has ended without a trace, and its device is offline.
 func TestASweepMarksDevicesOffline(t *testing.T) {
 	t.Parallel()
-	client, table, _ := newTable(t)
+	client, table := newTable(t)
 	app, err := iot.NewOnTable(client, table, gateway{})
 	require.NoError(t, err)
 	anHourAgo := time.Now().Add(-time.Hour)
@@ -155,8 +86,7 @@ func TestASweepMarksDevicesOffline(t *testing.T) {
 		`{"id":"t-1","type":"thermometer","online":true,"session":"gone"}`))
 	require.NoError(t, err)
 	require.True(t, device().Online)
-	_, err = app.Handler().Invoke(t.Context(), []byte(`{"source":"aws.scheduler","detail-type":"Scheduled Event",`+
-		`"detail":{},"resources":["arn:aws:scheduler:eu-west-1:123456789012:schedule/iot/sweep"]}`))
+	_, err = app.Handler().Invoke(t.Context(), []byte(schedule("sweep")))
 	require.NoError(t, err)
 	require.False(t, device().Online)
 }

@@ -211,7 +211,7 @@ func readPackages(t *testing.T) map[string][]string {
 func TestBrowserPages(t *testing.T) {
 	t.Parallel()
 	helpers := 0
-	for _, pattern := range []string{"clients/js/browser/*.mjs", "examples/*/browser/*.mjs"} {
+	for _, pattern := range []string{"clients/js/browser/*.mjs", "emulator/workbench/browser/*.mjs", "examples/*/browser/*.mjs"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		require.NoError(t, err)
 		require.NotEmpty(t, files, pattern)

@@ -1,5 +1,5 @@
 // Package npmtest runs npm tools for tests: the TypeScript compiler, and the validators of AsyncAPI
-// documents and CloudFormation templates. Its scripts are in the folder tools, whose
+// documents, CloudFormation templates and HTTP Archives. Its scripts are in the folder tools, whose
 // package-lock.json pins the packages:
 //
 //	findings := npmtest.Node(t, "cloudformation.cjs", file)

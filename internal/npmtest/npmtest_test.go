@@ -43,6 +43,14 @@ func TestCloudFormation(t *testing.T) {
 	require.Contains(t, wrong[bad], "TopicNam")
 }
 
+func TestHAR(t *testing.T) {
+	t.Parallel()
+	good := write(t, "good.har", `{"log":{"version":"1.2","creator":{"name":"a","version":"1"},"entries":[]}}`)
+	bad := write(t, "bad.har", `{"log":{"version":"1.2","creator":{"name":"a"},"entries":[]}}`)
+	require.JSONEq(t, `{"file":"`+bad+`","path":"/log/creator","message":"must have required property 'version'"}`,
+		string(Node(t, "har.cjs", good, bad)))
+}
+
 func TestNoRegistryIsPinned(t *testing.T) {
 	t.Parallel()
 	lock, err := os.ReadFile("tools/package-lock.json")

@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/gatesock/gatesock/internal/observing"
 	"github.com/gatesock/gatesock/ratelimit"
 )
 
@@ -93,7 +94,12 @@ var _ Store = (*Memory)(nil)
 func NewMemory() *Memory { return new(Memory) }
 
 // Add implements [Store].
-func (m *Memory) Add(_ context.Context, records []Record) (retry, rejected []Record, err error) {
+func (m *Memory) Add(ctx context.Context, records []Record) (retry, rejected []Record, err error) {
+	done, err := observing.BeginCall(ctx, "metering.Add")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer done()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, r := range records {
@@ -130,7 +136,12 @@ func (m *Memory) add(r Record) bool {
 }
 
 // Day implements [Store].
-func (m *Memory) Day(_ context.Context, day time.Time) ([]Record, error) {
+func (m *Memory) Day(ctx context.Context, day time.Time) ([]Record, error) {
+	done, err := observing.BeginCall(ctx, "metering.Day")
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.days[day.UTC().Format(time.DateOnly)].records(), nil

@@ -254,6 +254,7 @@ func brokenTwins() []brokenLog {
 		log("expiry does not rise", twinBugs{notRising: true}, "expiry-order deletion deletion-live"),
 		log("knows the head for ever", twinBugs{keepsHead: true}, "keys-epoch"),
 		log("does not read the head for Moved", twinBugs{noHeadRead: true}, "moved moved-many"),
+		log("looks only for the next entry for Moved", twinBugs{nextOnly: true}, "moved-deletion"),
 		log("puts the key later", twinBugs{keyLater: true}, "answers-key"),
 		log("rolls once", twinBugs{rollOnce: true}, "answers-rival"),
 		log("finds nothing without an answer", twinBugs{readEmpty: true}, "answers answers-rival answers-known answers-key answers-read"),

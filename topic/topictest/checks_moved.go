@@ -3,6 +3,7 @@ package topictest
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/gatesock/gatesock/topic"
 )
@@ -12,6 +13,7 @@ func movedChecks() []promise[*fixture] {
 		{"moved", "Moved reports for every position whether there is a newer entry", checkMoved},
 		{"moved-epoch", "Moved finds that another epoch has begun", checkMovedEpoch},
 		{"moved-many", "Moved takes many positions, in any order and more than once", checkMovedMany},
+		{"moved-deletion", "Moved finds entries behind some that were deleted", checkMovedDeletion},
 	}
 }
 
@@ -88,5 +90,30 @@ func checkMovedMany(ctx context.Context, t *probe, f *fixture) {
 	t.that(len(got) == len(at), "Moved for %d positions returns %d results", len(at), len(got))
 	for i, a := range at {
 		t.that(got[i] == want[i], "Moved for %s of %q, which is position %d of many, is %v", text(a.Position), a.Topic, i, got[i])
+	}
+}
+
+// checkMovedDeletion has subscribers that have been away for so long that the entries after their
+// positions may be deleted, in a topic with a newer entry that can be read. They ask a process that
+// knows nothing of the topic, and one that has appended to it.
+func checkMovedDeletion(ctx context.Context, t *probe, f *fixture) {
+	f.needStore(t)
+	for _, numbers := range [][]int{{4}, {2}, {2, 3}, {4, 3, 2}, {1, 2, 3, 4}, {1, 3}} {
+		s := f.story(fmt.Sprint(numbers))
+		for range 4 {
+			s.append(ctx, t, f.log(0), kept(entry("short"), time.Hour))
+		}
+		s.append(ctx, t, f.log(0), kept(entry("long"), 10*day))
+		s.clock.Advance(8*day + 2*time.Hour)
+		s.delete(ctx, t, numbers)
+		for range 2 {
+			for n := 1; n < len(s.entries); n++ {
+				s.moved(ctx, t, f.log(1), true, s.at(n), true)
+				s.moved(ctx, t, f.log(0), true, s.at(n), true)
+			}
+			s.moved(ctx, t, f.log(1), true, s.last(), false)
+			s.append(ctx, t, f.log(0), entry("new"))
+		}
+		t.that(s.last().Offset == 7 && s.last().Epoch == s.at(1).Epoch, "the last entry is at %s", text(s.last()))
 	}
 }

@@ -18,7 +18,7 @@ type machine struct {
 func newMachine(f *fixture) *machine {
 	m := &machine{fixture: f, topics: make(map[string]*model)}
 	for _, name := range machineTopics() {
-		m.topics[name] = &model{story: f.story(name), subscribers: []subscriber{{}}}
+		m.topics[name] = &model{story: f.story(name), subscribers: []subscriber{{quiet: true}}}
 	}
 	return m
 }
@@ -32,10 +32,13 @@ type model struct {
 	subscribers []subscriber
 }
 
-// subscriber is a position that a reading has returned, and how many entries were there.
+// subscriber is a position that a reading has returned, how many entries were there, whether the
+// page was quiet, and when it was.
 type subscriber struct {
-	at topic.Position
-	n  int
+	at    topic.Position
+	n     int
+	quiet bool
+	came  time.Time
 }
 
 // begin is the first entry of the epoch.
@@ -157,7 +160,7 @@ func (s *model) subscribe(p topic.Page) {
 	if n < 0 {
 		n = len(s.entries) - 1
 	}
-	s.subscribers = append(s.subscribers, subscriber{p.Position, n + 1})
+	s.subscribers = append(s.subscribers, subscriber{p.Position, n + 1, p.Quiet, s.clock.Now()})
 }
 
 func (s *model) madeUp(ctx context.Context, t *probe, log topic.Log, by int64) {
@@ -195,24 +198,35 @@ func (s *model) before(ctx context.Context, t *probe, log topic.Log, q topic.Que
 	t.that(sameRecords(got, want), "the pages of %s have\n%swant\n%s", queryText(q), recordsText(got), recordsText(want))
 }
 
-// moved asks for all subscribers of all topics. Whether a topic has moved on whose newer entries
-// cannot be read any more is up to the log.
+// moved asks for all subscribers of all topics: as quiet ones, and by the page with which they came
+// if that is less than a day ago. Whether a topic has moved on whose newer entries cannot be read
+// any more is up to the log.
 func (m *machine) moved(ctx context.Context, t *probe, log topic.Log) {
 	var at []topic.At
 	var must, mustNot []bool
 	for _, name := range machineTopics() {
 		s := m.topics[name]
 		for _, sub := range s.subscribers {
-			at = append(at, topic.At{Topic: name, Position: sub.at, Quiet: true})
-			must = append(must, sub.n < len(s.entries) && s.readable(0) < len(s.entries))
-			mustNot = append(mustNot, sub.at == s.last())
+			for _, quiet := range sub.asks(s.clock.Now()) {
+				at = append(at, topic.At{Topic: name, Position: sub.at, Quiet: quiet})
+				must = append(must, sub.n < len(s.entries) && s.readable(0) < len(s.entries))
+				mustNot = append(mustNot, sub.at == s.last())
+			}
 		}
 	}
 	got, err := log.Moved(ctx, at)
 	t.ok(err, "Moved")
 	t.that(len(got) == len(at), "Moved for %d positions returns %d results", len(at), len(got))
 	for i, a := range at {
-		t.that(got[i] || !must[i], "Moved for %s of %q is false", text(a.Position), a.Topic)
-		t.that(!got[i] || !mustNot[i], "Moved for %s of %q is true", text(a.Position), a.Topic)
+		t.that(got[i] || !must[i], "Moved for %s (quiet %v) of %q is false", text(a.Position), a.Quiet, a.Topic)
+		t.that(!got[i] || !mustNot[i], "Moved for %s (quiet %v) of %q is true", text(a.Position), a.Quiet, a.Topic)
 	}
+}
+
+// asks returns the values of [topic.At] Quiet with which a subscriber may ask.
+func (s subscriber) asks(now time.Time) []bool {
+	if s.quiet || now.Sub(s.came) >= day {
+		return []bool{true}
+	}
+	return []bool{true, false}
 }

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -118,7 +116,7 @@ func (m *Meter) write(
 	}
 	consumed, err := request()
 	if refused := (*types.ConditionalCheckFailedException)(nil); errors.As(err, &refused) {
-		cost := Units{Write: InUnits(before, 1024)}
+		cost := Units{Write: table.InUnits(before, 1024)}
 		m.add(Bill{Answered: cost, Documented: cost})
 	}
 	if err != nil {
@@ -127,7 +125,7 @@ func (m *Meter) write(
 	after, err := m.Size(ctx, tableName, key)
 	m.add(Bill{
 		Answered:   Units{Write: *consumed.CapacityUnits},
-		Documented: Units{Write: InUnits(max(before, after), 1024)},
+		Documented: Units{Write: table.InUnits(max(before, after), 1024)},
 	})
 	return err
 }
@@ -152,7 +150,7 @@ func (m *Meter) TransactWriteItems(
 		if err != nil {
 			return nil, err
 		}
-		cost.Write += 2 * InUnits(max(before, itemSize(w.Put.Item)), 1024)
+		cost.Write += 2 * table.InUnits(max(before, table.ItemSize(w.Put.Item)), 1024)
 	}
 	metered := *in
 	metered.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
@@ -174,7 +172,7 @@ func (m *Meter) Size(ctx context.Context, tableName *string, key table.Item) (in
 	if err != nil {
 		return 0, err
 	}
-	return itemSize(out.Item), nil
+	return table.ItemSize(out.Item), nil
 }
 
 // GetItem passes the request on.
@@ -185,7 +183,7 @@ func (m *Meter) GetItem(
 	metered.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	out, err := m.api.GetItem(ctx, &metered, opts...)
 	if err == nil {
-		m.read(out.ConsumedCapacity, itemSize(out.Item), in.ConsistentRead)
+		m.read(out.ConsumedCapacity, table.ItemSize(out.Item), in.ConsistentRead)
 	}
 	return out, err
 }
@@ -208,7 +206,7 @@ func (m *Meter) BatchGetItem(
 			if err != nil {
 				return nil, err
 			}
-			b.Documented.Read += InUnits(size, 4096)
+			b.Documented.Read += table.InUnits(size, 4096)
 		}
 		if !aws.ToBool(asked.ConsistentRead) {
 			b.Documented.Read /= 2
@@ -263,7 +261,7 @@ func (m *Meter) Scan(
 // read bills a read by all bytes that it processed, half of that if it is eventually consistent
 // (same page).
 func (m *Meter) read(consumed *types.ConsumedCapacity, bytes int, consistent *bool) {
-	documented := InUnits(bytes, 4096)
+	documented := table.InUnits(bytes, 4096)
 	if !aws.ToBool(consistent) {
 		documented /= 2
 	}
@@ -273,51 +271,9 @@ func (m *Meter) read(consumed *types.ConsumedCapacity, bytes int, consistent *bo
 	})
 }
 
-// InUnits returns the units of a number of bytes, rounded up. An item that does not exist costs
-// one, too.
-func InUnits(bytes, of int) float64 {
-	return math.Ceil(float64(max(bytes, 1)) / float64(of))
-}
-
 func itemsSize(items []table.Item) (sum int) {
 	for _, it := range items {
-		sum += itemSize(it)
+		sum += table.ItemSize(it)
 	}
 	return sum
-}
-
-// itemSize counts the bytes of an item (Amazon DynamoDB Developer Guide, "DynamoDB item sizes and
-// formats").
-func itemSize(it table.Item) (sum int) {
-	for name, v := range it {
-		sum += len(name) + valueSize(v)
-	}
-	return sum
-}
-
-func valueSize(v types.AttributeValue) int {
-	switch v := v.(type) {
-	case *types.AttributeValueMemberS:
-		return len(v.Value)
-	case *types.AttributeValueMemberB:
-		return len(v.Value)
-	case *types.AttributeValueMemberN:
-		return (len(strings.Trim(v.Value, "0"))+1)/2 + 1
-	case *types.AttributeValueMemberNS:
-		sum := 0
-		for _, number := range v.Value {
-			sum += valueSize(&types.AttributeValueMemberN{Value: number})
-		}
-		return sum
-	case *types.AttributeValueMemberM:
-		return 3 + len(v.Value) + itemSize(v.Value)
-	case *types.AttributeValueMemberL:
-		sum := 3 + len(v.Value)
-		for _, element := range v.Value {
-			sum += valueSize(element)
-		}
-		return sum
-	default:
-		panic(fmt.Sprintf("meter: an attribute is a %T, which no store writes", v))
-	}
 }

@@ -14,6 +14,14 @@ import (
 // errPanicked is what the observer of the invocation is told of a request that panics.
 var errPanicked = errors.New("dynamo: panic during a request")
 
+// requested makes one request. A test may count it, or end the process at it.
+func requested[In, Out any](ctx context.Context, t *Table, request Request[In, Out], in In) (Out, error) {
+	if c := observing.CallsOf(ctx); c != nil {
+		return called(ctx, c, t, request, in)
+	}
+	return observed(ctx, t, request, in)
+}
+
 // observed makes one request, and reports it to the observer of the invocation. Without one, it
 // allocates nothing.
 func observed[In, Out any](ctx context.Context, t *Table, request Request[In, Out], in In) (Out, error) {

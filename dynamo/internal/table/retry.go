@@ -74,7 +74,7 @@ func Once[In, Out any](ctx context.Context, t *Table, request Request[In, Out], 
 	if ctx.Err() != nil {
 		return out, &requestError{t.Name, true, context.Cause(ctx)}
 	}
-	out, err = observed(ctx, t, request, in)
+	out, err = requested(ctx, t, request, in)
 	return out, t.describe(ctx, Attempts{Made: 1}, err)
 }
 
@@ -97,7 +97,7 @@ func (t *Table) WaitFor(ctx context.Context, attempt int) bool {
 func attempt[In, Out any](ctx context.Context, t *Table, request Request[In, Out], in In) (Out, error) {
 	ctx, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
-	return observed(ctx, t, request, in)
+	return requested(ctx, t, request, in)
 }
 
 func withoutRetryer(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }

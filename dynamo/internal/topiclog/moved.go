@@ -3,6 +3,7 @@ package topiclog
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,8 +14,9 @@ import (
 	"github.com/gatesock/gatesock/topic"
 )
 
-// Moved implements [topic.Log]. Since there are no holes, it looks only for the entry that follows
-// a position, and at the head item if another epoch may have begun.
+// Moved implements [topic.Log]. Since offsets have no holes, it looks only for the entry that
+// follows a position. If the position is a quiet one, that entry may have been deleted while a
+// later one is there, and another epoch may have begun: it asks for any later entry, and the head.
 func (l *Log) Moved(ctx context.Context, at []topic.At) ([]bool, error) {
 	if err := ended(ctx); err != nil {
 		return nil, err
@@ -28,14 +30,17 @@ func (l *Log) Moved(ctx context.Context, at []topic.At) ([]bool, error) {
 		}
 	}
 	moved := make([]bool, len(at))
-	looks := make(lookup)
+	looks, later := make(lookup), make(map[topic.At]*bool)
 	for i, a := range at {
 		if moved[i] = l.knowsMore(a); !moved[i] {
-			l.look(looks, a, &moved[i])
+			l.look(looks, later, a, &moved[i])
 		}
 	}
-	if err := l.find(ctx, looks); err != nil {
+	if err := l.findAll(ctx, looks, later); err != nil {
 		return nil, fmt.Errorf("look at %d topics: %w", len(at), err)
+	}
+	for i, a := range at {
+		moved[i] = moved[i] || later[a] != nil && *later[a]
 	}
 	return moved, nil
 }
@@ -76,18 +81,39 @@ func idOf(it table.Item) [2]string {
 	return [2]string{partition, sort}
 }
 
-// look asks for what shows that a position is not the newest. An epoch of which nothing was there
-// may have been about to get its first entry.
-func (l *Log) look(looks lookup, a topic.At, moved *bool) {
-	if a.Epoch != "" && a.Offset < topic.MaxOffset {
+// look asks for what shows that a position is not the newest: for items, and for positions whether
+// a later entry is there. An epoch of which nothing was there may have been about to get its first
+// entry.
+func (l *Log) look(looks lookup, later map[topic.At]*bool, a topic.At, moved *bool) {
+	quiet := a.Quiet || a.Offset == 0
+	switch {
+	case a.Epoch == "" || a.Offset == topic.MaxOffset:
+	case quiet:
+		later[a] = new(bool)
+	default:
 		looks.add(l.t.EntryKey(a.Topic, a.Epoch, a.Offset+1), func(table.Item) { *moved = true })
 	}
-	if a.Quiet || a.Offset == 0 {
+	if quiet {
 		looks.add(l.t.TopicHeadKey(a.Topic), func(it table.Item) {
 			h, err := decodeHead(it)
 			*moved = *moved || err != nil || h.epoch != a.Epoch
 		})
 	}
+}
+
+// findAll reads the items of a lookup, and at the same time whether the epoch of each position has
+// a later entry, or its seal.
+func (l *Log) findAll(ctx context.Context, looks lookup, later map[topic.At]*bool) error {
+	positions := slices.Collect(maps.Keys(later))
+	return l.t.Each(ctx, 1+len(positions), func(i int) error {
+		if i == 0 {
+			return l.find(ctx, looks)
+		}
+		a := positions[i-1]
+		found, _, err := l.query(ctx, a.Topic, a.Epoch, span{first: a.Offset + 1, last: topic.MaxOffset, limit: 1})
+		*later[a] = len(found) > 0
+		return err
+	})
 }
 
 // find reads items, up to 100 in a request, several requests at the same time.

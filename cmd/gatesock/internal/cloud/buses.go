@@ -13,14 +13,14 @@ import (
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/cloud/queue"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/cloud/schedule"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
+	"github.com/gatesock/gatesock/emulator"
 )
 
 const (
-	defaultBus     = "default"
-	maxPutEntries  = 10
-	maxPutSize     = 1 << 20
-	maxHops        = 3 // of an event from bus to bus
-	schedulerEvent = "Scheduled Event"
+	defaultBus    = "default"
+	maxPutEntries = 10
+	maxPutSize    = 1 << 20
+	maxHops       = 3 // of an event from bus to bus
 )
 
 func (c *Cloud) serveBuses() {
@@ -35,6 +35,7 @@ type rule struct {
 	*project.Rule
 	pattern  *pattern.Pattern
 	schedule schedule.Schedule
+	timer    emulator.Timer // of the schedule; Cloud.mu guards it
 }
 
 // readRules reads the rules. One that is wrong is told, and left out.
@@ -64,57 +65,6 @@ func (r *rule) read() (err error) {
 		r.schedule, err = schedule.Parse(r.Schedule, r.Timezone)
 	}
 	return err
-}
-
-// startSchedules lets the rules with a schedule fire in their time.
-func (c *Cloud) startSchedules() {
-	for _, r := range c.rules {
-		if r.schedule == nil || r.Disabled {
-			continue
-		}
-		c.spawn(func(ctx context.Context) {
-			due := c.clock.Now()
-			for {
-				if due = r.schedule.Next(due); due.IsZero() {
-					return
-				}
-				if c.sleep(ctx, due.Sub(c.clock.Now())) != nil {
-					return
-				}
-				_ = c.fire(ctx, r, due) // it logs its errors
-			}
-		})
-	}
-}
-
-// Fire lets a rule with a schedule fire now, whatever its schedule says and even if it is disabled,
-// and returns when its targets have the event. The ID is that of a [project.Rule], or its name. The
-// error names the targets that have not taken it.
-func (c *Cloud) Fire(ctx context.Context, ruleID string) error {
-	for _, same := range []func(r *rule) bool{
-		func(r *rule) bool { return r.ID == ruleID }, func(r *rule) bool { return r.Name == ruleID },
-	} {
-		i := slices.IndexFunc(c.rules, func(r *rule) bool { return r.schedule != nil && same(r) })
-		if i >= 0 {
-			return c.fire(ctx, c.rules[i], c.clock.Now())
-		}
-	}
-	return fmt.Errorf("cloud: the project has no schedule %q", ruleID)
-}
-
-// fire sends the event of a schedule to its targets. EventBridge Scheduler sends them their input
-// alone; without one it has an event, too.
-func (c *Cloud) fire(ctx context.Context, r *rule, at time.Time) error {
-	source, detail := "aws.events", any(map[string]any{})
-	if service, _ := splitARN(r.ARN); service == "scheduler" {
-		source, detail = "aws.scheduler", "{}"
-	}
-	event := c.event(schedulerEvent, source, at, []string{r.ARN}, detail)
-	var failed []error
-	for _, t := range r.Targets {
-		failed = append(failed, c.deliverEvent(ctx, KindSchedule, r, t, event, 0))
-	}
-	return errors.Join(failed...)
 }
 
 // event returns an event of a bus.

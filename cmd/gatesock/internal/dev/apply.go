@@ -14,6 +14,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -24,12 +25,14 @@ import (
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
 	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/emulator/runtimeapi"
+	"github.com/gatesock/gatesock/emulator/workbench"
 )
 
 // apiServer is an API with its stages behind one address.
 type apiServer struct {
 	front    *front // nil until the API has one
 	gateways map[string]*emulator.Gateway
+	stages   map[string]*workbench.Stage // of the workbench, by the names of the gateways
 }
 
 // apply puts a project to work. It reports whether it did, which it does not if ctx ends before;
@@ -131,7 +134,8 @@ func (s *supervisor) serve(ctx context.Context, p *project.Project) {
 		return
 	}
 	cfg := cloud.Config{
-		Project: p, Invoke: s.services.invoke, Parameters: s.variables, Secrets: s.variables, Log: s.out.Cloud,
+		Project: p, Invoke: s.services.invoke, Parameters: s.variables, Secrets: s.variables, Log: s.besideAPI,
+		Clock: s.bench.Clock(),
 	}
 	if s.dynamo != nil {
 		cfg.Dynamo = s.dynamo.URL
@@ -170,7 +174,7 @@ func (s *supervisor) functions(ctx context.Context, p *project.Project, due stal
 		u, known := s.units[fn.ID]
 		cfg := configs[i]
 		if !known {
-			u = &unit{id: fn.ID}
+			u = &unit{id: fn.ID, requests: s.requests}
 			u.fn.Store(&fn)
 			u.gate.hold()
 		}
@@ -249,10 +253,7 @@ func (s *supervisor) functionConfig(ctx context.Context, fn *project.Function) (
 	cfg := runtimeapi.Config{
 		FunctionName: fn.Name, Handler: cmp.Or(fn.Handler, "bootstrap"), Region: s.region(), AccountID: account,
 		MemoryMB: fn.Memory, Timeout: fn.Timeout, Concurrency: s.concurrency(fn), NoFreeze: s.o.NoFreeze,
-		Log: func(l runtimeapi.Line) {
-			s.tails.add(name, l)
-			s.out.Line(name, l)
-		},
+		Log:    func(l runtimeapi.Line) { s.line(name, l) },
 		Report: func(r runtimeapi.Report) { s.reported(name, r) },
 	}
 	cfg.Env = s.o.baseEnv()
@@ -426,7 +427,7 @@ func (s *supervisor) serverOf(ctx context.Context, api *project.API, index int) 
 	if ok {
 		return server, nil
 	}
-	server = &apiServer{gateways: map[string]*emulator.Gateway{}}
+	server = &apiServer{gateways: map[string]*emulator.Gateway{}, stages: map[string]*workbench.Stage{}}
 	if s.first != nil {
 		server.front, s.first = s.first, nil
 	} else {
@@ -438,7 +439,7 @@ func (s *supervisor) serverOf(ctx context.Context, api *project.API, index int) 
 		if err != nil {
 			return nil, fmt.Errorf("the API %s: %w", cmp.Or(api.Name, api.LogicalID), err)
 		}
-		server.front = newFront(s.listener(l), portOf(l), s.page)
+		server.front = s.newFront(l)
 	}
 	s.apis[api.LogicalID] = server
 	return server, nil
@@ -454,8 +455,9 @@ func (s *supervisor) stages(p *project.Project, api *project.API, server *apiSer
 	paths := intercept.Paths{}
 	for i := range api.Stages {
 		stage := &api.Stages[i]
-		cfg := s.gatewayConfig(stage, label)
 		name := stage.Config.Stage
+		shown := s.stageOf(server, label, api.LogicalID, name)
+		cfg := shown.Config(s.gatewayConfig(stage, label))
 		g, ok := server.gateways[name]
 		var err error
 		if ok {
@@ -463,9 +465,13 @@ func (s *supervisor) stages(p *project.Project, api *project.API, server *apiSer
 		} else {
 			g, err = emulator.New(failing{"the route calls nothing"}, cfg)
 		}
+		if err == nil {
+			err = shown.Attach(g)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("the stage %s of %s: %s", name, cmp.Or(api.Name, api.LogicalID), plainError(err))
 		}
+		shown.ServedAt(s.clientURL(server, name))
 		server.gateways[name] = g
 		all = append(all, g)
 		paths.Bases = append(paths.Bases, g.BasePath())
@@ -527,20 +533,7 @@ func (s *supervisor) gatewayConfig(stage *project.Stage, label string) emulator.
 		s.out.Event(label, e)
 	}
 	cfg.Logger = slog.New(logHandler{out: s.out, first: s.isNew})
-	if s.o.Seed != 0 {
-		cfg.Faults = s.faults(cfg.APIID + "/" + cfg.Stage)
-	}
 	return cfg
-}
-
-// faults returns the faults of a stage, which draw its ids. They stay the same for a gateway.
-func (s *supervisor) faults(stage string) *emulator.Faults {
-	f, ok := s.seeded[stage]
-	if !ok {
-		f = emulator.NewFaults(uint64(s.o.Seed)) //nolint:gosec // any number is a seed
-		s.seeded[stage] = f
-	}
-	return f
 }
 
 // target returns the handler for what a route calls.
@@ -576,7 +569,9 @@ func (s *supervisor) endUnused(ctx context.Context, p *project.Project) {
 		i := slices.IndexFunc(p.APIs, func(a project.API) bool { return a.LogicalID == id })
 		for name, g := range server.gateways {
 			if i < 0 || !slices.ContainsFunc(p.APIs[i].Stages, func(st project.Stage) bool { return st.Config.Stage == name }) {
+				s.bench.Remove(ctx, server.stages[name].Name())
 				delete(server.gateways, name)
+				delete(server.stages, name)
 				_ = g.Shutdown(ctx)
 			}
 		}
@@ -594,6 +589,15 @@ func (a *apiServer) close(ctx context.Context) error {
 	}
 	a.front.close(ctx)
 	return errors.Join(wrong...)
+}
+
+// clientURL returns the address of a stage for clients.
+func (s *supervisor) clientURL(server *apiServer, stage string) string {
+	scheme := "ws"
+	if s.o.TLS {
+		scheme = "wss"
+	}
+	return fmt.Sprintf("%s://localhost:%d/%s", scheme, server.front.port, stage)
 }
 
 // addresses returns where the stages are.
@@ -631,7 +635,13 @@ func (s *supervisor) addresses() []Address {
 }
 
 func (s *supervisor) bannerOf() banner {
-	b := banner{name: s.source.name(s.o.Folder), addresses: s.addresses(), watching: s.watcher.count()}
+	b := banner{
+		name: s.source.name(s.o.Folder), addresses: s.addresses(), watching: s.watcher.count(),
+		seed: strconv.FormatUint(s.bench.Seed(), 10),
+	}
+	if len(b.addresses) > 0 {
+		b.workbench = s.bench.URL(b.addresses[0].Page)
+	}
 	for i := range s.project.Functions {
 		b.functions = append(b.functions, s.displayName(&s.project.Functions[i]))
 	}

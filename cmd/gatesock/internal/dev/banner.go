@@ -54,11 +54,15 @@ type banner struct {
 	functions []string // names, if there is more than one
 	services  []string // what is served beside the API, such as "table chat-Table"
 	watching  int      // folders
+	workbench string   // its address with the token
+	seed      string
 }
 
 func (p *Printer) banner(b banner) {
 	if p.o.JSON {
-		p.object(time.Time{}, record{Kind: "ready", Source: b.name, Addresses: b.addresses})
+		p.object(time.Time{}, record{
+			Kind: "ready", Source: b.name, Addresses: b.addresses, Workbench: b.workbench, Seed: b.seed,
+		})
 		return
 	}
 	var out strings.Builder
@@ -87,6 +91,8 @@ func (p *Printer) banner(b banner) {
 		row("functions", wrap(strings.Join(b.functions, "  "), 13))
 	}
 	row("beside", wrap(strings.Join(b.services, "  "), 13))
+	row("workbench", b.workbench)
+	row("seed", b.seed+"; --seed "+b.seed+" makes the same ids and faults again")
 	if len(b.addresses) > 0 {
 		row("try it", b.addresses[0].wscat())
 	}

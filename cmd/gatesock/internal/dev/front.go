@@ -25,8 +25,9 @@ type front struct {
 	runs chan struct{} // closed with the first set after newFront
 }
 
-// newFront serves a page on a listener, which it closes, until the API runs.
-func newFront(l net.Listener, port int, page http.Handler) *front {
+// newFront serves a page on a listener, which it closes, until the API runs. What is before has its
+// requests first.
+func newFront(l net.Listener, port int, page http.Handler, before func(http.Handler) http.Handler) *front {
 	f := &front{port: port, served: make(chan struct{}), runs: make(chan struct{})}
 	var h http.Handler = waiting{page, f.runs, func() http.Handler {
 		next := *f.handler.Load()
@@ -37,9 +38,9 @@ func newFront(l net.Listener, port int, page http.Handler) *front {
 	}}
 	f.handler.Store(&h)
 	f.server = http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		Handler: before(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			(*f.handler.Load()).ServeHTTP(w, r)
-		}),
+		})),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          log.New(io.Discard, "", 0),

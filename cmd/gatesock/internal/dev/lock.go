@@ -1,8 +1,6 @@
 package dev
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,8 +29,7 @@ func takeLock(files, folder string) (*lock, error) {
 	if err := os.MkdirAll(files, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the folder for the lock: %w", err)
 	}
-	sum := sha256.Sum256([]byte(folder))
-	path := filepath.Join(files, "dev-"+hex.EncodeToString(sum[:8])+".lock")
+	path := filepath.Join(files, keyOf(folder)+".lock")
 	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {

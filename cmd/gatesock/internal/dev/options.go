@@ -48,9 +48,9 @@ type Options struct {
 	Concurrency int
 	// NoFreeze lets functions run on between invocations.
 	NoFreeze bool
-	// Seed makes the ids of the gateway, and what is left to chance, the same in each run; 0 does
-	// not.
-	Seed int64
+	// Seed decides about the ids of the gateway, and about what is left to chance; 0 draws one, which
+	// is shown.
+	Seed uint64
 
 	// Environ is the environment of the caller, as NAME=VALUE.
 	Environ []string

@@ -24,6 +24,18 @@ function rows(address, tryIt) {
   return list;
 }
 
+// The token of the workbench is not in the status, which everybody gets who reaches the port.
+function bench(status) {
+  const list = element("dl");
+  const link = element("a", location.origin + "/_gatesock/");
+  link.href = "/_gatesock/";
+  const value = element("dd");
+  value.append(link, element("div", "The first time, open the address with the token that the terminal shows.", "hint"));
+  list.append(element("dt", "workbench"), value);
+  list.append(element("dt", "seed"), element("dd", status.seed));
+  return list;
+}
+
 function trouble(status) {
   const box = $("#trouble");
   box.hidden = status.state !== "failed";
@@ -43,5 +55,6 @@ new EventSource("/.gatesock/status").addEventListener("message", (e) => {
   $("#name").textContent = status.name;
   document.title = `${status.state === "failed" ? "✗ " : ""}${status.name} – gatesock dev`;
   $("#apis").replaceChildren(...(status.addresses ?? []).map((a, i) => rows(a, i === 0 ? status.try : "")));
+  if (status.workbench) $("#apis").append(bench(status));
   trouble(status);
 });

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -100,6 +101,8 @@ type record struct {
 	Text         string          `json:"text,omitempty"`
 	Problems     []problem       `json:"problems,omitempty"`
 	Addresses    []Address       `json:"addresses,omitempty"`
+	Workbench    string          `json:"workbench,omitempty"`
+	Seed         string          `json:"seed,omitempty"`
 	Data         json.RawMessage `json:"data,omitempty"`
 }
 
@@ -376,22 +379,38 @@ func (p *Printer) Cloud(e cloud.Event) {
 		p.Say(kind, "%s", cmp.Or(e.Text, e.Source+" "+e.Target))
 		return
 	}
-	what := shortARN(e.Source)
-	if e.Target != "" {
-		what = strings.TrimPrefix(what+" ⇒ "+shortARN(e.Target), " ")
-	}
-	arrow, color, rest := "⇒", dim, took(e.Duration)
-	if e.Records > 1 {
-		rest = fmt.Sprintf("%d records  ", e.Records) + rest
-	}
-	if e.Attempts > 1 {
-		rest += fmt.Sprintf("  attempt %d", e.Attempts)
-	}
+	what := cloudWay(e)
+	records, attempt := cloudCounts(e)
+	arrow, color, rest := "⇒", dim, spaced(records, took(e.Duration), attempt)
 	if e.Err != nil {
 		arrow, color = "✗", red
 		rest += "  " + p.style(red, oneline.Of(plainError(e.Err), longestText))
 	}
 	p.line(e.Time, pad("", connectionWidth)+" "+p.style(color, arrow)+" "+pad(e.Kind, routeWidth)+" "+what+"  "+rest)
+}
+
+// cloudWay returns where something came from and went to.
+func cloudWay(e cloud.Event) string {
+	if e.Target == "" {
+		return shortARN(e.Source)
+	}
+	return strings.TrimPrefix(shortARN(e.Source)+" ⇒ "+shortARN(e.Target), " ")
+}
+
+// cloudCounts returns of how many records something was, and which attempt, if there were several.
+func cloudCounts(e cloud.Event) (records, attempt string) {
+	if e.Records > 1 {
+		records = fmt.Sprintf("%d records", e.Records)
+	}
+	if e.Attempts > 1 {
+		attempt = fmt.Sprintf("attempt %d", e.Attempts)
+	}
+	return records, attempt
+}
+
+// spaced returns the texts that are not empty, with space between them.
+func spaced(texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(text string) bool { return text == "" }), "  ")
 }
 
 // shortARN returns the last part of an ARN.

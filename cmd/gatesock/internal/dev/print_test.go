@@ -38,6 +38,7 @@ func everything(p *Printer) {
 			Identity: []string{"route.request.header.Authorization", "route.request.querystring.name"},
 		}},
 		functions: []string{"App", "Authorize"}, services: []string{"table chat-Table", "queue jobs"}, watching: 12,
+		workbench: "http://localhost:3001/_gatesock/?token=GSOCK", seed: "4242",
 	})
 	for _, e := range []emulator.Event{
 		{Kind: emulator.EventInvoked, Route: "$connect", Bytes: 18, Duration: 34 * ms, Input: []byte(`{"requestContext":{}}`), Body: []byte(`{"statusCode":200}`)},

@@ -22,6 +22,18 @@ type trouble struct {
 	live     bool      // what has the trouble is in place already, so that no earlier build goes on
 }
 
+// text returns everything, with paths as seen from a folder.
+func (t trouble) text(folder string) string {
+	lines := []string{t.title}
+	for _, p := range t.problems {
+		lines = append(lines, fmt.Sprintf("%s:%d: %s", shorter(folder, p.File), p.Line, p.Text))
+	}
+	if t.output != "" {
+		lines = append(lines, t.output)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // problem is one message of a compiler.
 type problem struct {
 	File   string `json:"file,omitempty"`

@@ -14,7 +14,8 @@ import (
 // services finds what answers the requests of functions: APIs by their hosts, functions by their
 // ids and names, and the services of AWS. It is safe for concurrent use.
 type services struct {
-	late func(u *unit, instance, what string) // a request that left after a reply
+	late     func(u *unit, instance, what string) // a request that left after a reply
+	requests *requests
 
 	mu    sync.RWMutex
 	hosts map[string]http.Handler
@@ -50,6 +51,13 @@ func (s *services) setCloud(c *cloud.Cloud) *cloud.Cloud {
 	return before
 }
 
+// current returns the services of AWS, or nil.
+func (s *services) current() *cloud.Cloud {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.cloud
+}
+
 // invoke invokes a function for a service of AWS.
 func (s *services) invoke(ctx context.Context, id string, payload []byte) ([]byte, error) {
 	s.mu.RLock()
@@ -81,12 +89,16 @@ func (s *services) handlerOf(host string) http.Handler {
 	return nil
 }
 
-// noticing returns a handler that reports calls of @connections that leave after a reply.
+// noticing returns a handler that reports calls of @connections that leave after a reply, and that
+// says which request of a gateway calls come from.
 func (s *services) noticing(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if u, instance := s.caller(r.Context()); u != nil && strings.Contains(r.URL.Path, "/@connections/") {
-			if a, ok := u.proc.Activity(instance); ok && a.Late {
-				s.late(u, a.RequestID, map[string]string{http.MethodPost: "a post"}[r.Method])
+			if a, ok := u.proc.Activity(instance); ok {
+				if a.Late {
+					s.late(u, a.RequestID, map[string]string{http.MethodPost: "a post"}[r.Method])
+				}
+				r = r.WithContext(s.requests.within(r.Context(), a.RequestID))
 			}
 		}
 		h.ServeHTTP(w, r)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -19,8 +20,8 @@ import (
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/intercept"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/program"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
-	"github.com/gatesock/gatesock/emulator"
 	"github.com/gatesock/gatesock/emulator/runtimeapi"
+	"github.com/gatesock/gatesock/emulator/workbench"
 	"github.com/gatesock/gatesock/internal/dynamolocal"
 )
 
@@ -37,15 +38,16 @@ type supervisor struct {
 	temp      string            // a folder for binaries
 	binaries  int               // how many were built
 
-	page    *page
-	watcher *watcher
+	page     *page
+	watcher  *watcher
+	bench    *workbench.Workbench
+	requests *requests
 
 	project   *project.Project
 	programs  map[string]*goCode // by the folder of the package
 	units     map[string]*unit   // by the id of the function
 	apis      map[string]*apiServer
 	first     *front // until an API has it
-	seeded    map[string]*emulator.Faults
 	dynamo    *dynamolocal.Server
 	services  *services
 	resources string // that services were made of
@@ -106,7 +108,7 @@ func Run(ctx context.Context, out *Printer, o Options) error {
 	o.Temp = cmp.Or(o.Temp, os.TempDir())
 	s := &supervisor{
 		o: o, out: out, asked: map[string]string{}, programs: map[string]*goCode{}, units: map[string]*unit{},
-		apis: map[string]*apiServer{}, noted: map[string]bool{}, seeded: map[string]*emulator.Faults{},
+		apis: map[string]*apiServer{}, noted: map[string]bool{}, requests: newRequests(),
 		newProcess: func(cfg runtimeapi.Config) (process, error) { return runtimeapi.New(cfg) },
 	}
 	return s.supervise(ctx)
@@ -120,7 +122,8 @@ func (s *supervisor) supervise(ctx context.Context) (err error) {
 		}
 		return err
 	}
-	lock, err := takeLock(filepath.Join(s.o.Cache, "locks"), cmp.Or(s.source.file, s.source.pkg))
+	key := cmp.Or(s.source.file, s.source.pkg)
+	lock, err := takeLock(locksIn(s.o.Cache), key)
 	if err != nil {
 		return err
 	}
@@ -131,13 +134,19 @@ func (s *supervisor) supervise(ctx context.Context) (err error) {
 	if s.page, err = newPage(s.o.Pages, s.o.Folder); err != nil {
 		return err
 	}
-	s.page.update(func(now *status) { now.Name = s.source.name(s.o.Folder) })
+	s.services = &services{late: s.late, requests: s.requests}
+	if err := s.openBench(key); err != nil {
+		return err
+	}
+	s.page.update(func(now *status) {
+		now.Name, now.Workbench, now.Seed = s.source.name(s.o.Folder), true, strconv.FormatUint(s.bench.Seed(), 10)
+	})
 	first, err := listen(ctx, s.o.Port)
 	if err != nil {
 		return err
 	}
 	defer first.Close()
-	if err := lock.announce(cmp.Or(s.source.file, s.source.pkg), "http://"+localhost(first)+"/"); err != nil {
+	if err := lock.announce(key, "http://"+localhost(first)+"/"); err != nil {
 		return err
 	}
 	if s.temp, err = os.MkdirTemp(s.o.Temp, "gatesock-dev-"); err != nil {
@@ -156,11 +165,20 @@ func (s *supervisor) supervise(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.services = &services{late: s.late}
-	s.first = newFront(s.listener(first), portOf(first), s.page)
+	s.first = s.newFront(first)
 	defer s.end(ctx)
+	unpublish, err := s.publish(key, localhost(first))
+	if err != nil {
+		return err
+	}
+	defer unpublish()
 	s.loop(ctx)
 	return nil
+}
+
+// newFront serves the page on a listener until an API runs, and the workbench.
+func (s *supervisor) newFront(l net.Listener) *front {
+	return newFront(s.listener(l), portOf(l), s.page, s.bench.Handler)
 }
 
 func portOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
@@ -557,6 +575,7 @@ func (s *supervisor) report(t trouble) {
 	working := slices.ContainsFunc(slices.Collect(maps.Values(s.units)), func(u *unit) bool { return u.works })
 	goesOn := working && !t.live
 	s.page.fail(s.o.Folder, t, goesOn)
+	s.bench.Note(failure, t.text(s.o.Folder))
 	if goesOn {
 		s.say(info, "the last good build goes on")
 	} else {
@@ -564,7 +583,13 @@ func (s *supervisor) report(t trouble) {
 	}
 }
 
-func (s *supervisor) say(kind, format string, args ...any) { s.out.Say(kind, format, args...) }
+// say prints a sentence, which the workbench has as well if something is wrong.
+func (s *supervisor) say(kind, format string, args ...any) {
+	s.out.Say(kind, format, args...)
+	if (kind == warning || kind == failure) && s.bench != nil {
+		s.bench.Note(kind, fmt.Sprintf(format, args...))
+	}
+}
 
 // announce prints that everything runs.
 func (s *supervisor) announce(ctx context.Context, due stale, changed bool) {
@@ -585,6 +610,7 @@ func (s *supervisor) announce(ctx context.Context, due stale, changed bool) {
 		addresses := s.addresses()
 		s.page.update(func(now *status) { now.Reloads, now.Addresses = now.Reloads+1, addresses })
 		s.say(good, "reloaded in %s", took(time.Since(due.at)))
+		s.bench.Note("reload", "reloaded in "+took(time.Since(due.at)))
 	}
 	for folder := range due.packages { // imports may have changed
 		if g := s.programs[folder]; g != nil && ctx.Err() == nil {
@@ -613,7 +639,7 @@ func (s *supervisor) end(ctx context.Context) {
 		u.gate.open() // nobody waits any longer
 	}
 	s.page.close()
-	var wrong []error
+	wrong := []error{s.bench.Close(ctx)} // its clients, while there is somebody to learn of their end
 	if s.first != nil {
 		s.first.close(ctx)
 	}

@@ -26,10 +26,11 @@ type process interface {
 // unit is a function of the application. Its invocations wait while it has no code yet, or new code
 // is made, for at most the function's timeout.
 type unit struct {
-	id   string
-	gate gate
-	proc process
-	fn   atomic.Pointer[project.Function]
+	id       string
+	gate     gate
+	proc     process
+	fn       atomic.Pointer[project.Function]
+	requests *requests
 
 	// What follows is the supervisor's.
 	cfg   runtimeapi.Config // of proc
@@ -41,10 +42,11 @@ type handler struct{ u *unit }
 
 // Invoke hands an event to the function. Those of a connection that have waited follow each other.
 func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	connection, request := idsOf(payload)
+	ctx = h.u.requests.begin(ctx, origin{connection, request})
 	if h.u.gate.idle() {
 		return h.u.proc.Invoke(ctx, payload)
 	}
-	connection, request := idsOf(payload)
 	return h.u.invoke(ctx, connection, request, payload)
 }
 

@@ -40,7 +40,7 @@ func (f *fakeProcess) Activity(string) (runtimeapi.Activity, bool) {
 }
 
 func newUnit(f *fakeProcess, timeout time.Duration) *unit {
-	u := &unit{id: "Chat", proc: f, works: true}
+	u := &unit{id: "Chat", proc: f, works: true, requests: newRequests()}
 	u.fn.Store(&project.Function{ID: "Chat", Name: "chat", Timeout: timeout})
 	return u
 }

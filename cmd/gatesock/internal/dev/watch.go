@@ -282,9 +282,16 @@ func (w *watcher) differs(path string) bool {
 	return !known || before != sum
 }
 
-// know remembers the content of files, so that one that is saved as it was does not count.
+// know remembers the content of files that were not known, so that one that is saved as it was does
+// not count. Of a file that was known, what was remembered stays: it may have changed since, and
+// then its event is still to come.
 func (w *watcher) know(files []string) {
 	for _, path := range files {
-		w.differs(path)
+		w.mu.Lock()
+		_, known := w.sums[path]
+		w.mu.Unlock()
+		if !known {
+			w.differs(path)
+		}
 	}
 }

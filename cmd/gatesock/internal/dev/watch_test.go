@@ -137,3 +137,18 @@ func TestWatcher(t *testing.T) {
 	require.Equal(t, []string{"later/a.py"}, changed(t, w, folder), "a folder that comes later")
 	require.Positive(t, w.count())
 }
+
+// A change whose event is still to come is not forgotten when the files are looked at.
+func TestKnownFileThatChanges(t *testing.T) {
+	t.Parallel()
+	w, err := newWatcher()
+	require.NoError(t, err)
+	defer w.close()
+	file := filepath.Join(t.TempDir(), "main.go")
+	require.NoError(t, os.WriteFile(file, []byte("one"), 0o600))
+	w.know([]string{file})
+	require.False(t, w.differs(file), "it is as it was")
+	require.NoError(t, os.WriteFile(file, []byte("two"), 0o600))
+	w.know([]string{file})
+	require.True(t, w.differs(file))
+}

@@ -15,9 +15,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"time"
+
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/private"
 )
 
 const (
@@ -117,7 +118,7 @@ func userAuthority(folder string, now time.Time) (*authority, error) {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			return nil, err
-		case kept.usable(now) && isPrivate(file):
+		case kept.usable(now) && private.Is(file):
 			return kept, kept.publish(folder)
 		default:
 			if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -136,12 +137,6 @@ func userAuthority(folder string, now time.Time) (*authority, error) {
 	return nil, fmt.Errorf("%s changes again and again", file)
 }
 
-// isPrivate reports whether only the user can read a file. Windows says so in other ways.
-func isPrivate(file string) bool {
-	info, err := os.Stat(file)
-	return err == nil && (runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0)
-}
-
 // usable reports whether an authority has the constraints of today's, and lasts.
 func (a *authority) usable(now time.Time) bool {
 	same := slices.Equal(a.cert.PermittedDNSDomains, slices.Concat(suffixes(), localNames())) &&
@@ -158,7 +153,7 @@ func (a *authority) keep(file string) error {
 		return err
 	}
 	text := append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), a.pem()...)
-	written, err := writeTemp(filepath.Dir(file), text)
+	written, err := private.Temp(filepath.Dir(file), text)
 	if err != nil {
 		return err
 	}
@@ -172,24 +167,25 @@ func (a *authority) publish(folder string) error {
 	if text, err := os.ReadFile(file); err == nil && bytes.Equal(text, a.pem()) {
 		return nil
 	}
-	written, err := writeTemp(folder, a.pem())
-	if err != nil {
-		return err
-	}
-	return os.Rename(written, file)
+	return private.Write(file, a.pem())
 }
 
-// writeTemp writes a file that only the user can read, and returns its path.
-func writeTemp(folder string, text []byte) (string, error) {
-	f, err := os.CreateTemp(folder, "new-*") // mode 0600
-	if err != nil {
-		return "", err
+// UserCertificate returns the certificate of the authority that a folder keeps, in PEM, for clients
+// that are to trust it. It is empty if there is none. A folder "" stands for the default of
+// [Config.Folder].
+func UserCertificate(folder string) ([]byte, error) {
+	if folder == "" {
+		config, err := os.UserConfigDir()
+		if err != nil {
+			return nil, err
+		}
+		folder = filepath.Join(config, "gatesock")
 	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", errors.Join(err, os.Remove(f.Name()))
+	text, err := os.ReadFile(filepath.Join(folder, certFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
-	return f.Name(), nil
+	return text, err
 }
 
 // readAuthority reads what keep has written.

@@ -225,3 +225,20 @@ func TestIsName(t *testing.T) {
 		require.Equal(t, want, isName(name), name)
 	}
 }
+
+func TestUserCertificate(t *testing.T) {
+	folder := t.TempDir()
+	text, err := UserCertificate(folder)
+	require.NoError(t, err)
+	require.Empty(t, text, "there is none yet")
+	a, err := userAuthority(folder, time.Now())
+	require.NoError(t, err)
+	text, err = UserCertificate(folder)
+	require.NoError(t, err)
+	require.Equal(t, a.pem(), text)
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	t.Setenv("HOME", t.TempDir())
+	text, err = UserCertificate("")
+	require.NoError(t, err)
+	require.Empty(t, text)
+}

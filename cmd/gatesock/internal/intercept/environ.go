@@ -21,6 +21,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/private"
 )
 
 // preload is loaded into Node.js.
@@ -208,7 +210,7 @@ func (i *Interceptor) bundle(certificates []byte) (string, error) {
 	if _, err := os.Stat(file); err == nil {
 		return file, nil
 	}
-	written, err := writeTemp(i.run, certificates)
+	written, err := private.Temp(i.run, certificates)
 	if err != nil {
 		return "", err
 	}

@@ -107,7 +107,7 @@ const (
 	Queue        Kind = "queue"         // a message that was sent to a queue
 )
 
-// Who causes entries.
+// The values of [Entry].By.
 const (
 	ByPage = "page"
 	ByAPI  = "api"

@@ -28,6 +28,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/emulator/workbench"
 	"github.com/gatesock/gatesock/examples/chat"
 	"github.com/gatesock/gatesock/examples/chat/web"
 	"github.com/gatesock/gatesock/observe"
@@ -57,7 +58,6 @@ func main() {
 	flag.Float64Var(&limit.Rate, "rate", limit.Rate, "messages per second that each person may send; 0 means no limit")
 	flag.IntVar(&limit.Burst, "burst", limit.Burst, "messages that each person may send at once, at least 2")
 	flag.Parse()
-	slog.SetDefault(slog.New(observe.NewLogHandler(os.Stderr, nil)))
 	if limit.Rate == 0 {
 		limit = ratelimit.Limit{}
 	} else if err := limit.Validate(); err != nil || limit.Burst < 2 {
@@ -83,14 +83,16 @@ func run(ctx context.Context, addr string, at place, s signIn, options ...chat.O
 	if err != nil {
 		return err
 	}
-	gateway, handler, err := serve(ctx, listener.Addr(), at, s, options)
+	l, err := newLocal(ctx, listener.Addr(), at, s, options)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	slog.SetDefault(slog.New(l.bench.LogHandler(observe.NewLogHandler(os.Stderr, nil))))
+	server := &http.Server{Handler: l.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	fmt.Printf("State is in %s.\n", at)
 	fmt.Println(s)
 	fmt.Printf("Chat is running at http://%s/\n", listener.Addr())
+	fmt.Printf("Workbench: %s (seed %d)\n", l.bench.URL("http://"+listener.Addr().String()), l.bench.Seed())
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(emulator.NewListener(listener)) }()
 
@@ -101,7 +103,7 @@ func run(ctx context.Context, addr string, at place, s signIn, options ...chat.O
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	err = errors.Join(gateway.Shutdown(ctx), server.Shutdown(ctx))
+	err = errors.Join(l.bench.Close(ctx), l.gateway.Shutdown(ctx), server.Shutdown(ctx))
 	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
 		return end
 	}
@@ -117,44 +119,55 @@ func metrics() io.Writer {
 	return os.Stdout
 }
 
-// serve returns the gateway, and the handler for it, the page and the identity provider.
-func serve(
-	ctx context.Context,
-	addr net.Addr,
-	at place,
-	s signIn,
-	options []chat.Option,
-) (*emulator.Gateway, http.Handler, error) {
+// local is what the program serves.
+type local struct {
+	app     *chat.App
+	bench   *workbench.Workbench
+	gateway *emulator.Gateway
+	handler http.Handler // of the gateway, the workbench, the page and the identity provider
+}
+
+func newLocal(ctx context.Context, addr net.Addr, at place, s signIn, options []chat.Option) (*local, error) {
 	mux := http.NewServeMux()
 	issuer := ""
 	if !s.open {
 		provider, url, option, err := s.provider(addr)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		issuer, options = url, append(options, option)
 		mux.Handle("/idp/", provider)
 	}
 	page, err := web.Handler(issuer)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	gateway, err := emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
-		app, err := at.open(ctx, api, options...)
-		if err != nil {
+	l := new(local)
+	l.bench, err = workbench.New(workbench.Config{
+		Name: "chat", MachineClock: true,
+		Members: func(ctx context.Context, id string) (string, []string, error) { return l.app.Members(ctx, id) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	stage := l.bench.Stage("local")
+	l.gateway, err = emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
+		var err error
+		if l.app, err = at.open(ctx, api, options...); err != nil {
 			return nil, err
 		}
-		handler := observe.New(observe.WithOutput(metrics())).Handler(app.Handler())
+		handler := observe.New(observe.WithOutput(metrics())).Handler(l.app.Handler())
 		if gatesock.InLambda() {
 			gatesock.Start(handler) // prints the description and exits
 		}
 		return handler, nil
-	}, emulator.Config{Stage: "local", Hosts: s.hosts()})
+	}, stage.Config(emulator.Config{Stage: "local", Hosts: s.hosts()}))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	mux.Handle("/", page)
-	mux.Handle("/local", gateway)
-	mux.Handle("/local/", gateway)
-	return gateway, mux, nil
+	mux.Handle("/local", l.gateway)
+	mux.Handle("/local/", l.gateway)
+	l.handler = l.bench.Handler(mux)
+	return l, stage.Attach(l.gateway)
 }

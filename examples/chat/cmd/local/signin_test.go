@@ -16,14 +16,14 @@ func TestHostsOfTheOrigins(t *testing.T) {
 	t.Parallel()
 	s := signIn{open: true, origins: "http://box.example:8080,https://[::1],file://,http://10.0.0.7:1"}
 	require.Equal(t, []string{"box.example"}, s.hosts())
-	gateway, handler, err := serve(t.Context(), &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, place{}, s, nil)
+	l, err := newLocal(t.Context(), &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, place{}, s, nil)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, gateway.Shutdown(context.Background())) })
+	t.Cleanup(func() { require.NoError(t, l.gateway.Shutdown(context.Background())) })
 	for host, status := range map[string]int{"box.example:8080": 426, "localhost:8080": 426, "evil.example": 403} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/local", nil)
 		r.Host = host
 		answer := httptest.NewRecorder()
-		handler.ServeHTTP(answer, r)
+		l.handler.ServeHTTP(answer, r)
 		require.Equal(t, status, answer.Code, host)
 	}
 }

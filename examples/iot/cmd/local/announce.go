@@ -73,6 +73,7 @@ func (s *server) announce(out io.Writer, k keys) error {
 	for _, tenant := range []string{busyTenant, quietTenant} {
 		fmt.Fprintf(&text, "  %-7s %s/#key=%s\n", tenant, s.httpURL(), k.Persons[tenant])
 	}
+	fmt.Fprintf(&text, "\nWorkbench (seed %d):\n  %s\n", s.bench.Seed(), s.bench.URL(s.httpURL()))
 	key := k.Gateways[busyTenant]
 	fmt.Fprintf(&text, "\nDevices of %s send with the key %s to\n  %s\n  %s/readings\n  %s\n",
 		busyTenant, key, s.socketURL(), s.httpURL(), s.brokerURL())

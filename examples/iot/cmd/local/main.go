@@ -15,14 +15,11 @@ import (
 	"errors"
 	"flag"
 	"log"
-	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
 	"time"
-
-	"github.com/gatesock/gatesock/observe"
 )
 
 // settings are what the flags say.
@@ -51,7 +48,6 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400) // memory for time: a third of that went to the garbage collector
 	}
-	slog.SetDefault(slog.New(observe.NewLogHandler(os.Stderr, nil)))
 	if err := c.validate(); err != nil {
 		log.Fatal(err)
 	}

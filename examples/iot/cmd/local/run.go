@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
+	"github.com/gatesock/gatesock/emulator/workbench"
 	"github.com/gatesock/gatesock/examples/iot"
 	"github.com/gatesock/gatesock/examples/iot/bridge"
 	"github.com/gatesock/gatesock/examples/iot/web"
@@ -28,6 +29,7 @@ type server struct {
 	settings
 
 	app     *iot.App
+	bench   *workbench.Workbench
 	gateway *emulator.Gateway
 	broker  *bridge.Broker
 	pages   net.Listener
@@ -89,6 +91,10 @@ func (s *server) open(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("-mqtt: %w", err)
 	}
+	if err := s.openBench(); err != nil {
+		return errors.Join(err, devices.Close())
+	}
+	stage := s.bench.Stage("local")
 	var requests http.Handler // of the app, which needs the gateway
 	s.gateway, err = emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
 		s.app, err = s.at.open(ctx, api, s.options()...)
@@ -101,14 +107,17 @@ func (s *server) open(ctx context.Context) (err error) {
 			gatesock.Start(s.handler) // prints the description and exits
 		}
 		return s.handler, nil
-	}, emulator.Config{Stage: "local", Pages: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	}, stage.Config(emulator.Config{Stage: "local", Pages: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests.ServeHTTP(w, r)
-	})})
+	})}))
+	if err == nil {
+		err = stage.Attach(s.gateway)
+	}
 	if err != nil {
 		return errors.Join(err, devices.Close())
 	}
 	s.broker, err = bridge.New(devices, bridge.Config{
-		Keys: s.app.Keys(), Function: s.handler,
+		Keys: s.app.Keys(), Function: gatesock.Wrap(s.handler, s.noting),
 		Refused: func(ctx context.Context, tenant, what string) {
 			s.app.Refuse(ctx, tenant, iot.ReasonForbidden, what)
 		},
@@ -140,6 +149,7 @@ func (s *server) serve(ctx context.Context, what string, l net.Listener, h http.
 		<-ctx.Done()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 		defer cancel()
+		_ = s.bench.Close(ctx)
 		_ = s.gateway.Shutdown(ctx) // else its connections keep the server
 		if server.Shutdown(ctx) != nil {
 			_ = server.Close()
@@ -188,19 +198,24 @@ func (s *server) close(ctx context.Context) error {
 func (s *server) watch(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	event := []byte(`{"version":"0","id":"local","detail-type":"Scheduled Event","source":"aws.events",` +
-		`"account":"123456789012","region":"us-east-1","time":"2026-01-02T15:04:05Z",` +
-		`"resources":["arn:aws:events:us-east-1:123456789012:rule/watch"],"detail":{}}`)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if _, err := s.handler.Invoke(ctx, event); err != nil && ctx.Err() == nil {
+		if err := s.fireWatch(ctx); err != nil && ctx.Err() == nil {
 			slog.Error("the schedule watch", "error", err)
 		}
 	}
+}
+
+// fireWatch runs the schedule once.
+func (s *server) fireWatch(ctx context.Context) error {
+	_, err := s.handler.Invoke(ctx, []byte(`{"version":"0","id":"local","detail-type":"Scheduled Event",`+
+		`"source":"aws.events","account":"123456789012","region":"us-east-1","time":"2026-01-02T15:04:05Z",`+
+		`"resources":["arn:aws:events:us-east-1:123456789012:rule/watch"],"detail":{}}`))
+	return err
 }
 
 // metrics returns where the lines with metrics go: to standard output, as in Lambda, if the

@@ -1,0 +1,227 @@
+package export
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// writeFile returns the source of a test file, not formatted yet.
+func writeFile(sessions []*session, o TestOptions) string {
+	var body strings.Builder
+	helpers := map[string]bool{}
+	for _, s := range sessions {
+		name := o.Name
+		if len(sessions) > 1 {
+			name += "_" + stageName(s.stage)
+		}
+		w := &writer{session: s, values: newValues(s), helpers: helpers}
+		body.WriteString("\n" + w.test(name))
+	}
+	body.WriteString(helperSource(helpers, o))
+	var b strings.Builder
+	b.WriteString(header(sessions, o))
+	fmt.Fprintf(&b, "\npackage %s\n\nimport (\n", o.Package)
+	standard, others := imports(body.String(), o.Imports)
+	for _, path := range standard {
+		b.WriteString("\t" + path + "\n")
+	}
+	b.WriteString("\n")
+	for _, path := range others {
+		b.WriteString("\t" + path + "\n")
+	}
+	b.WriteString(")\n")
+	b.WriteString(body.String())
+	return b.String()
+}
+
+func stageName(stage string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return '_'
+	}, strings.ToValidUTF8(stage, "_"))
+}
+
+// header returns the comment at the top of the file.
+func header(sessions []*session, o TestOptions) string {
+	if o.Header != "" {
+		var b strings.Builder
+		for line := range strings.Lines(o.Header) {
+			b.WriteString(strings.TrimRight("// "+oneLine(strings.TrimPrefix(line, "//")), " ") + "\n")
+		}
+		return b.String()
+	}
+	var b strings.Builder
+	b.WriteString("// A session that the workbench of gatesock recorded.\n//\n")
+	for _, s := range sessions {
+		messages := 0
+		for _, st := range s.steps {
+			for _, a := range st.does {
+				if a.kind == sends {
+					messages++
+				}
+			}
+		}
+		stage := "Recorded"
+		if s.stage != "" {
+			stage = "Stage " + strconv.Quote(s.stage) + ","
+		}
+		fmt.Fprintf(&b, "// %s %s: %s, %s.\n", stage, s.first.UTC().Format(time.RFC3339),
+			plural(len(s.clients), "client"), plural(messages, "message"))
+		if s.byChance() {
+			fmt.Fprintf(&b, "// The seed of its faults was %d.\n", o.Seeds[s.stage])
+		}
+	}
+	b.WriteString("//\n// Check by hand:\n")
+	for _, line := range advice(sessions, o) {
+		b.WriteString("//   - " + line + "\n")
+	}
+	return b.String()
+}
+
+// advice returns what the author of a test should check.
+func advice(sessions []*session, o TestOptions) (lines []string) {
+	has := func(is func(*step) bool) bool {
+		return slices.ContainsFunc(sessions, func(s *session) bool { return slices.ContainsFunc(s.steps, is) })
+	}
+	if o.New == "" {
+		lines = append(lines, "newApp must return the application.")
+	}
+	lines = append(lines, "${name} stands for a value that is another one in each run. Are these the right ones?")
+	if has(func(st *step) bool { return st.foreign && len(st.effects) > 0 }) {
+		lines = append(lines, "Frames that no client of the test caused are in comments.")
+	}
+	if has(func(st *step) bool { return st.anyOrder }) {
+		lines = append(lines, "Some messages were handled at the same time. The test sends them one after the other.")
+	}
+	if slices.ContainsFunc(sessions, (*session).byChance) && len(o.Connections) > 0 {
+		lines = append(lines, "Faults by chance depend on all connections, and the test has some of them.")
+	}
+	if has(func(st *step) bool {
+		return slices.ContainsFunc(st.does, func(a action) bool { return a.kind == refused })
+	}) {
+		lines = append(lines, "Handshakes that were refused have all headers, secrets too.")
+	}
+	return lines
+}
+
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
+}
+
+// packages are those that the source of a test may use.
+func packages() map[string]string {
+	const module = "github.com/gatesock/gatesock"
+	return map[string]string{
+		"errors": "errors", "strconv": "strconv", "strings": "strings", "testing": "testing", "synctest": "testing/synctest",
+		"time":   "time",
+		"lambda": "github.com/aws/aws-lambda-go/lambda", "gatesock": module, "authz": module + "/authz",
+		"emulator": module + "/emulator", "wstest": module + "/wstest",
+	}
+}
+
+var (
+	qualified = regexp.MustCompile(`\b([a-z]+)\.[A-Z]`)
+	// literals are texts and comments, in which nothing is used.
+	literals = regexp.MustCompile("`[^`]*`|\"(?:[^\"\\\\\n]|\\\\.)*\"|//[^\n]*")
+)
+
+// imports returns the imports of a source: those of the standard library, and others.
+func imports(source string, own []string) (standard, others []string) {
+	all := map[string]bool{}
+	known := packages()
+	for _, m := range qualified.FindAllStringSubmatch(literals.ReplaceAllString(source, `""`), -1) {
+		if path, ok := known[m[1]]; ok {
+			all[strconv.Quote(path)] = true
+		}
+	}
+	for _, spec := range own {
+		name, path, named := strings.Cut(strings.TrimSpace(spec), " ")
+		if !named {
+			name, path = "", name
+		}
+		path = strconv.Quote(strings.Trim(strings.TrimSpace(path), "\"`"))
+		if name != "" {
+			path = name + " " + path
+		}
+		all[path] = true
+	}
+	for spec := range all {
+		_, path, _ := strings.Cut(spec, `"`)
+		if first, _, _ := strings.Cut(path, "/"); strings.Contains(first, ".") {
+			others = append(others, spec)
+		} else {
+			standard = append(standard, spec)
+		}
+	}
+	byPath := func(a, b string) int {
+		_, pathA, _ := strings.Cut(a, `"`)
+		_, pathB, _ := strings.Cut(b, `"`)
+		return strings.Compare(pathA, pathB)
+	}
+	slices.SortFunc(standard, byPath)
+	slices.SortFunc(others, byPath)
+	return standard, others
+}
+
+// helperSource returns the functions that the test needs.
+func helperSource(helpers map[string]bool, o TestOptions) string {
+	var b strings.Builder
+	if o.New == "" {
+		b.WriteString(`
+// newApp returns the application, which posts through rec. Write it, for example:
+//
+//	return chat.NewInMemory(rec).Handler()
+func newApp(t *testing.T, rec *wstest.Recorder) lambda.Handler {
+	t.Helper()
+	t.Fatal("write newApp: it returns the application that this test is about")
+	return nil
+}
+`)
+	}
+	if helpers["pass"] {
+		b.WriteString(`
+// pass lets time pass in the bubble, and what happens meanwhile end.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+`)
+	}
+	if helpers["post"] {
+		b.WriteString(`
+// post sends a message to a client by @connections, as somebody did by hand.
+func post(t *testing.T, h *wstest.Harness, c *wstest.Client, text string) {
+	t.Helper()
+	if err := h.Gateway().Post(t.Context(), gatesock.Target{ConnectionID: c.ID()}, []byte(text)); err != nil {
+		t.Error(err)
+	}
+}
+`)
+	}
+	if helpers["disconnect"] {
+		b.WriteString(`
+// disconnect lets the gateway close a connection, as somebody did by hand.
+func disconnect(t *testing.T, h *wstest.Harness, c *wstest.Client, code int, reason string) {
+	t.Helper()
+	s, ok := h.Gateway().Session(c.ID())
+	if !ok {
+		t.Fatalf("%s is not connected", c)
+	}
+	if err := s.Disconnect(t.Context(), emulator.CloseStatus{Code: code, Reason: reason}); err != nil {
+		t.Error(err)
+	}
+}
+`)
+	}
+	return b.String()
+}
