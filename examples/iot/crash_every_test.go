@@ -21,7 +21,7 @@ import (
 // handler for events that do not come from the gateway.
 func newCrashingWorld(t *testing.T, crash *wstest.Crash) (*world, lambda.Handler) {
 	t.Helper()
-	rec, w := wstest.NewRecorder(), &world{t: t, clock: newClock()}
+	rec, w := wstest.NewRecorder(), &world{clock: newClock()}
 	topics := topic.NewMemory(topic.WithMemoryClock(w.clock.Now))
 	stores := iot.Stores{
 		Connections: conn.NewMemory(conn.WithClock(w.clock.Now)),
@@ -35,6 +35,7 @@ func newCrashingWorld(t *testing.T, crash *wstest.Crash) (*world, lambda.Handler
 		return w.app.Handler()
 	})
 	w.Harness = wstest.New(t, h, wstest.WithPoster(rec))
+	w.people = people{t, w.app.Keys(), w.Connect}
 	return w, h
 }
 
