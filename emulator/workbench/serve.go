@@ -173,8 +173,6 @@ func contentTypeOf(name string) string {
 		return "text/javascript; charset=utf-8"
 	case ".svg":
 		return "image/svg+xml"
-	case ".webmanifest", ".json":
-		return "application/json"
 	}
 	return ""
 }

@@ -104,7 +104,7 @@ export class Connections {
     if (epoch !== this.#store.epoch) return;
     this.#pause = Math.max(APART, 10 * (performance.now() - begun));
     const known = new Set();
-    for (const one of list.connections ?? list) {
+    for (const one of list) {
       const key = keyOf(epoch, one.connectionId);
       known.add(key);
       const own = this.all.get(key);

@@ -164,7 +164,7 @@ export class Detail {
         ["Sent", `${plural(one.sent ?? 0, "frame")} and ${plural(one.posts ?? 0, "post")}, ${size(one.bytesOut ?? 0)}`],
         ["By route", counts],
       ]),
-      ...handshake(one.handshake ?? one),
+      ...handshake(one),
     ].filter(Boolean);
   }
 }

@@ -76,11 +76,8 @@ function body({ body: text, body64, bytes }) {
 
 function handshake({ handshake: h = {} }) {
   const query = pairs(h.query).map(([name, value]) => `${name}=${value}`).join("&");
-  const who = principal(h.authorizer);
-  return [who, query && `?${query}`, h.subprotocols?.length && `subprotocols ${h.subprotocols.join(", ")}`, h.sourceIp && `from ${h.sourceIp}`].filter(Boolean).join(" · ");
+  return [h.authorizer?.principalId, query && `?${query}`, h.subprotocols?.length && `subprotocols ${h.subprotocols.join(", ")}`, h.sourceIp && `from ${h.sourceIp}`].filter(Boolean).join(" · ");
 }
-
-export const principal = (authorizer) => (authorizer && typeof authorizer === "object" ? (authorizer.principalId ?? authorizer.principal ?? authorizer.context?.principalId ?? "") : "");
 
 function meta({ durationMs, bytes, kind }) {
   if (kind === "invoked" || kind === "disconnected") return durationMs === undefined ? "" : duration(durationMs);
@@ -88,12 +85,8 @@ function meta({ durationMs, bytes, kind }) {
   return bytes ? size(bytes) : "";
 }
 
-// Headers and queries come as objects of strings or of lists, or as lists of pairs.
-export function pairs(fields) {
-  if (!fields) return [];
-  if (Array.isArray(fields)) return fields.map((one) => (Array.isArray(one) ? one : [one.name, one.value]));
-  return Object.entries(fields).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
-}
+// The names and values of headers or of a query, which come as an object of lists.
+export const pairs = (fields) => Object.entries(fields ?? {}).flatMap(([name, values]) => values.map((value) => [name, value]));
 
 // The entries of one request, in the order of what caused what: the frame, the invocation, its logs,
 // its posts, the answer.

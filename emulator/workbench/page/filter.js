@@ -17,7 +17,7 @@ export function matcher({ connection, kinds, route, status, text }) {
 
 // A search is words that an entry must all contain. "a phrase" is one word, -word must not be there,
 // and kind: route: status: code: level: conn: request: look at one member.
-export function terms(text) {
+function terms(text) {
   const found = [];
   for (const [, not, key, phrase, word] of text.matchAll(/(-?)(?:([a-z]+):)?(?:"([^"]*)"|(\S+))/g)) {
     const value = phrase ?? word;
