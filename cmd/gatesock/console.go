@@ -115,8 +115,8 @@ func (c *consoleCommand) Run(ctx context.Context, s streams) (err error) {
 func (c *consoleCommand) options(s streams) (console.Options, error) {
 	o := console.Options{
 		Paced: c.Paced, Wait: c.Wait, Expect: c.Expect, Pretty: c.Pretty, Verbose: c.Verbose,
-		Color: console.IsTerminal(s.out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
-		Dumb:  os.Getenv("TERM") == "dumb",
+		Color: s.hasColor(),
+		Dumb:  isDumb(),
 		In:    s.in, Out: s.out, Err: s.err,
 	}
 	address, err := c.address()

@@ -78,7 +78,7 @@ func (c *devCommand) Run(ctx context.Context, s streams) error {
 	stop := secondSignal(ctx, hurry)
 	defer stop()
 	out := dev.NewPrinter(s.out, dev.PrintOptions{
-		Color: console.IsTerminal(s.out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		Color: s.hasColor(),
 		JSON:  c.Log == "json", Bodies: c.Verbose,
 	})
 	return dev.Run(ctx, out, o)

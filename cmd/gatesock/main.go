@@ -107,6 +107,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/gatesock/gatesock/authz/apikey"
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/console"
 	"github.com/gatesock/gatesock/internal/oneline"
 )
 
@@ -161,6 +162,14 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 }
+
+// hasColor reports whether standard output shows colors.
+func (s streams) hasColor() bool {
+	return console.IsTerminal(s.out) && os.Getenv("NO_COLOR") == "" && !isDumb()
+}
+
+// isDumb reports whether the terminal can do nothing but print.
+func isDumb() bool { return os.Getenv("TERM") == "dumb" }
 
 // say prints a line that is not the command's output.
 func (s streams) say(format string, args ...any) {
