@@ -46,9 +46,11 @@ func Record(
 		p.check(err)
 		p.bench = bench
 		defer bench.Close(context.Background())
-		p.app = newApp(late{p}, bench.Clock().Now)
 		stage := bench.Stage("dev")
-		p.gw, err = emulator.New(p.app, stage.Config(emulator.Config{Stage: "dev"}))
+		p.gw, err = emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
+			p.app = newApp(api, bench.Clock().Now)
+			return p.app, nil
+		}, stage.Config(emulator.Config{Stage: "dev"}))
 		p.check(err)
 		p.check(stage.Attach(p.gw))
 		defer func() { p.check(p.gw.Shutdown(context.Background())) }()
@@ -175,21 +177,6 @@ func (p *Page) check(err error) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-}
-
-// late is the API of a gateway that is made after the application.
-type late struct{ p *Page }
-
-func (l late) Post(ctx context.Context, to gatesock.Target, data []byte) error {
-	return l.p.gw.Post(ctx, to, data)
-}
-
-func (l late) Disconnect(ctx context.Context, to gatesock.Target) error {
-	return l.p.gw.Disconnect(ctx, to)
-}
-
-func (l late) Info(ctx context.Context, of gatesock.Target) (gatesock.ConnectionInfo, error) {
-	return l.p.gw.Info(ctx, of)
 }
 
 // schedules are those of an application.
