@@ -1,6 +1,7 @@
 package lineedit
 
 import (
+	"cmp"
 	"strings"
 	"unicode/utf8"
 
@@ -25,12 +26,7 @@ type Option struct {
 	Back int
 }
 
-func (o Option) label() string {
-	if o.Label == "" {
-		return o.Text
-	}
-	return o.Label
-}
+func (o Option) label() string { return cmp.Or(o.Label, o.Text) }
 
 // complete handles Tab: it inserts what all options have in common. A second Tab shows them if
 // there is nothing.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/private"
 )
 
 const (
@@ -52,25 +54,9 @@ func OpenHistory(file string) (*History, error) {
 	}
 	h.lines = h.lines[max(0, len(h.lines)-historyLines):]
 	if len(text) > historyFile {
-		return h, h.rewrite()
+		return h, private.Write(file, []byte(strings.Join(h.lines, "\n")+"\n"))
 	}
 	return h, nil
-}
-
-// rewrite writes the file anew.
-func (h *History) rewrite() error {
-	next, err := os.CreateTemp(filepath.Dir(h.file), ".history-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = next.WriteString(strings.Join(h.lines, "\n") + "\n")
-	if err = errors.Join(err, next.Close()); err == nil {
-		err = os.Rename(next.Name(), h.file)
-	}
-	if err != nil {
-		_ = os.Remove(next.Name())
-	}
-	return err
 }
 
 // Add adds a line, unless it is empty or the same as the one before. A line that begins with a
