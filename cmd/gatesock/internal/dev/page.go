@@ -35,10 +35,9 @@ type status struct {
 	Name      string    `json:"name"`
 	Addresses []Address `json:"addresses"`
 	Try       string    `json:"try,omitempty"`
-	// Workbench is set if there is one. Its token is not here: every program that reaches the port
-	// may read this, those of another user of the machine too.
-	Workbench bool   `json:"workbench,omitempty"`
-	Seed      string `json:"seed,omitempty"`
+	// Seed is that of the workbench. Its token is not here: every program that reaches the port may
+	// read this, those of another user of the machine too.
+	Seed string `json:"seed,omitempty"`
 	// State is "building", "ready" or "failed".
 	State    string    `json:"state"`
 	Title    string    `json:"title,omitempty"`

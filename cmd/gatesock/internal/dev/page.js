@@ -24,7 +24,7 @@ function rows(address, tryIt) {
   return list;
 }
 
-// The token of the workbench is not in the status, which everybody gets who reaches the port.
+// The token of the workbench is not in the status, which every program that reaches the port gets.
 function bench(status) {
   const list = element("dl");
   const link = element("a", location.origin + "/_gatesock/");
@@ -55,6 +55,6 @@ new EventSource("/.gatesock/status").addEventListener("message", (e) => {
   $("#name").textContent = status.name;
   document.title = `${status.state === "failed" ? "✗ " : ""}${status.name} – gatesock dev`;
   $("#apis").replaceChildren(...(status.addresses ?? []).map((a, i) => rows(a, i === 0 ? status.try : "")));
-  if (status.workbench) $("#apis").append(bench(status));
+  if (status.seed) $("#apis").append(bench(status));
   trouble(status);
 });

@@ -139,7 +139,7 @@ func (s *supervisor) supervise(ctx context.Context) (err error) {
 		return err
 	}
 	s.page.update(func(now *status) {
-		now.Name, now.Workbench, now.Seed = s.source.name(s.o.Folder), true, strconv.FormatUint(s.bench.Seed(), 10)
+		now.Name, now.Seed = s.source.name(s.o.Folder), strconv.FormatUint(s.bench.Seed(), 10)
 	})
 	first, err := listen(ctx, s.o.Port)
 	if err != nil {
