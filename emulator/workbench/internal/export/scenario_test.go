@@ -3,6 +3,7 @@ package export_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,7 +147,7 @@ func scenarios() map[string]scenario {
 				r.by(entry.Disconnected, bob)
 			},
 			fails: []string{"event"},
-			has:   []string{`post(t, h, ann, "by hand")`, `disconnect(t, h, bob, 4000, "out")`, `disconnect(t, h, cy, 0, "")`, "bob.ExpectClosed(4000)"},
+			has:   []string{`post(t, h, ann, "by hand", 200)`, `disconnect(t, h, bob, 4000, "out")`, `disconnect(t, h, cy, 0, "")`, "bob.ExpectClosed(4000)"},
 		},
 		"Chance": { // faults by chance happen at the same places
 			play: func(r *recording) {
@@ -253,6 +254,35 @@ func scenarios() map[string]scenario {
 			has:    []string{"emulator.Slow(2 * time.Second)", "h.Faults().OnFault("},
 			lacks:  []string{"h.Advance(2 * time.Second)", "pass(h, "},
 			bubble: []string{"time.Sleep(4 * time.Second)", "time.Sleep(3 * time.Second)"},
+		},
+		"RefusedByHand": { // a post by hand that uses up a fault, and one whose frame arrives all the same
+			play: func(r *recording) {
+				ann := r.connect("ann")
+				to := gatesock.Target{ConnectionID: ann.ID()}
+				r.addFault("1", `{"fault":"gone","times":1}`, emulator.Gone().Times(1))
+				require.Error(r.t, r.gw.Post(r.t.Context(), to, []byte("not delivered")))
+				r.by(entry.Called, ann)
+				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
+				r.addFault("2", `{"fault":"fail-delivered","status":429,"times":1}`, emulator.FailDelivered(gatesock.ErrThrottled).Times(1))
+				require.Error(r.t, r.gw.Post(r.t.Context(), to, []byte("delivered")))
+				r.by(entry.Called, ann)
+				ann.send(`{"action":"say","id":"2","text":"x"}`)
+			},
+			fails: []string{"event", "missing post"},
+			has:   []string{`post(t, h, ann, "not delivered", 410)`, `post(t, h, ann, "delivered", 429)`},
+		},
+		"Fragmented": { // a message that is larger than a frame may be
+			play: func(r *recording) {
+				ann := r.connect("ann")
+				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
+				text := `{"action":"say","id":"2","text":"` + strings.Repeat("x", gatesock.MaxFrameSize) + `"}`
+				require.NoError(r.t, ann.Receive(r.t.Context(), emulator.Message{
+					Data: []byte(text), Frames: []int{gatesock.MaxFrameSize, len(text) - gatesock.MaxFrameSize},
+				}))
+				ann.send(`{"action":"say","id":"3","text":"y"}`)
+			},
+			fails: []string{"event"},
+			has:   []string{"sendFragmented(t, h, ann, `"},
 		},
 		"Overlap": { // two messages that are handled at the same time, and posts that do not say by whom
 			play: func(r *recording) {
