@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -19,6 +20,7 @@ import (
 type scenario struct {
 	play  func(r *recording)
 	real  bool     // with a clock that runs with that of the machine
+	sleep bool     // the same in a synctest bubble, for handlers that wait; the test has to be in one
 	fails []string // mutations
 	has   []string // what the source has
 	lacks []string
@@ -29,6 +31,17 @@ type scenario struct {
 // record plays the scenario.
 func (s scenario) record(t *testing.T) *recording {
 	t.Helper()
+	if s.sleep {
+		var r *recording
+		var entries []entry.Entry
+		synctest.Test(t, func(t *testing.T) {
+			r = newRecordingBy(t, emulator.NewRunningClock())
+			s.play(r)
+			entries = r.all() // without the end of the gateway
+		})
+		r.entries = entries
+		return r
+	}
 	r := newRecording(t)
 	if s.real {
 		r = newRecordingBy(t, emulator.NewRunningClock())
@@ -283,6 +296,31 @@ func scenarios() map[string]scenario {
 			},
 			fails: []string{"event"},
 			has:   []string{"sendFragmented(t, h, ann, `"},
+		},
+		"Beside": { // messages and the end of a connection, while other handlers wait
+			sleep: true,
+			play: func(r *recording) {
+				ann, bob := r.connect("ann"), r.connect("bob")
+				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
+				bob.send(`{"action":"join","id":"1","name":"Bob"}`)
+				time.Sleep(time.Second)
+				go ann.send(`{"action":"gather","id":"2"}`)
+				time.Sleep(200 * time.Millisecond)
+				go bob.send(`{"action":"gather","id":"2"}`)
+				time.Sleep(100 * time.Millisecond)
+				bob.send(`{"action":"say","id":"3","text":"one"}`)
+				cy := r.connect("cy")
+				cy.send(`{"action":"join","id":"1","name":"Cy"}`)
+				time.Sleep(300 * time.Millisecond)
+				cy.send(`{"action":"redeem","id":"2","ticket":"%s"}`, r.last(entry.Sent, cy.ID(), "ticket"))
+				time.Sleep(time.Second)
+				ann.send(`{"action":"say","id":"4","text":"two"}`)
+			},
+			fails: []string{"event"},
+			bubble: []string{
+				"end1 := start(func() {", "end2 := start(func() {", "\t\tend1()\n\t\tend2()\n",
+				`ann.ExpectNext(` + "`" + `{"event":"gathered","data":{"said":1}}` + "`" + `)`,
+			},
 		},
 		"Overlap": { // two messages that are handled at the same time, and posts that do not say by whom
 			play: func(r *recording) {

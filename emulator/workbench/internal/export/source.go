@@ -198,6 +198,21 @@ func pass(h *wstest.Harness, d time.Duration) {
 }
 `)
 	}
+	if helpers["start"] {
+		b.WriteString(`
+// start begins something that other things happen beside. The function that it returns waits until
+// it has been done.
+func start(f func()) (end func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	synctest.Wait()
+	return func() { <-done }
+}
+`)
+	}
 	if helpers["post"] {
 		b.WriteString(`
 // post sends a message to a client by @connections, as somebody did by hand, and had this status.
