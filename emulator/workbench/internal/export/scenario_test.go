@@ -303,17 +303,17 @@ func scenarios() map[string]scenario {
 				ann, bob := r.connect("ann"), r.connect("bob")
 				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
 				bob.send(`{"action":"join","id":"1","name":"Bob"}`)
-				time.Sleep(time.Second)
+				sleep(time.Second)
 				go ann.send(`{"action":"gather","id":"2"}`)
-				time.Sleep(200 * time.Millisecond)
+				sleep(200 * time.Millisecond)
 				go bob.send(`{"action":"gather","id":"2"}`)
-				time.Sleep(100 * time.Millisecond)
+				sleep(100 * time.Millisecond)
 				bob.send(`{"action":"say","id":"3","text":"one"}`)
 				cy := r.connect("cy")
 				cy.send(`{"action":"join","id":"1","name":"Cy"}`)
-				time.Sleep(300 * time.Millisecond)
+				sleep(300 * time.Millisecond)
 				cy.send(`{"action":"redeem","id":"2","ticket":"%s"}`, r.last(entry.Sent, cy.ID(), "ticket"))
-				time.Sleep(time.Second)
+				sleep(time.Second)
 				ann.send(`{"action":"say","id":"4","text":"two"}`)
 			},
 			fails: []string{"event"},
@@ -354,6 +354,9 @@ func scenarios() map[string]scenario {
 		},
 	}
 }
+
+// sleep lets time pass in a bubble.
+func sleep(d time.Duration) { <-time.After(d) }
 
 // by makes the page the cause of the last entry of a kind for a connection.
 func (r *recording) by(kind entry.Kind, of *peer) {
