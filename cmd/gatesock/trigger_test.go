@@ -22,8 +22,8 @@ import (
 	"github.com/gatesock/gatesock/emulator/workbench"
 )
 
-// benchApp is a program with a workbench: an API with the routes echo and scopes, an authorizer that
-// lets in who has the right token, a schedule and two queues.
+// benchApp is a program with a workbench: an API whose authorizer lets in who has the right token,
+// a schedule and queues.
 type benchApp struct {
 	t       *testing.T
 	bench   *workbench.Workbench
@@ -44,12 +44,7 @@ func newBenchApp(t *testing.T, stages ...string) *benchApp {
 	for _, name := range append([]string{"dev"}, stages...) {
 		stage := a.bench.Stage(name)
 		g, err := emulator.New(benchRouter(), stage.Config(emulator.Config{Stage: name, Authorizer: &emulator.Authorizer{
-			Handler: authz.NewAuthorizer(authz.AuthenticatorFunc(func(_ context.Context, h *authz.Handshake) (authz.Principal, error) {
-				if h.Query.Get("token") != "right" {
-					return authz.Principal{}, authz.ErrUnauthenticated
-				}
-				return authz.Principal{ID: "carol"}, nil
-			})),
+			Handler: authz.NewAuthorizer(authz.AuthenticatorFunc(byToken)),
 		}}))
 		require.NoError(t, err)
 		require.NoError(t, stage.Attach(g))
@@ -68,6 +63,14 @@ func newBenchApp(t *testing.T, stages ...string) *benchApp {
 		server.Close()
 	})
 	return a
+}
+
+// byToken lets in who has the right token.
+func byToken(_ context.Context, h *authz.Handshake) (authz.Principal, error) {
+	if h.Query.Get("token") != "right" {
+		return authz.Principal{}, authz.ErrUnauthenticated
+	}
+	return authz.Principal{ID: "carol"}, nil
 }
 
 func benchRouter() *gatesock.Router {
@@ -289,7 +292,7 @@ func TestTriggerFaults(t *testing.T) {
 		{"lost-disconnect"},
 		{"late-disconnect", "--delay", "1s"},
 		{"repeated-disconnect"},
-		{"half-open", "--delay", "1h", "--noticed", "1m"},
+		{"half-open", "--delay", "1h", "--noticed", "7m"},
 		{"maintenance", "--delay", "2h"},
 	} {
 		a.does(args...)
@@ -301,6 +304,7 @@ func TestTriggerFaults(t *testing.T) {
 	} {
 		require.Regexp(t, want, r.out)
 	}
+	require.Contains(t, r.out, "7m0s")
 	require.Equal(t, "14 faults are removed (seed 7)\n", a.does("clear"))
 	require.NotContains(t, a.does("list"), "HAPPENED")
 	a.does("restart", "--user", "bob") // which is maintenance
@@ -337,6 +341,8 @@ func TestTriggerStages(t *testing.T) {
 	require.Equal(t, "gone for #1, #1, until: gatesock trigger clear --fault 1 --fault 2 (seed 7)\n", a.does("gone", "--user", "ann"))
 	require.Equal(t, failed, a.trigger("--stage", "prod", "post", "-c", "1", "x").status)
 	require.Equal(t, failed, a.trigger("--stage", "dev", "post", "-c", "1", "x").status)
+	a.does("--stage", "dev", "disconnect")
+	require.Equal(t, "#1 sent 1 bytes (seed 7)\n", a.does("send", "-c", "1", "x"), "the one that is open")
 	r = a.trigger("--stage", "test", "list")
 	require.Equal(t, misused, r.status)
 	require.Contains(t, r.errors, "--stage: there is no stage test: want one of dev, prod")
@@ -406,7 +412,7 @@ func TestTriggerWithoutWorkbench(t *testing.T) {
 		{misused, "localhost:3001", `--at: "localhost:3001" is not the address of a workbench`},
 		{misused, "ftp://localhost/?token=secret", `is not the address of a workbench`},
 		{misused, "http://localhost:3001/_gatesock/", "has no token: copy the whole address that the program prints"},
-		{failed, other.URL + "/_gatesock/?token=secret", "with 404 Not Found, is none: does the program still run?"},
+		{failed, other.URL + "/_gatesock/?token=secret", "with 404 Not Found, is not one: does the program still run?"},
 		{failed, gone.URL + "/_gatesock/?token=secret", "connection refused: does the program still run?"},
 		{failed, strings.Split(a.address, "token=")[0] + "token=secretsecretsecret", "the address with the token is printed by the program"},
 	} {

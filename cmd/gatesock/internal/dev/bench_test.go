@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/cloud"
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/intercept"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/trigger"
 	"github.com/gatesock/gatesock/emulator/runtimeapi"
 	"github.com/gatesock/gatesock/emulator/workbench"
@@ -51,7 +52,9 @@ type timeline struct {
 func (a *app) workbench() timeline {
 	a.t.Helper()
 	address := a.running().Workbench
-	b, err := trigger.Open(address, nil)
+	certificate, err := intercept.UserCertificate(a.o.Config)
+	require.NoError(a.t, err)
+	b, err := trigger.Open(address, certificate)
 	require.NoError(a.t, err)
 	a.t.Cleanup(b.Close)
 	return timeline{b, a.t, address}
@@ -122,7 +125,9 @@ func TestWorkbench(t *testing.T) {
 	a.at = <-ready
 	state := b.state()
 	require.Equal(t, []trigger.Stage{{Name: "test", URL: a.at.URL}}, state.Stages)
-	require.Equal(t, []trigger.Schedule{{ID: "Tick", Name: "tick", Expression: "rate(5 minutes)", Target: state.Schedules[0].Target}}, state.Schedules)
+	require.Len(t, state.Schedules, 1)
+	require.Equal(t, "Tick tick rate(5 minutes)",
+		state.Schedules[0].ID+" "+state.Schedules[0].Name+" "+state.Schedules[0].Expression)
 	require.Equal(t, "jobs", state.Queues[0].Name)
 
 	// The lines of a function belong to the message that they are about.
@@ -131,11 +136,11 @@ func TestWorkbench(t *testing.T) {
 	text := `{"action":"hello"}`
 	require.NoError(t, b.Send(t.Context(), c, trigger.Message{Text: &text}))
 	var frames []string
-	require.NoError(t, b.Frames(t.Context(), state, map[string]int{c.ID: 1}, func(f trigger.Frame) error {
+	require.NoError(t, b.Frames(t.Context(), state, map[string]int{c.ID: 2}, func(f trigger.Frame) error {
 		frames = append(frames, f.Text)
 		return nil
 	}))
-	require.Equal(t, []string{"log"}, frames)
+	require.Equal(t, []string{"posted", "log"}, frames)
 	received := b.until("message", func(e workbench.Entry) bool { return e.Kind == "received" })
 	line := b.until("line", func(e workbench.Entry) bool { return strings.Contains(e.Text, "handling hello") })
 	require.Equal(t, received.RequestID, line.RequestID)
@@ -143,6 +148,8 @@ func TestWorkbench(t *testing.T) {
 	require.Equal(t, uint64(1), line.Connection)
 	require.Equal(t, "INFO", line.Level)
 	require.Equal(t, "Chat", line.Function)
+	post := b.until("post", func(e workbench.Entry) bool { return e.Kind == "called" })
+	require.Equal(t, received.RequestID, post.RequestID)
 
 	// What is beside the API follows the clock of the workbench, and can be triggered.
 	_, err = b.Advance(t.Context(), 6*time.Minute)
@@ -177,12 +184,14 @@ func TestWorkbench(t *testing.T) {
 	_, err = b.State(t.Context())
 	var unreachable *trigger.Unreachable
 	require.ErrorAs(t, err, &unreachable)
-	a.o.Seed = 0
+	a.o.Seed, a.o.TLS = 0, true
 	a.run()
 	again := a.workbench()
+	require.True(t, strings.HasPrefix(again.address, "https://localhost:"), again.address)
 	require.Equal(t, token, strings.SplitAfter(again.address, "token=")[1])
 	second := again.state()
 	require.NotEqual(t, first.Instance, second.Instance)
+	require.Equal(t, a.at.TLS, second.Stages[0].URL)
 	require.NotEqual(t, "0", second.Seed, "one was drawn")
 	a.end()
 	kept, err := filepath.Glob(filepath.Join(a.o.Cache, "workbench", "*"))
