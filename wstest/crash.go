@@ -66,7 +66,8 @@ import (
 // Calls at the same time are numbered as they arrive, which is enough if they are alike, such as
 // the posts of a broadcast.
 //
-// Runs take place one after the other, and f must not call t.Parallel. It may use a
+// Runs take place one after the other. Neither f nor its subtests may call t.Parallel, since those
+// run when f has returned; the test fails if the application is called then. It may use a
 // testing/synctest bubble, if the handler, the stores and the harness are made inside. A [Server]
 // crashes as well, but its clients do not send again by themselves. To bound the number of runs,
 // see [WithSample].

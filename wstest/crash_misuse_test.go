@@ -30,6 +30,13 @@ func TestMisuseOfCrashEvery(t *testing.T) {
 			}))
 			h.Connect()
 		}, "the application has made no call of a store or of the gateway"},
+		"a parallel subtest": {func(t *crashTB, crash *wstest.Crash) { // runs when the function has returned
+			b := newBistro()
+			h := wstest.New(t, crash.Handler(t, func() lambda.Handler { return waiter{}.app(b) }), wstest.WithPoster(b.rec))
+			guest := h.Connect()
+			guest.Request("order", order{Key: "k"}).ExpectAck()
+			t.Cleanup(func() { guest.Request("order", order{Key: "l"}).ExpectAck() })
+		}, "order 2 began when the function had returned"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -18,8 +18,9 @@ type Crash struct {
 	calls    []crashCall
 	last     int // how many calls had begun when the process ended
 	happened bool
-	closed   bool // the function of the test has returned
-	handled  bool // an invocation has begun
+	closed   bool   // the function of the test has returned
+	handled  bool   // an invocation has begun
+	late     string // the first that began after the function of the test had returned, or ""
 }
 
 func newCrash(at *crashPoint, s crashSettings) *Crash {
@@ -52,12 +53,16 @@ type crashCall struct {
 func (c crashCall) String() string { return fmt.Sprintf("%s %d of %s", c.name, c.number, c.invocation) }
 
 // invocation names an invocation of a route.
-func (c *Crash) invocation(route string) string {
+func (c *Crash) invocation(route string) (name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.handled = true
 	c.begun[route]++
-	return fmt.Sprintf("%s %d", route, c.begun[route])
+	name = fmt.Sprintf("%s %d", route, c.begun[route])
+	if c.closed && c.late == "" && route != "$disconnect" { // harnesses close their clients at the end
+		c.late = name
+	}
+	return name
 }
 
 // begin records a call of an invocation. It reports whether the process has ended: before, or now.
@@ -104,6 +109,13 @@ func (c *Crash) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
+}
+
+// beganLate returns the first invocation that began after the function had returned, or "".
+func (c *Crash) beganLate() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.late
 }
 
 // hasEnded reports whether a process has ended.

@@ -27,6 +27,11 @@ func crashEvery[T testing.TB](
 	if !ok {
 		return
 	}
+	if late := first.beganLate(); late != "" {
+		t.Fatalf("wstest: CrashEvery: %s began when the function had returned, and is not tested: wait for what the function "+
+			"starts, such as goroutines; its subtests must not call t.Parallel", late)
+		return
+	}
 	points := first.points()
 	if len(points) == 0 {
 		t.Fatalf("wstest: CrashEvery: %s", first.noCalls())

@@ -103,6 +103,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 
@@ -209,6 +210,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	if err := checkArguments(args); err != nil {
+		return s.end(err)
+	}
 	command, err := parser.Parse(args)
 	if printed {
 		return succeeded
@@ -217,6 +221,17 @@ func run(ctx context.Context, args []string, s streams) int {
 		err = command.Run()
 	}
 	return s.end(err)
+}
+
+// checkArguments returns an error for an argument that is not UTF-8: the parser would put U+FFFD in
+// place of what is wrong, and so change it.
+func checkArguments(args []string) error {
+	for _, text := range args {
+		if !utf8.ValidString(text) {
+			return misuse{fmt.Errorf("the argument %.80q is not UTF-8", text)}
+		}
+	}
+	return nil
 }
 
 // end prints the error of a command, and returns the exit status.

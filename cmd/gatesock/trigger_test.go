@@ -75,6 +75,12 @@ func byToken(_ context.Context, h *authz.Handshake) (authz.Principal, error) {
 
 func benchRouter() *gatesock.Router {
 	r := gatesock.New()
+	r.OnConnect(func(_ context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
+		if p, _ := authz.PrincipalFrom(req); p.ID == "mallory" {
+			return nil, gatesock.Errorf(gatesock.CodePermissionDenied, "mallory may not connect")
+		}
+		return nil, nil
+	})
 	gatesock.HandleReply(r, "echo", func(_ context.Context, _ *gatesock.Request, in struct{ Text string }) (string, error) {
 		return in.Text, nil
 	})
@@ -152,6 +158,28 @@ func (a *benchApp) does(args ...string) string {
 	r := a.trigger(args...)
 	require.Equal(a.t, succeeded, r.status, "%q: %s", args, r.errors)
 	return r.out
+}
+
+// The authorizer is not asked about a user, so it is not what refuses the client.
+func TestTriggerConnectRefusedByHandler(t *testing.T) {
+	t.Parallel()
+	a := newBenchApp(t)
+	r := a.trigger("connect", "--user", "mallory")
+	require.Equal(t, failed, r.status)
+	require.Equal(t, "gatesock: the gateway refuses the client with 403 Forbidden: the handler of $connect or a limit of the API "+
+		"decided so; the log of the program may say why\n", r.errors, "no authorizer was asked")
+}
+
+// The flags' parser would put U+FFFD in place of what is not UTF-8.
+func TestTriggerArgumentsAreUTF8(t *testing.T) {
+	t.Parallel()
+	a := newBenchApp(t)
+	a.does("connect", "--user", "ann")
+	for _, args := range [][]string{{"send", "a\xffb"}, {"connect", "--user", "a\xffb"}, {"queue", "jobs", "a\xffb"}} {
+		r := a.trigger(args...)
+		require.Equal(t, misused, r.status, "%q", args)
+		require.Contains(t, r.errors, `"a\xffb" is not UTF-8`, "%q", args)
+	}
 }
 
 func TestTriggerConnections(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -69,7 +70,7 @@ func (c *connectTrigger) Run(ctx context.Context, a *actor) error {
 	}
 	made, err := a.bench.Connect(ctx, h)
 	if err != nil {
-		return a.refused(err)
+		return a.refused(err, h)
 	}
 	t := triggered{Did: "connect", Stage: h.Stage, Connections: []shownTarget{targetOf(made)}}
 	as := ""
@@ -102,7 +103,7 @@ func (c *connectTrigger) principal(h *trigger.Handshake) error {
 }
 
 // refused returns the error of a handshake, and prints it as JSON if that is asked for.
-func (a *actor) refused(err error) error {
+func (a *actor) refused(err error, h trigger.Handshake) error {
 	var refusal *trigger.Refusal
 	if !errors.As(err, &refusal) || refusal.Status == 0 {
 		return explained(err)
@@ -118,11 +119,20 @@ func (a *actor) refused(err error) error {
 	text := fmt.Sprintf("the gateway refuses the client with %d %s", refusal.Status, http.StatusText(refusal.Status))
 	switch refusal.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		text += ": the authorizer decides by --header and --query; --user is let in without it"
+		text += ": " + a.decides(h)
 	case http.StatusInternalServerError, http.StatusBadGateway:
 		text += ": the log of the program says why"
 	}
 	return errors.New(text)
+}
+
+// decides says what may have refused a handshake.
+func (a *actor) decides(h trigger.Handshake) string {
+	asked := slices.ContainsFunc(a.state.Stages, func(s trigger.Stage) bool { return s.Name == h.Stage && s.Authorizer })
+	if !asked || h.User != "" || len(h.Authorizer) > 0 {
+		return "the handler of $connect or a limit of the API decided so; the log of the program may say why"
+	}
+	return "the authorizer decides by --header and --query; --user is let in without it"
 }
 
 // pairsOf returns names with values, which are separated by a text.

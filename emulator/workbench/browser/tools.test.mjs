@@ -94,13 +94,17 @@ bench("Pause and clear: nothing is lost while it is paused", {}, async (window) 
 });
 
 bench("The same seed: what was clicked and what a script does give the same entries", { args: ["-seed", "4711"] }, async (window, server) => {
-  // What differs from run to run: times, ids, and who did it.
   const texts = Array.from({ length: 12 }, (_, i) => say(`message ${i}`));
-  const same = async (server) => {
+  // Waits for so many answers: messages that are handled at the same time draw in any order.
+  const answers = async (server, count) => {
     let entries;
-    do ({ entries } = await server.api("GET", "entries")); while (entries.filter(({ kind }) => kind === "sent").length < texts.length);
-    return entries.map(({ kind, connection, route, status, body, fault, call, frame, code }) => ({ kind, connection, route, status, body, fault, call, frame, code }));
+    do ({ entries } = await server.api("GET", "entries")); while (entries.filter(({ kind }) => kind === "sent").length < count);
+    return entries;
   };
+  // What differs from run to run is left out: times, ids, and who did it.
+  const same = async (server) =>
+    (await answers(server, texts.length))
+      .map(({ kind, connection, route, status, body, fault, call, frame, code }) => ({ kind, connection, route, status, body, fault, call, frame, code }));
   await window.connect("ann");
   await window.page.keyboard.press("Escape");
   await window.page.keyboard.press("2");
@@ -108,9 +112,9 @@ bench("The same seed: what was clicked and what a script does give the same entr
   await window.page.getByLabel("Chance").fill("0.5");
   await window.page.getByRole("button", { name: "Add the fault" }).click();
   await window.page.locator("#faults li").waitFor();
-  for (const text of texts) {
+  for (const [i, text] of texts.entries()) {
     await window.send(text);
-    await window.entry("received", JSON.parse(text).text).waitFor();
+    await answers(server, i + 1);
   }
   const clicked = await same(server);
 
@@ -118,7 +122,10 @@ bench("The same seed: what was clicked and what a script does give the same entr
   try {
     const { connectionId } = await other.api("POST", "connections", { query: [["user", "ann"]] });
     await other.api("POST", "faults", { fault: "gone", chance: 0.5 });
-    for (const text of texts) await other.api("POST", `connections/${encodeURIComponent(connectionId)}/messages`, { text });
+    for (const [i, text] of texts.entries()) {
+      await other.api("POST", `connections/${encodeURIComponent(connectionId)}/messages`, { text });
+      await answers(other, i + 1);
+    }
     assert.deepEqual(await same(other), clicked);
     const happened = clicked.filter(({ kind }) => kind === "fault").length;
     assert.ok(happened > 0 && happened < texts.length, `the fault happened ${happened} times of ${texts.length}`);

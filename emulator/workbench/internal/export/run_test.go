@@ -36,6 +36,9 @@ func TestExportedTests(t *testing.T) {
 		r := s.record(t)
 		for _, noBubble := range []bool{false, true} {
 			name := name
+			if noBubble && s.sleep {
+				continue
+			}
 			if noBubble {
 				name += "Outside"
 			}
@@ -95,7 +98,7 @@ func exported(t *testing.T, entries []entry.Entry, o export.TestOptions, s scena
 
 // apart renames the helpers of a test, so that it can be in one package with others.
 func apart(text, name string) string {
-	return regexp.MustCompile(`\b(post|pass|disconnect)\(`).ReplaceAllString(text, "${1}"+name+"(")
+	return regexp.MustCompile(`\b(post|pass|disconnect|sendFragmented|start)\(`).ReplaceAllString(text, "${1}"+name+"(")
 }
 
 // build compiles a package of tests that is in no folder.

@@ -3,7 +3,9 @@ package export_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -18,6 +20,7 @@ import (
 type scenario struct {
 	play  func(r *recording)
 	real  bool     // with a clock that runs with that of the machine
+	sleep bool     // the same in a synctest bubble, for handlers that wait; the test has to be in one
 	fails []string // mutations
 	has   []string // what the source has
 	lacks []string
@@ -28,6 +31,17 @@ type scenario struct {
 // record plays the scenario.
 func (s scenario) record(t *testing.T) *recording {
 	t.Helper()
+	if s.sleep {
+		var r *recording
+		var entries []entry.Entry
+		synctest.Test(t, func(t *testing.T) {
+			r = newRecordingBy(t, emulator.NewRunningClock())
+			s.play(r)
+			entries = r.all() // without the end of the gateway
+		})
+		r.entries = entries
+		return r
+	}
 	r := newRecording(t)
 	if s.real {
 		r = newRecordingBy(t, emulator.NewRunningClock())
@@ -146,7 +160,7 @@ func scenarios() map[string]scenario {
 				r.by(entry.Disconnected, bob)
 			},
 			fails: []string{"event"},
-			has:   []string{`post(t, h, ann, "by hand")`, `disconnect(t, h, bob, 4000, "out")`, `disconnect(t, h, cy, 0, "")`, "bob.ExpectClosed(4000)"},
+			has:   []string{`post(t, h, ann, "by hand", 200)`, `disconnect(t, h, bob, 4000, "out")`, `disconnect(t, h, cy, 0, "")`, "bob.ExpectClosed(4000)"},
 		},
 		"Chance": { // faults by chance happen at the same places
 			play: func(r *recording) {
@@ -254,6 +268,60 @@ func scenarios() map[string]scenario {
 			lacks:  []string{"h.Advance(2 * time.Second)", "pass(h, "},
 			bubble: []string{"time.Sleep(4 * time.Second)", "time.Sleep(3 * time.Second)"},
 		},
+		"RefusedByHand": { // a post by hand that uses up a fault, and one whose frame arrives all the same
+			play: func(r *recording) {
+				ann := r.connect("ann")
+				to := gatesock.Target{ConnectionID: ann.ID()}
+				r.addFault("1", `{"fault":"gone","times":1}`, emulator.Gone().Times(1))
+				require.Error(r.t, r.gw.Post(r.t.Context(), to, []byte("not delivered")))
+				r.by(entry.Called, ann)
+				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
+				r.addFault("2", `{"fault":"fail-delivered","status":429,"times":1}`, emulator.FailDelivered(gatesock.ErrThrottled).Times(1))
+				require.Error(r.t, r.gw.Post(r.t.Context(), to, []byte("delivered")))
+				r.by(entry.Called, ann)
+				ann.send(`{"action":"say","id":"2","text":"x"}`)
+			},
+			fails: []string{"event", "missing post"},
+			has:   []string{`post(t, h, ann, "not delivered", 410)`, `post(t, h, ann, "delivered", 429)`},
+		},
+		"Fragmented": { // a message that is larger than a frame may be
+			play: func(r *recording) {
+				ann := r.connect("ann")
+				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
+				text := `{"action":"say","id":"2","text":"` + strings.Repeat("x", gatesock.MaxFrameSize) + `"}`
+				require.NoError(r.t, ann.Receive(r.t.Context(), emulator.Message{
+					Data: []byte(text), Frames: []int{gatesock.MaxFrameSize, len(text) - gatesock.MaxFrameSize},
+				}))
+				ann.send(`{"action":"say","id":"3","text":"y"}`)
+			},
+			fails: []string{"event"},
+			has:   []string{"sendFragmented(t, h, ann, `"},
+		},
+		"Beside": { // messages and the end of a connection, while other handlers wait
+			sleep: true,
+			play: func(r *recording) {
+				ann, bob := r.connect("ann"), r.connect("bob")
+				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
+				bob.send(`{"action":"join","id":"1","name":"Bob"}`)
+				sleep(time.Second)
+				go ann.send(`{"action":"gather","id":"2"}`)
+				sleep(200 * time.Millisecond)
+				go bob.send(`{"action":"gather","id":"2"}`)
+				sleep(100 * time.Millisecond)
+				bob.send(`{"action":"say","id":"3","text":"one"}`)
+				cy := r.connect("cy")
+				cy.send(`{"action":"join","id":"1","name":"Cy"}`)
+				sleep(300 * time.Millisecond)
+				cy.send(`{"action":"redeem","id":"2","ticket":"%s"}`, r.last(entry.Sent, cy.ID(), "ticket"))
+				sleep(time.Second)
+				ann.send(`{"action":"say","id":"4","text":"two"}`)
+			},
+			fails: []string{"event"},
+			bubble: []string{
+				"end1 := start(func() {", "end2 := start(func() {", "\t\tend1()\n\t\tend2()\n",
+				`ann.ExpectNext(` + "`" + `{"event":"gathered","data":{"said":1}}` + "`" + `)`,
+			},
+		},
 		"Overlap": { // two messages that are handled at the same time, and posts that do not say by whom
 			play: func(r *recording) {
 				ann, bob := r.connect("ann"), r.connect("bob")
@@ -286,6 +354,9 @@ func scenarios() map[string]scenario {
 		},
 	}
 }
+
+// sleep lets time pass in a bubble.
+func sleep(d time.Duration) { <-time.After(d) }
 
 // by makes the page the cause of the last entry of a kind for a connection.
 func (r *recording) by(kind entry.Kind, of *peer) {

@@ -198,13 +198,48 @@ func pass(h *wstest.Harness, d time.Duration) {
 }
 `)
 	}
+	if helpers["start"] {
+		b.WriteString(`
+// start begins something that other things happen beside. The function that it returns waits until
+// it has been done.
+func start(f func()) (end func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	synctest.Wait()
+	return func() { <-done }
+}
+`)
+	}
 	if helpers["post"] {
 		b.WriteString(`
-// post sends a message to a client by @connections, as somebody did by hand.
-func post(t *testing.T, h *wstest.Harness, c *wstest.Client, text string) {
+// post sends a message to a client by @connections, as somebody did by hand, and had this status.
+func post(t *testing.T, h *wstest.Harness, c *wstest.Client, text string, status int) {
 	t.Helper()
-	if err := h.Gateway().Post(t.Context(), gatesock.Target{ConnectionID: c.ID()}, []byte(text)); err != nil {
-		t.Error(err)
+	err := h.Gateway().Post(t.Context(), gatesock.Target{ConnectionID: c.ID()}, []byte(text))
+	if got := emulator.StatusOf(err); got != status {
+		t.Errorf("a post to %s has the status %d, not %d: %v", c, got, status, err)
+	}
+}
+`)
+	}
+	if helpers["sendFragmented"] {
+		b.WriteString(`
+// sendFragmented sends a message in frames of at most 32 KiB, as clients must if it is larger.
+func sendFragmented(t *testing.T, h *wstest.Harness, c *wstest.Client, text string) {
+	t.Helper()
+	s, ok := h.Gateway().Session(c.ID())
+	if !ok {
+		t.Fatalf("%s is not connected", c)
+	}
+	m := emulator.Message{Data: []byte(text)}
+	for size := len(text); size > 0; size -= gatesock.MaxFrameSize {
+		m.Frames = append(m.Frames, min(size, gatesock.MaxFrameSize))
+	}
+	if err := s.Receive(t.Context(), m); err != nil {
+		t.Fatal(err)
 	}
 }
 `)

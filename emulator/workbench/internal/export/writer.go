@@ -18,6 +18,9 @@ type writer struct {
 	b       strings.Builder
 	now     time.Time // of the gateway's clock in the test, as a time of the recording
 	slept   time.Time // of the bubble, the same
+
+	started  int // how many actions run beside the test
+	lastLine int // where the last line begins
 }
 
 // settle is how long something may have taken in the recording before the test moves its clock for
@@ -54,9 +57,15 @@ func (w *writer) body() {
 			w.values.declared[c] = true
 		}
 	}
-	for _, st := range w.steps {
+	for rest := w.steps; len(rest) > 0; {
 		w.line("")
-		w.step(st)
+		n := w.overlapping(rest)
+		if n > 1 {
+			w.together(rest[:n])
+		} else {
+			w.step(rest[0])
+		}
+		rest = rest[n:]
 	}
 	w.line("")
 	for _, c := range w.clients {
@@ -74,7 +83,10 @@ func (w *writer) of() string {
 	return " of the stage " + oneLine(w.stage)
 }
 
-func (w *writer) line(format string, args ...any) { fmt.Fprintf(&w.b, format+"\n", args...) }
+func (w *writer) line(format string, args ...any) {
+	w.lastLine = w.b.Len()
+	fmt.Fprintf(&w.b, format+"\n", args...)
+}
 
 // harness writes what makes the application and its gateway.
 func (w *writer) harness() {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
 )
 
@@ -51,18 +52,26 @@ func (w *writer) send(a action) {
 	for _, d := range declarations {
 		w.line("%s", d)
 	}
+	if a.entry.Bytes > gatesock.MaxFrameSize {
+		w.helpers["sendFragmented"] = true
+		w.line("sendFragmented(t, h, %s, %s)", a.client.variable, expand(pieces))
+		return
+	}
 	w.line("%s.SendText(%s)", a.client.variable, expand(pieces))
 }
 
+// post repeats a post by hand. One that was refused is repeated too: it has used up faults, and its
+// frame may have arrived.
 func (w *writer) post(a action) {
-	if !delivered(a.entry) {
-		w.line("// Here a post to %s by hand had the status %d.", a.client.variable, a.entry.Status)
+	e := a.entry
+	if !delivered(e) && e.Cut > 0 {
+		w.line("// Here a post to %s by hand had the status %d.", a.client.variable, e.Status)
 		return
 	}
-	pieces, declarations := w.values.sent(string(a.entry.Data()), a.entry.Time)
+	pieces, declarations := w.values.sent(string(e.Data()), e.Time)
 	for _, d := range declarations {
 		w.line("%s", d)
 	}
 	w.helpers["post"] = true
-	w.line("post(t, h, %s, %s)", a.client.variable, expand(pieces))
+	w.line("post(t, h, %s, %s, %d)", a.client.variable, expand(pieces), e.Status)
 }

@@ -50,6 +50,7 @@ func New(api gatesock.ConnectionsAPI, now func() time.Time) *App {
 	gatesock.HandleReply(a.Router, "report", a.report)
 	gatesock.HandleReply(a.Router, "kick", a.kick)
 	gatesock.HandleReply(a.Router, "poke", a.poke)
+	gatesock.HandleReply(a.Router, "gather", a.gather)
 	gatesock.HandleReply(a.Router, "large", func(context.Context, *gatesock.Request, struct{}) (string, error) {
 		return string(slices.Repeat([]byte("0123456789"), 1000)), nil
 	})
@@ -136,6 +137,24 @@ func (a *App) say(ctx context.Context, req *gatesock.Request, in struct{ Text st
 		}
 	}
 	return at, nil
+}
+
+// gather tells all how much is said within half a second.
+func (a *App) gather(ctx context.Context, _ *gatesock.Request, _ struct{}) (int, error) {
+	said := func() int {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.offset
+	}
+	before := said()
+	time.Sleep(500 * time.Millisecond)
+	n := said() - before
+	for _, m := range a.others("") {
+		if err := a.post(ctx, m.target, "gathered", map[string]any{"said": n}); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
 }
 
 func count(mutation string) int {
