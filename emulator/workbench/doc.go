@@ -20,7 +20,8 @@
 // # Who may use it
 //
 // The programs of this machine that have the token. A request must come from a loopback address,
-// for localhost, a name below it or a loopback address, and not from a page of another origin. The
+// for localhost, a name below it or a loopback address, and neither from a page of another origin
+// nor from another machine through a proxy that says so (X-Forwarded-For). The
 // page's address has the token, which a cookie replaces at once; scripts send it as
 // "Authorization: Bearer TOKEN". Print the address where only the user reads it. Entries have all
 // that clients send, such as credentials.

@@ -9,7 +9,7 @@ import (
 
 // overlapping returns how many of the first steps were handled at the same time, because handlers
 // waited: each begins before one of those before it has ended. It is 1 without a bubble, where
-// nothing tells the test when to go on.
+// the test cannot know when to go on.
 func (w *writer) overlapping(steps []*step) int {
 	if w.options.NoBubble || !waits(steps[0]) {
 		return 1
@@ -115,7 +115,10 @@ type effectOf struct {
 
 // received writes what clients had received before an entry, and returns the rest.
 func (w *writer) received(effects []effectOf, before uint64) (rest []effectOf) {
-	n, _ := slices.BinarySearchFunc(effects, before, func(e effectOf, seq uint64) int { return cmp.Compare(e.entry.Seq, seq) })
+	n := 0
+	for n < len(effects) && effects[n].entry.Seq < before {
+		n++
+	}
 	for i, e := range effects[:n] {
 		if !w.values.declared[e.client] {
 			continue // the test does not connect it

@@ -37,6 +37,8 @@ func (g *Guard) Place(r *http.Request) *Refusal {
 	switch {
 	case !loopbackAddr(r.RemoteAddr):
 		return forbidden("The workbench serves programs on its own machine only.")
+	case forwarded(r.Header):
+		return forbidden("The workbench serves programs on its own machine only, not what a tunnel or a proxy brings from another one.")
 	case !localHost(r.Host):
 		return forbidden("The workbench is served at localhost, at names below localhost and at loopback addresses only," +
 			" since any other name may be a web page's name for this machine (DNS rebinding).")
@@ -52,6 +54,22 @@ func (g *Guard) Place(r *http.Request) *Refusal {
 func loopbackAddr(address string) bool {
 	ap, err := netip.ParseAddrPort(address)
 	return err == nil && ap.Addr().Unmap().WithZone("").IsLoopback()
+}
+
+// forwarded reports whether a proxy on this machine, such as that of a tunnel, names another
+// machine as that of the client. A header can only make the answer stricter.
+func forwarded(h http.Header) bool {
+	for _, name := range [...]string{"X-Forwarded-For", "X-Real-Ip"} {
+		for _, values := range h.Values(name) {
+			for text := range strings.SplitSeq(values, ",") {
+				ip, err := netip.ParseAddr(hostname(strings.TrimSpace(text)))
+				if err != nil || !ip.Unmap().WithZone("").IsLoopback() {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // localHost reports whether the host of a request is a name or an address of this machine that no

@@ -116,6 +116,24 @@ func TestPlace(t *testing.T) {
 }
 
 // TestTwoOrigins checks that a second Origin does not hide behind a good one.
+// A tunnel on this machine connects from a loopback address, and may replace the host.
+func TestForwarded(t *testing.T) {
+	t.Parallel()
+	for value, served := range map[string]bool{
+		"127.0.0.1": true, "::1": true, "[::1]:4000": true, "127.0.0.1, ::1": true,
+		"203.0.113.9": false, "127.0.0.1, 203.0.113.9": false, "203.0.113.9, 127.0.0.1": false, "2001:db8::1": false,
+		"unknown": false, "": false, "localhost": false,
+	} {
+		for _, name := range []string{"X-Forwarded-For", "X-Real-Ip"} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost:3001/_gatesock/", nil)
+			r.RemoteAddr = "127.0.0.1:50000"
+			r.Header.Set(name, value)
+			refused := guard.New("t", "/_gatesock/").Place(r)
+			require.Equal(t, served, refused == nil, "%s: %q", name, value)
+		}
+	}
+}
+
 func TestTwoOrigins(t *testing.T) {
 	t.Parallel()
 	r := request(t, "", "localhost:3001", "127.0.0.1:1", nil)
