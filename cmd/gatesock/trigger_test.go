@@ -273,8 +273,10 @@ func TestTriggerFaults(t *testing.T) {
 	} {
 		require.Regexp(t, want, r.out)
 	}
-	require.Equal(t, "14 faults are removed (seed 7)\n", a.does("clear"))
+	require.Equal(t, "14 faults removed (seed 7)\n", a.does("clear"))
 	require.NotContains(t, a.does("list"), "HAPPENED")
+	a.does("forbidden")
+	require.Equal(t, "1 fault removed (seed 7)\n", a.does("clear"))
 	a.does("restart", "--user", "bob") // which is maintenance
 	require.Len(t, a.gateway.Sessions(), 1)
 }
@@ -288,7 +290,7 @@ func TestTriggerTime(t *testing.T) {
 	require.Contains(t, a.does("skip", "90s", "--json"), `"offsetMs": 630000`)
 	require.Empty(t, a.gateway.Sessions(), "it was idle for ten minutes")
 	require.Equal(t, "the schedule tick fired (seed 7)\n", a.does("schedule", "tick"))
-	require.Equal(t, "the queue jobs has 2 bytes more (seed 7)\n", a.does("queue", "jobs", "{}"))
+	require.Equal(t, "the queue jobs got a message of 2 bytes (seed 7)\n", a.does("queue", "jobs", "{}"))
 	a.does("queue", "mail.fifo", "a text", "--group", "ann")
 	require.Equal(t, []string{"Tick1", "jobs {} ", "mail.fifo a text ann"}, a.taken())
 }

@@ -94,6 +94,12 @@ type effect struct {
 	beside bool
 }
 
+// tooOld reports whether a connection has ended because it was idle or open for too long, when it is
+// not known since when: the client of the test has begun later.
+func (e effect) tooOld() bool {
+	return e.end && e.client.unknown && !e.entry.ByClient && e.entry.Code == 1001
+}
+
 // addedFault is a fault that was added.
 type addedFault struct {
 	id       string
