@@ -325,6 +325,23 @@ func TestTheStageGoesAway(t *testing.T) {
 	}
 }
 
+// TestExpectNoneAfterTheStageHasGone checks that it does not wait for a pong when the end is known.
+func TestExpectNoneAfterTheStageHasGone(t *testing.T) {
+	t.Parallel()
+	cable := newCable(t, startStage(t, roomStage))
+	failures := runFake(t, func(ft *fakeTB) {
+		p := wstest.NewDeployed(ft, cable.address, wstest.WithCredentials(tokenOf), wstest.WithTimeout(time.Hour))
+		alice := p.Connect(wstest.WithUser("alice"))
+		var waiting sync.WaitGroup
+		waiting.Go(func() { alice.ExpectPush("never", nil) }) // it fails when the client knows
+		cable.cut()
+		waiting.Wait()
+		alice.ExpectNone()
+	})
+	require.Len(t, failures, 2)
+	require.Contains(t, failures[1], "expected nothing more")
+}
+
 // TestTheStageClosesAConnection checks that the code is that of the stage.
 func TestTheStageClosesAConnection(t *testing.T) {
 	t.Parallel()

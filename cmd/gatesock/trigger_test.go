@@ -22,8 +22,8 @@ import (
 	"github.com/gatesock/gatesock/emulator/workbench"
 )
 
-// benchApp is a program with a workbench: an API with the routes echo and scopes, an authorizer that
-// lets in who has the right token, a schedule and two queues.
+// benchApp is a program with a workbench: an API whose authorizer lets in who has the right token,
+// a schedule and queues.
 type benchApp struct {
 	t       *testing.T
 	bench   *workbench.Workbench
@@ -44,12 +44,7 @@ func newBenchApp(t *testing.T, stages ...string) *benchApp {
 	for _, name := range append([]string{"dev"}, stages...) {
 		stage := a.bench.Stage(name)
 		g, err := emulator.New(benchRouter(), stage.Config(emulator.Config{Stage: name, Authorizer: &emulator.Authorizer{
-			Handler: authz.NewAuthorizer(authz.AuthenticatorFunc(func(_ context.Context, h *authz.Handshake) (authz.Principal, error) {
-				if h.Query.Get("token") != "right" {
-					return authz.Principal{}, authz.ErrUnauthenticated
-				}
-				return authz.Principal{ID: "carol"}, nil
-			})),
+			Handler: authz.NewAuthorizer(authz.AuthenticatorFunc(byToken)),
 		}}))
 		require.NoError(t, err)
 		require.NoError(t, stage.Attach(g))
@@ -68,6 +63,14 @@ func newBenchApp(t *testing.T, stages ...string) *benchApp {
 		server.Close()
 	})
 	return a
+}
+
+// byToken lets in who has the right token.
+func byToken(_ context.Context, h *authz.Handshake) (authz.Principal, error) {
+	if h.Query.Get("token") != "right" {
+		return authz.Principal{}, authz.ErrUnauthenticated
+	}
+	return authz.Principal{ID: "carol"}, nil
 }
 
 func benchRouter() *gatesock.Router {
@@ -380,7 +383,7 @@ func TestTriggerWithoutWorkbench(t *testing.T) {
 		{misused, "localhost:3001", `--at: "localhost:3001" is not the address of a workbench`},
 		{misused, "ftp://localhost/?token=secret", `is not the address of a workbench`},
 		{misused, "http://localhost:3001/_gatesock/", "has no token: copy the whole address that the program prints"},
-		{failed, other.URL + "/_gatesock/?token=secret", "with 404 Not Found, is none: does the program still run?"},
+		{failed, other.URL + "/_gatesock/?token=secret", "with 404 Not Found, is not one: does the program still run?"},
 		{failed, gone.URL + "/_gatesock/?token=secret", "connection refused: does the program still run?"},
 		{failed, strings.Split(a.address, "token=")[0] + "token=secretsecretsecret", "the address with the token is printed by the program"},
 	} {

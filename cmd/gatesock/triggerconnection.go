@@ -82,7 +82,7 @@ func (c *connectTrigger) Run(ctx context.Context, a *actor) error {
 			return err
 		}
 	}
-	return c.waiting.run(ctx, a, []trigger.Connection{made}, t)
+	return c.run(ctx, a, []trigger.Connection{made}, t)
 }
 
 // principal adds the user.
@@ -230,7 +230,7 @@ func (c *sendTrigger) Run(ctx context.Context, a *actor) error {
 	}
 	if c.Wait > 0 {
 		a.say("%s sent %d bytes (seed %s)", namesOf(to), len(data), a.state.Seed)
-		return c.waiting.run(ctx, a, to, t)
+		return c.run(ctx, a, to, t)
 	}
 	return a.done(t, "%s sent %d bytes", namesOf(to), len(data))
 }

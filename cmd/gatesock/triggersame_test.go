@@ -126,6 +126,7 @@ func settled(all []workbench.Entry) bool {
 			}) {
 				return false
 			}
+		default: // nothing follows
 		}
 	}
 	return true

@@ -58,15 +58,15 @@ type TestTemplate struct {
 	Imports []string
 	// New is a Go expression for the application, a lambda.Handler, such as
 	// "chat.NewInMemory(rec).Handler()". It may use t, the *testing.T; rec, the *wstest.Recorder that
-	// the application posts through; and clock, the gateway's clock with the methods Now and Advance.
+	// the application posts through; and clock, the *emulator.ManualClock of the gateway.
 	// Or it is a function that takes a gatesock.ConnectionsAPI and returns the application: a name,
 	// such as "newChat", or a literal that begins with "func(". Default: a call of the function
 	// newApp, which the test has for its author to write.
 	New string
 	// NoBubble is for an application that does not work in a testing/synctest bubble, for example
 	// because it uses the network. By default the test is in a bubble, in which as much time passes
-	// between messages as in the recording, and handlers that wait do so at once. Without a bubble
-	// only the gateway's clock moves, and only if something depended on it.
+	// between messages as in the recording, for the application too, and handlers that wait do so at
+	// once. Without a bubble only the gateway's clock moves, and only if something depended on it.
 	NoBubble bool
 	// Name is the name of the test. Default: "TestSession".
 	Name string

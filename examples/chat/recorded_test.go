@@ -18,7 +18,9 @@ var update = flag.Bool("update", false, "write session_test.go anew") //nolint:g
 // TestRecordedSession records a session on the page of the workbench again. What it exports is
 // session_test.go, which is a test of the chat like others.
 func TestRecordedSession(t *testing.T) {
-	newApp := func(api gatesock.ConnectionsAPI, _ func() time.Time) lambda.Handler { return chat.NewInMemory(api).Handler() }
+	newApp := func(api gatesock.ConnectionsAPI, _ func() time.Time) lambda.Handler {
+		return chat.NewInMemory(api).Handler()
+	}
 	source := session.Record(t, newApp, workbench.TestTemplate{
 		Package: "chat_test",
 		Imports: []string{"github.com/gatesock/gatesock/examples/chat"},

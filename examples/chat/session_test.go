@@ -16,9 +16,10 @@ import (
 func TestSession(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		clock := emulator.NewRunningClock()
+		clock := emulator.NewManualClock(time.Now())
 		rec := wstest.NewRecorder() // the application posts through it
-		h := wstest.New(t, chat.NewInMemory(rec).Handler(), wstest.WithPoster(rec), wstest.WithConfig(func(c *emulator.Config) {
+		app := chat.NewInMemory(rec).Handler()
+		h := wstest.New(t, app, wstest.WithPoster(rec), wstest.WithConfig(func(c *emulator.Config) {
 			c.Clock = clock
 		}))
 
@@ -27,73 +28,73 @@ func TestSession(t *testing.T) {
 			wstest.WithSubprotocols("chat.v1"),
 		)
 
-		pass(1500 * time.Millisecond)
+		pass(h, 1500*time.Millisecond)
 		client2 := h.Connect(
 			wstest.WithHeader("Origin", "http://localhost:3001"),
 			wstest.WithSubprotocols("chat.v1"),
 		)
 
-		pass(1500 * time.Millisecond)
+		pass(h, 1500*time.Millisecond)
 		client1.SendText(`{"action":"subscribe","id":"1","topic":"room:lobby","last":50,"presence":true,"as":{"name":"Ann"}}`)
 		client1.ExpectNext(`{"event":"presence","topic":"room:lobby","data":{"joined":[{"ref":"${ref}","as":{"name":"Ann"},"version":${_}}]}}`)
 		client1.ExpectNext(`{"id":"1","action":"subscribe","data":{"topic":"room:lobby","epoch":"","offset":0,"events":[],"recovered":true,"quiet":true,"expiresInMs":${_},"presence":{"count":1,"members":[{"ref":"${ref}","as":{"name":"Ann"},"version":${_}}],"digest":"${digest}"}}}`)
 
-		pass(1500 * time.Millisecond)
+		pass(h, 1500*time.Millisecond)
 		client2.SendText(`{"action":"subscribe","id":"1","topic":"room:lobby","last":50,"presence":true,"as":{"name":"Bob"}}`)
 		client1.ExpectNext(`{"event":"presence","topic":"room:lobby","data":{"joined":[{"ref":"${_}","as":{"name":"…"},"version":${_}},{"ref":"${_}","as":{"name":"…"},"version":${_}}]}}`)
 		client2.ExpectNext(`{"event":"presence","topic":"room:lobby","data":{"joined":[{"ref":"${_}","as":{"name":"…"},"version":${_}},{"ref":"${_}","as":{"name":"…"},"version":${_}}]}}`)
 		client2.ExpectNext(`{"id":"1","action":"subscribe","data":{"topic":"room:lobby","epoch":"","offset":0,"events":[],"recovered":true,"quiet":true,"expiresInMs":${_},"presence":{"count":2,"members":[{"ref":"${_}","as":{"name":"…"},"version":${_}},{"ref":"${_}","as":{"name":"…"},"version":${_}}],"digest":"${_}"}}}`)
 
-		pass(1500 * time.Millisecond)
+		pass(h, 1500*time.Millisecond)
 		client1.SendText(`{"action":"typing","room":"lobby"}`)
 		client2.ExpectNext(`{"event":"typing","topic":"room:lobby","data":{"name":"Ann"}}`)
 
-		pass(1500 * time.Millisecond)
+		pass(h, 1500*time.Millisecond)
 		client1.SendText(`{"action":"say","id":"2","room":"lobby","text":"Hello, Bob","key":"k1"}`)
 		client1.ExpectNext(`{"event":"message","topic":"room:lobby","epoch":"${epoch}","offset":1,"prev":{"epoch":"","offset":0},"data":{"key":"k1","name":"Ann","text":"Hello, Bob","at":"${_}"}}`)
 		client1.ExpectNext(`{"id":"2","action":"say","data":{"epoch":"${epoch}","offset":1,"key":"k1"}}`)
 		client2.ExpectNext(`{"event":"message","topic":"room:lobby","epoch":"${epoch}","offset":1,"prev":{"epoch":"","offset":0},"data":{"key":"k1","name":"Ann","text":"Hello, Bob","at":"${_}"}}`)
 
-		pass(1500 * time.Millisecond)
+		pass(h, 1500*time.Millisecond)
 		client2.SendText(`{"action":"say","id":"2","room":"attic","text":"Is anybody here?"}`)
 		client2.ExpectNext(`{"id":"2","action":"say","error":{"code":"failed_precondition","message":"enter the room first: subscribe to \"room:attic\" with \"presence\""}}`)
 
-		pass(1500 * time.Millisecond)
+		pass(h, 1500*time.Millisecond)
 		client2.SendText("hello")
 		client2.ExpectNext(`{"action":"$default","error":{"code":"invalid_argument","message":"the message is not JSON"}}`)
 
-		pass(1500 * time.Millisecond)
+		pass(h, 1500*time.Millisecond)
 		heal := h.Faults().Add(emulator.Throttled(emulator.Throttle{}).For(client2.ID()))
 
-		pass(1500 * time.Millisecond)
+		pass(h, 1500*time.Millisecond)
 		client1.SendText(`{"action":"say","id":"3","room":"lobby","text":"Can you read me?","key":"k2"}`)
 		client1.ExpectNext(`{"event":"message","topic":"room:lobby","epoch":"${epoch}","offset":2,"data":{"key":"k2","name":"Ann","text":"Can you read me?","at":"${_}"}}`)
 		client1.ExpectNext(`{"id":"3","action":"say","data":{"epoch":"${epoch}","offset":2,"key":"k2"}}`)
 
-		pass(1500 * time.Millisecond)
+		pass(h, 1500*time.Millisecond)
 		heal()
 
-		pass(1500 * time.Millisecond)
+		pass(h, 1500*time.Millisecond)
 		client2.SendText(`{"action":"history","id":"3","topic":"room:lobby","last":10}`)
 		client2.ExpectNext(`{"id":"3","action":"history","data":{"topic":"room:lobby","epoch":"${epoch}","offset":2,"events":[{"offset":1,"event":"message","data":{"key":"k1","name":"Ann","text":"Hello, Bob","at":"${_}"}},{"offset":2,"event":"message","data":{"key":"k2","name":"Ann","text":"Can you read me?","at":"${_}"}}],"recovered":true}}`)
 
-		pass(1500 * time.Millisecond)
+		pass(h, 1500*time.Millisecond)
 		h.Advance(9 * time.Minute)
 
-		pass(1500 * time.Millisecond)
+		pass(h, 1500*time.Millisecond)
 		client1.SendText(`{"action":"keepalive"}`)
 		client1.ExpectNext(`{"action":"keepalive","data":null}`)
 
-		pass(1500 * time.Millisecond)
+		pass(h, 1500*time.Millisecond)
 		h.Advance(time.Minute)
 		client1.ExpectNext(`{"event":"presence","topic":"room:lobby","data":{"left":[{"ref":"${ref2}","version":${_}}]}}`)
 		client2.ExpectClosed(1001)
 
-		pass(1500 * time.Millisecond)
+		pass(h, 1500*time.Millisecond)
 		client1.SendText(`{"action":"presence","id":"4","topic":"room:lobby"}`)
 		client1.ExpectNext(`{"id":"4","action":"presence","data":{"count":1,"members":[{"ref":"${ref}","as":{"name":"Ann"},"version":${_}}],"digest":"${digest}"}}`)
 
-		pass(1500 * time.Millisecond)
+		pass(h, 1500*time.Millisecond)
 		client1.Close(1000, "")
 
 		client1.ExpectNone()
@@ -101,8 +102,9 @@ func TestSession(t *testing.T) {
 	})
 }
 
-// pass lets time pass in the bubble, and what happens meanwhile end.
-func pass(d time.Duration) {
+// pass lets time pass: that of the bubble, which the application has, and that of the gateway.
+func pass(h *wstest.Harness, d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
+	h.Advance(d)
 }

@@ -52,7 +52,7 @@ func TestRecordedSession(t *testing.T) {
 		p.Send(ann, `{"action":"subscribe","id":"3","topic":"alerts:acme"}`)
 		report := func(device string, seq int, temperature float64) {
 			p.Send(device, `{"action":"report","id":"r%d","readings":[{"seq":%d,"at":%q,"values":{"temperature":%v}}]}`,
-				seq, seq, p.Now(), temperature)
+				seq, seq, p.Ago(200*time.Millisecond), temperature)
 		}
 		report(north, 1, 21.5)
 		report(south, 1, 19)

@@ -126,14 +126,14 @@ bench("A refused handshake, with what was logged", {}, async (window) => {
 bench("Headers and subprotocols of a new client reach the handshake", {}, async (window) => {
   await window.page.keyboard.press("n");
   await window.dialog.getByLabel("Headers").fill("Authorization: Bearer x\nX-Tenant: a: b");
-  await window.dialog.getByLabel("Query").fill("user=ann\nroom=1&room=2");
+  await window.dialog.getByLabel("Query").fill("?user=ann&room=1&room=a%26b");
   await window.dialog.getByLabel("Subprotocols").fill("one, two");
   await window.dialog.getByLabel("As the user").fill("somebody");
   await window.dialog.getByRole("button", { name: "Connect" }).click();
   await window.connection("ann").waitFor();
   await window.detail.getByText('"somebody"').waitFor();
   const facts = await window.detail.locator(".facts > div").allInnerTexts();
-  for (const fact of ["Authorization\nBearer x", "X-Tenant\na: b", "room\n1", "room\n2", "Subprotocols\none, two"]) assert.ok(facts.includes(fact), `${fact} in ${JSON.stringify(facts)}`);
+  for (const fact of ["Authorization\nBearer x", "X-Tenant\na: b", "room\n1", "room\na&b", "Subprotocols\none, two"]) assert.ok(facts.includes(fact), `${fact} in ${JSON.stringify(facts)}`);
 });
 
 bench("A post, a replay, edit and resend", {}, async (window, server) => {

@@ -79,7 +79,8 @@ export class NewClient {
 
   #read() {
     const headers = lines($("#client-headers").value, ":", "Headers");
-    const query = lines($("#client-query").value.replace(/^\?/, "").replaceAll("&", "\n"), "=", "Query");
+    const text = $("#client-query").value.trim(); // lines, or what an address has: ?a=b&c=d
+    const query = text.startsWith("?") ? [...new URLSearchParams(text)] : lines(text, "=", "Query");
     for (const { value, dataset } of $("#client-identity").querySelectorAll("input")) {
       if (value) (dataset.where === "header" ? headers : query).push([dataset.name, value]);
     }

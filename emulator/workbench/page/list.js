@@ -41,6 +41,10 @@ export class List {
     box.tabIndex = 0;
     box.setAttribute("role", "listbox");
     box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    // Somebody who scrolls up means it, even if the next frame would go to the end again.
+    box.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && this.#leave(), { passive: true });
+    box.addEventListener("touchmove", () => this.#leave(), { passive: true });
+    box.addEventListener("pointerdown", ({ target }) => target === box && this.#leave()); // the scrollbar
     box.addEventListener("keydown", (event) => this.#key(event));
     this.#space.addEventListener("click", (event) => {
       const index = event.target.closest("[data-index]")?.dataset.index;
@@ -101,6 +105,10 @@ export class List {
 
   #isAtEnd(top) {
     return top + this.#height >= this.items.length * this.#row - this.#row / 2;
+  }
+
+  #leave() {
+    if (this.items.length * this.#row > this.#height) this.#follow(false);
   }
 
   #follow(follows) {

@@ -7,7 +7,7 @@ import puppeteer from "puppeteer-core";
 
 // The time in ms after which a step has failed. It is more than a busy machine needs; a test that
 // passes does not wait for it.
-const patience = 8_000;
+const patience = 5 * 60_000;
 
 // The time limit of a test, longer than the one of a step.
 export const limit = { timeout: 3 * patience };

@@ -126,8 +126,10 @@ func (p *Page) Fire(schedule string) {
 	p.wait()
 }
 
-// Now returns the time of the clock that the page moves, as messages have it.
-func (p *Page) Now() string { return p.bench.Clock().Now().UTC().Format(time.RFC3339Nano) }
+// Ago returns a time before that of the clock which the page moves, as messages have it.
+func (p *Page) Ago(d time.Duration) string {
+	return p.bench.Clock().Now().Add(-d).UTC().Format(time.RFC3339Nano)
+}
 
 // wait waits until the application and the gateway have nothing to do.
 func (p *Page) wait() {
@@ -141,7 +143,7 @@ const think = 1500 * time.Millisecond
 // do sends a request to the workbench, which must succeed.
 func (p *Page) do(method, path string, body any) []byte {
 	p.t.Helper()
-	time.Sleep(think) // in the bubble
+	<-time.After(think) // in the bubble
 	synctest.Wait()
 	text := ""
 	if body != nil {

@@ -134,10 +134,6 @@ func Start(ctx context.Context, cfg Config) (*Cloud, error) {
 // Project returns the project, which nobody may change.
 func (c *Cloud) Project() *project.Project { return c.cfg.Project }
 
-// DynamoDB returns a client of DynamoDB Local for the tables of the project, or nil if it does not
-// run.
-func (c *Cloud) DynamoDB() *dynamodb.Client { return c.tables }
-
 // Close ends everything that Start has begun and waits for it, until ctx ends. Deliveries that are
 // under way are cut off.
 func (c *Cloud) Close(ctx context.Context) error {

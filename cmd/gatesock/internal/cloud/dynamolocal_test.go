@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -21,6 +22,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
+	"github.com/gatesock/gatesock/conn"
+	"github.com/gatesock/gatesock/dynamo"
 )
 
 // cacheFolder returns the folder where scripts/dynamodb-local keeps the program.
@@ -145,4 +148,45 @@ func TestDynamo(t *testing.T) {
 	w = start(other)
 	require.Contains(t, fmt.Sprint(w.texts(KindNotice)), "without the index other")
 	require.NoError(t, w.cloud.Close(context.Background()))
+}
+
+// TestMembers reads the records that package dynamo has written, of one table among others.
+func TestMembers(t *testing.T) {
+	t.Parallel()
+	d, err := StartDynamo(t.Context(), DynamoOptions{Cache: cacheFolder(t)})
+	require.NoError(t, err)
+	defer d.Close()
+	ours := func(name string) project.Table {
+		const s = types.ScalarAttributeTypeS
+		return project.Table{ID: name, Name: name, ARN: arn("dynamodb", "table/"+name), Create: &dynamodb.CreateTableInput{
+			TableName: &name, BillingMode: types.BillingModePayPerRequest,
+			AttributeDefinitions: []types.AttributeDefinition{
+				{AttributeName: aws.String("pk"), AttributeType: s}, {AttributeName: aws.String("sk"), AttributeType: s},
+			},
+			KeySchema: []types.KeySchemaElement{
+				{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash},
+				{AttributeName: aws.String("sk"), KeyType: types.KeyTypeRange},
+			},
+		}}
+	}
+	p := &project.Project{Tables: []project.Table{table("other", "id"), ours("empty"), ours("chat")}}
+	w := newWorld(t, p, func(cfg *Config) { cfg.Dynamo = d.URL })
+	defer func() { require.NoError(t, w.cloud.Close(context.Background())) }()
+	ctx, id := t.Context(), "L0SM9cOFvHcCIhw="
+	user, groups, err := w.cloud.Members(ctx, id)
+	require.NoError(t, err)
+	require.Empty(t, user)
+	require.Empty(t, groups)
+	registry := dynamo.Open(w.cloud.tables, "chat").Connections()
+	now := time.Now()
+	record := conn.Conn{ID: id, User: "ann", ConnectedAt: now, ExpiresAt: now.Add(time.Hour)}
+	require.NoError(t, registry.Put(ctx, record))
+	require.NoError(t, registry.Join(ctx, id, "room:1"))
+	user, groups, err = w.cloud.Members(ctx, id)
+	require.NoError(t, err)
+	require.Equal(t, "ann", user)
+	require.ElementsMatch(t, []string{"room:1", conn.UserGroup("ann")}, groups)
+	without := &Cloud{}
+	_, _, err = without.Members(ctx, id)
+	require.NoError(t, err)
 }

@@ -94,7 +94,7 @@ func (p *Printer) banner(b banner) {
 	row("workbench", b.workbench)
 	row("seed", b.seed+"; --seed "+b.seed+" makes the same ids and faults again")
 	if len(b.addresses) > 0 {
-		row("try it", b.addresses[0].wscat())
+		row("try it", b.addresses[0].try())
 	}
 	folders := "folders"
 	if b.watching == 1 {
@@ -105,12 +105,9 @@ func (p *Printer) banner(b banner) {
 	p.print(out.String())
 }
 
-// wscat returns a command line that connects to the address, with what the authorizer wants to see.
-func (a Address) wscat() string {
+// try returns a command line that connects to the address, with what the authorizer wants to see.
+func (a Address) try() string {
 	url, options, separator := a.client(), "", "?"
-	if strings.HasPrefix(url, "wss:") {
-		options = " -n" // the certificate is of this machine
-	}
 	for _, source := range a.Identity {
 		if name, ok := strings.CutPrefix(source, "route.request.querystring."); ok {
 			url += separator + name + "=…"
@@ -123,7 +120,7 @@ func (a Address) wscat() string {
 	if separator == "&" {
 		url = "'" + url + "'"
 	}
-	return "npx wscat" + options + " -c " + url
+	return "gatesock console" + options + " " + url
 }
 
 // wrap breaks a list into lines, with a margin before all but the first.

@@ -10,14 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/cloud"
-	"github.com/gatesock/gatesock/cmd/gatesock/internal/project"
-	"github.com/gatesock/gatesock/conn"
-	"github.com/gatesock/gatesock/dynamo"
 	"github.com/gatesock/gatesock/emulator/runtimeapi"
 	"github.com/gatesock/gatesock/emulator/workbench"
 )
@@ -36,8 +30,8 @@ func (s *supervisor) openBench(key string) error {
 	return err
 }
 
-// publish says to other commands what runs, at the address of the first API, until the function that
-// it returns is called.
+// publish says to other commands what runs, at the address of the first API, until the function
+// that it returns is called.
 func (s *supervisor) publish(key, host string) (unpublish func(), err error) {
 	r := Running{PID: os.Getpid(), Source: key, Folder: s.source.folder, From: s.o.Folder}
 	if s.source.pkg != "" && filepath.IsAbs(s.source.pkg) {
@@ -83,7 +77,8 @@ func (s *supervisor) line(function string, l runtimeapi.Line) {
 		from = s.requests.of(l.RequestID)
 	}
 	s.bench.Log(workbench.Line{
-		Level: levelOf(l), Function: function, ConnectionID: from.connection, RequestID: from.request, Text: l.Text, Late: l.Late,
+		Level: levelOf(l), Function: function, ConnectionID: from.connection, RequestID: from.request,
+		Text: l.Text, Late: l.Late,
 	})
 }
 
@@ -193,37 +188,8 @@ func known(err error) error {
 // members returns the user and the groups of a connection, if a table of the application has its
 // record.
 func (s *services) members(ctx context.Context, id string) (user string, groups []string, err error) {
-	c := s.current()
-	if c == nil || c.DynamoDB() == nil {
-		return "", nil, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, membersTime)
-	defer cancel()
-	for _, t := range c.Project().Tables {
-		if !isOurs(t) {
-			continue
-		}
-		r, err := dynamo.Open(c.DynamoDB(), t.Name).Connections().Record(ctx, id)
-		switch {
-		case errors.Is(err, conn.ErrNotFound):
-		case err != nil:
-			return "", nil, err
-		default:
-			return r.User, r.Groups, nil
-		}
+	if c := s.current(); c != nil {
+		return c.Members(ctx, id)
 	}
 	return "", nil, nil
-}
-
-// membersTime bounds how long the tables may take.
-const membersTime = 3 * time.Second
-
-// isOurs reports whether a table has the keys of package dynamo.
-func isOurs(t project.Table) bool {
-	ours := dynamo.Need("TABLE").Table
-	if t.Create == nil || len(t.Create.KeySchema) != 2 {
-		return false
-	}
-	return aws.ToString(t.Create.KeySchema[0].AttributeName) == ours.PartitionKey &&
-		aws.ToString(t.Create.KeySchema[1].AttributeName) == ours.SortKey
 }

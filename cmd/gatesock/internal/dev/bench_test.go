@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/cloud"
+	"github.com/gatesock/gatesock/cmd/gatesock/internal/intercept"
 	"github.com/gatesock/gatesock/cmd/gatesock/internal/trigger"
 	"github.com/gatesock/gatesock/emulator/runtimeapi"
 	"github.com/gatesock/gatesock/emulator/workbench"
@@ -51,7 +52,9 @@ type timeline struct {
 func (a *app) workbench() timeline {
 	a.t.Helper()
 	address := a.running().Workbench
-	b, err := trigger.Open(address, nil)
+	certificate, err := intercept.UserCertificate(a.o.Config)
+	require.NoError(a.t, err)
+	b, err := trigger.Open(address, certificate)
 	require.NoError(a.t, err)
 	a.t.Cleanup(b.Close)
 	return timeline{b, a.t, address}
@@ -122,7 +125,9 @@ func TestWorkbench(t *testing.T) {
 	a.at = <-ready
 	state := b.state()
 	require.Equal(t, []trigger.Stage{{Name: "test", URL: a.at.URL}}, state.Stages)
-	require.Equal(t, []trigger.Schedule{{ID: "Tick", Name: "tick", Expression: "rate(5 minutes)", Target: state.Schedules[0].Target}}, state.Schedules)
+	require.Len(t, state.Schedules, 1)
+	require.Equal(t, "Tick tick rate(5 minutes)",
+		state.Schedules[0].ID+" "+state.Schedules[0].Name+" "+state.Schedules[0].Expression)
 	require.Equal(t, "jobs", state.Queues[0].Name)
 
 	// The lines of a function belong to the message that they are about.
@@ -177,9 +182,10 @@ func TestWorkbench(t *testing.T) {
 	_, err = b.State(t.Context())
 	var unreachable *trigger.Unreachable
 	require.ErrorAs(t, err, &unreachable)
-	a.o.Seed = 0
+	a.o.Seed, a.o.TLS = 0, true
 	a.run()
 	again := a.workbench()
+	require.True(t, strings.HasPrefix(again.address, "https://localhost:"), again.address)
 	require.Equal(t, token, strings.SplitAfter(again.address, "token=")[1])
 	second := again.state()
 	require.NotEqual(t, first.Instance, second.Instance)

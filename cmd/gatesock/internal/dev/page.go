@@ -35,8 +35,8 @@ type status struct {
 	Name      string    `json:"name"`
 	Addresses []Address `json:"addresses"`
 	Try       string    `json:"try,omitempty"`
-	// Workbench is set if there is one. Its token is not here: whoever reaches the port may read
-	// this, such as another user of the machine.
+	// Workbench is set if there is one. Its token is not here: every program that reaches the port
+	// may read this, those of another user of the machine too.
 	Workbench bool   `json:"workbench,omitempty"`
 	Seed      string `json:"seed,omitempty"`
 	// State is "building", "ready" or "failed".

@@ -13,8 +13,8 @@ import (
 // origin is what a Lambda invocation comes from: a connection and a request of a gateway.
 type origin struct{ connection, request string }
 
-// requests knows the origins of invocations by the ids that Lambda gives them, which their log
-// lines have, also those that come after the reply. It is safe for concurrent use.
+// requests knows the origins of invocations by their ids of Lambda, which their log lines have,
+// also those that come after the reply. It is safe for concurrent use.
 type requests struct {
 	mu      sync.Mutex
 	count   int64
@@ -34,8 +34,8 @@ func newRequests() *requests {
 	return &requests{origins: bounded.New[string](keptOrigins, func(c counted) int64 { return c.n })}
 }
 
-// begin returns the context of an invocation that gets an id of Lambda's, as the id of the gateway's
-// request is none, and remembers where it comes from.
+// begin returns the context of an invocation with a new id of Lambda's, which is a UUID as that of
+// the gateway's request is not, and remembers where it comes from.
 func (r *requests) begin(ctx context.Context, from origin) context.Context {
 	id := api.NewID()
 	r.mu.Lock()

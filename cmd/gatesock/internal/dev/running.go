@@ -99,8 +99,10 @@ func For(all []Running, folder string) []Running {
 
 // depthOf returns the length of a folder's path if another one is it or is below it, or else -1.
 func depthOf(folder, at string) int {
+	const separator = string(filepath.Separator)
 	folder, at = resolved(folder), resolved(at)
-	if folder == "" || at != folder && !strings.HasPrefix(at, strings.TrimSuffix(folder, string(filepath.Separator))+string(filepath.Separator)) {
+	below := strings.HasPrefix(at, strings.TrimSuffix(folder, separator)+separator)
+	if folder == "" || at != folder && !below {
 		return -1
 	}
 	return len(folder)
@@ -108,8 +110,8 @@ func depthOf(folder, at string) int {
 
 // resolved returns a path without links, as far as it exists.
 func resolved(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
 	}
 	return path
 }
@@ -131,9 +133,9 @@ func isAlive(pid int) bool {
 // tokenPattern is a token as keepToken makes it, or as a person may have put there.
 var tokenPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{16,128}$`)
 
-// keepToken returns the token of the workbench of an application. It is the same in each run, so that
-// a page that is left open over a restart goes on. One that others could have read is made anew.
-// The caller holds the lock of the application.
+// keepToken returns the token of the workbench of an application. It is the same in each run, so
+// that a page that is left open over a restart goes on. One that others could have read is made
+// anew. The caller holds the lock of the application.
 func keepToken(cache, source string) (string, error) {
 	folder := filepath.Join(cache, "workbench")
 	if err := os.MkdirAll(folder, 0o700); err != nil {

@@ -36,7 +36,7 @@ func TestRunning(t *testing.T) {
 	}
 	require.Equal(t, []Running{{Folder: "/"}}, For([]Running{{Folder: "/"}}, "/tmp"))
 
-	// What others can write, what has ended and what is no such file does not count.
+	// What others can write, what has ended and what is not such a file does not count.
 	path := filepath.Join(locksIn(cache), keyOf(one.Source)+runningSuffix)
 	require.NoError(t, os.Chmod(path, 0o644)) //nolint:gosec // that is the case
 	ended := exec.CommandContext(t.Context(), "true")

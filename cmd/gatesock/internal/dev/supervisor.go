@@ -599,7 +599,7 @@ func (s *supervisor) announce(ctx context.Context, due stale, changed bool) {
 		s.page.update(func(now *status) {
 			now.Addresses = b.addresses
 			if len(b.addresses) > 0 {
-				now.Try = b.addresses[0].wscat()
+				now.Try = b.addresses[0].try()
 			}
 		})
 		s.out.banner(b)

@@ -140,8 +140,8 @@ func (b *Bench) End(ctx context.Context, c Connection, e End) error {
 	return b.call(ctx, http.MethodPost, connectionPath(c, "/close"), e, nil)
 }
 
-// AddFault adds a fault by its members in JSON, those of emulator.FaultSpec and "stage", and returns
-// its id.
+// AddFault adds a fault by its members in JSON, those of emulator.FaultSpec and "stage", and
+// returns its id.
 func (b *Bench) AddFault(ctx context.Context, spec map[string]any) (id string, err error) {
 	answer, err := ask[struct{ ID json.RawMessage }](ctx, b, http.MethodPost, "faults", spec)
 	return unquoted(answer.ID), err

@@ -41,8 +41,8 @@ func (e *entry) isFrame() bool {
 const longestEvent = 64 << 20
 
 // Frames calls got with each frame that connections get after a state was taken, until each has
-// got as many as missing says, by their ids. It changes missing. The error is that of got or of ctx, or
-// says which connection has ended before.
+// got as many as missing says, by their ids. It changes missing. The error is that of got or of
+// ctx, or says which connection has ended before.
 func (b *Bench) Frames(ctx context.Context, since State, missing map[string]int, got func(Frame) error) error {
 	r, err := b.request(ctx, http.MethodGet, "stream?after="+strconv.FormatUint(since.Kept.Last, 10), nil)
 	if err != nil {

@@ -158,7 +158,7 @@ func (b *Bench) request(ctx context.Context, method, path string, body any) (*ht
 	return r, nil
 }
 
-// do sends a request, and returns an answer that is none of an error.
+// do sends a request, and returns an answer that is not that of an error.
 func (b *Bench) do(r *http.Request) (*http.Response, error) {
 	response, err := b.http.Do(r)
 	if err != nil {
@@ -172,7 +172,7 @@ func (b *Bench) do(r *http.Request) (*http.Response, error) {
 	text, err := io.ReadAll(io.LimitReader(response.Body, most))
 	refusal := Refusal{Code: response.StatusCode}
 	if err != nil || json.Unmarshal(text, &refusal) != nil || refusal.Text == "" {
-		return nil, b.unreachable(r.Context(), fmt.Errorf("what answers there, with %s, is none", response.Status))
+		return nil, b.unreachable(r.Context(), fmt.Errorf("what answers there, with %s, is not one", response.Status))
 	}
 	return nil, &refusal
 }

@@ -37,7 +37,9 @@ func TestRequests(t *testing.T) {
 		_, _ = fmt.Fprint(body, r.Header.Get("Content-Type"))
 		data := make([]byte, 1000)
 		n, _ := r.Body.Read(data)
-		got = append(got, r.Method+" "+r.URL.RequestURI()+" "+body.String()+" "+strings.TrimSpace(string(data[:n]))+" "+r.Header.Get("Authorization"))
+		got = append(got, strings.Join([]string{
+			r.Method, r.URL.RequestURI(), body.String(), strings.TrimSpace(string(data[:n])), r.Header.Get("Authorization"),
+		}, " "))
 		_, _ = w.Write([]byte(`{"id":1,"status":200}`))
 	})
 	ctx := t.Context()
@@ -65,7 +67,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		answer http.HandlerFunc
 		says   string
 	}{
-		"another server": {http.NotFound, "what answers there, with 404 Not Found, is none"},
+		"another server": {http.NotFound, "what answers there, with 404 Not Found, is not one"},
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://example.test/", http.StatusFound)
 		}, "302 Found"},
@@ -97,7 +99,9 @@ func TestAnswersThatAreNone(t *testing.T) {
 // TestCertificate trusts an authority that is given, and no other.
 func TestCertificate(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) }))
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("{}"))
+	}))
 	defer server.Close()
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	address := server.URL + "/_gatesock/?token=secret"
@@ -155,7 +159,8 @@ data: {"kind":"sent","connectionId":"a","body":"more than was asked for"}
 		{stream, map[string]int{"b": 2}, []string{"b \xff"}, "the program has ended"},
 		{
 			"event: entry\ndata: {\"kind\":\"disconnected\",\"connectionId\":\"a\",\"connection\":3,\"code\":1001}\n\n",
-			map[string]int{"a": 2}, nil, "the connection #3 has ended with 1001, and 2 frames are missing",
+			map[string]int{"a": 2},
+			nil, "the connection #3 has ended with 1001, and 2 frames are missing",
 		},
 		{"event: dropped\ndata: {}\n\n", map[string]int{"a": 1}, nil, "frames may be missing"},
 		{"event: entry\ndata: {\n\n", map[string]int{"a": 1}, nil, "an entry of the timeline: unexpected end of JSON input"},

@@ -73,8 +73,7 @@ func TestArchivesAreValid(t *testing.T) {
 		files = append(files, file)
 	}
 	for name, s := range scenarios() {
-		r := newRecording(t)
-		s.play(r)
+		r := s.record(t)
 		add(name, r.all())
 	}
 	add("empty", nil)

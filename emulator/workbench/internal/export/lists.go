@@ -46,8 +46,9 @@ func lists(text string) (all [][]extent) {
 	return all
 }
 
-// unorderedLists returns the items of lists that are in the order of ids which are others in each run, so
-// that another run has them in another order. Of lists within each other it returns the outer ones.
+// unorderedLists returns the items of lists that are in the order of ids which are others in each
+// run, so that another run has them in another order. Of lists within each other it returns the
+// outer ones.
 func (v *values) unorderedLists(text string) (all [][]extent) {
 	for _, items := range lists(text) {
 		if v.sortedByDrawn(text, items) {

@@ -295,7 +295,8 @@ func (r *reader) finish() []*step {
 	}
 	for _, st := range r.steps {
 		slices.SortStableFunc(st.effects, func(a, b effect) int {
-			return cmp.Or(first(a)-first(b), cmp.Compare(a.client.number, b.client.number), cmp.Compare(a.entry.Seq, b.entry.Seq))
+			return cmp.Or(first(a)-first(b),
+				cmp.Compare(a.client.number, b.client.number), cmp.Compare(a.entry.Seq, b.entry.Seq))
 		})
 	}
 	return r.steps

@@ -21,7 +21,7 @@ import (
 // recording is a gateway in front of the test's application, and what happened there.
 type recording struct {
 	t     *testing.T
-	clock *emulator.ManualClock
+	clock clock
 	gw    *emulator.Gateway
 
 	mu      sync.Mutex
@@ -29,20 +29,25 @@ type recording struct {
 	heal    map[string]func()
 }
 
+// clock is a manual or a running clock.
+type clock interface {
+	emulator.Clock
+	Advance(d time.Duration)
+}
+
 // seed is that of the faults of recordings.
 const seed = 7
 
 // newRecording begins a recording at a time with a fraction of a second.
-func newRecording(t *testing.T, change ...func(*emulator.Config)) *recording {
+func newRecording(t *testing.T) *recording {
 	t.Helper()
-	r := &recording{
-		t: t, clock: emulator.NewManualClock(time.Date(2026, 3, 4, 5, 6, 7, 123456789, time.UTC)),
-		heal: map[string]func(){},
-	}
-	cfg := emulator.Config{Clock: r.clock, Stage: "dev", Observe: r.observe, Faults: emulator.NewFaults(seed)}
-	for _, c := range change {
-		c(&cfg)
-	}
+	return newRecordingBy(t, emulator.NewManualClock(time.Date(2026, 3, 4, 5, 6, 7, 123456789, time.UTC)))
+}
+
+func newRecordingBy(t *testing.T, by clock) *recording {
+	t.Helper()
+	r := &recording{t: t, clock: by, heal: map[string]func(){}}
+	cfg := emulator.Config{Clock: by, Stage: "dev", Observe: r.observe, Faults: emulator.NewFaults(seed)}
 	cfg.Faults.OnFault(r.struck)
 	var err error
 	r.gw, err = emulator.New(app.New(lateAPI{r}, r.clock.Now), cfg)
@@ -155,11 +160,15 @@ func (r *recording) last(kind entry.Kind, id, member string) string {
 // settle waits for the $disconnect of a connection, which runs beside what deleted it.
 func (r *recording) settle(id string) {
 	r.t.Helper()
-	require.Eventually(r.t, func() bool {
-		return slices.ContainsFunc(r.all(), func(e entry.Entry) bool {
-			return e.Kind == entry.Invoked && e.Route == "$disconnect" && e.ConnectionID == id
-		})
-	}, 10*time.Minute, time.Millisecond)
+	r.await(func(e entry.Entry) bool {
+		return e.Kind == entry.Invoked && e.Route == "$disconnect" && e.ConnectionID == id
+	})
+}
+
+// await waits for an entry.
+func (r *recording) await(is func(e entry.Entry) bool) {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool { return slices.ContainsFunc(r.all(), is) }, 10*time.Minute, time.Millisecond)
 }
 
 func (r *recording) advance(d time.Duration) {

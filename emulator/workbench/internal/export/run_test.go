@@ -33,8 +33,7 @@ func TestExportedTests(t *testing.T) {
 	files := map[string]string{}
 	fails := map[string][]string{}
 	for name, s := range scenarios() {
-		r := newRecording(t)
-		s.play(r)
+		r := s.record(t)
 		for _, noBubble := range []bool{false, true} {
 			name := name
 			if noBubble {

@@ -3,6 +3,7 @@ package export_test
 import (
 	"fmt"
 	"slices"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -16,11 +17,23 @@ import (
 // when the application has one of the mutations.
 type scenario struct {
 	play  func(r *recording)
+	real  bool     // with a clock that runs with that of the machine
 	fails []string // mutations
 	has   []string // what the source has
 	lacks []string
 	// bubble and outside are what it has in a bubble, and without one.
 	bubble, outside []string
+}
+
+// record plays the scenario.
+func (s scenario) record(t *testing.T) *recording {
+	t.Helper()
+	r := newRecording(t)
+	if s.real {
+		r = newRecordingBy(t, emulator.NewRunningClock())
+	}
+	s.play(r)
+	return r
 }
 
 func scenarios() map[string]scenario {
@@ -71,7 +84,7 @@ func scenarios() map[string]scenario {
 			},
 			fails:   []string{"another time"},
 			has:     []string{"h.Now().Truncate(time.Second)", `"at":"2001-02-03T04:05:06Z"`},
-			bubble:  []string{"pass(5 * time.Second)", "time.Sleep(123 * time.Millisecond)"},
+			bubble:  []string{"pass(h, 5*time.Second)", "time.Sleep(123 * time.Millisecond)"},
 			outside: []string{"h.Advance(5 * time.Second)"},
 		},
 		"Idle": {
@@ -124,13 +137,13 @@ func scenarios() map[string]scenario {
 				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
 				bob.send(`{"action":"join","id":"1","name":"Bob"}`)
 				require.NoError(r.t, r.gw.Post(r.t.Context(), gatesock.Target{ConnectionID: ann.ID()}, []byte("by hand")))
-				r.by(entry.Called)
+				r.by(entry.Called, ann)
 				cy := r.connect("cy")
 				require.NoError(r.t, r.gw.Disconnect(r.t.Context(), gatesock.Target{ConnectionID: cy.ID()}))
-				r.by(entry.Called)
+				r.by(entry.Called, cy)
 				r.settle(cy.ID())
 				require.NoError(r.t, bob.Disconnect(r.t.Context(), emulator.CloseStatus{Code: 4000, Reason: "out"}))
-				r.by(entry.Disconnected)
+				r.by(entry.Disconnected, bob)
 			},
 			fails: []string{"event"},
 			has:   []string{`post(t, h, ann, "by hand")`, `disconnect(t, h, bob, 4000, "out")`, `disconnect(t, h, cy, 0, "")`, "bob.ExpectClosed(4000)"},
@@ -200,6 +213,30 @@ func scenarios() map[string]scenario {
 				"emulator.HalfOpen(5*time.Second, 30*time.Second).For(bob.ID())", "ann.ExpectClosed(1012)",
 			},
 		},
+		"Running": { // as in the workbench: time passes between and while messages are handled
+			real: true,
+			play: func(r *recording) {
+				ann, bob := r.connect("ann"), r.connect("bob")
+				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
+				bob.send(`{"action":"join","id":"1","name":"Bob"}`)
+				r.addFault("1", `{"fault":"hold","delay":"50ms","route":"say"}`, emulator.Hold(50*time.Millisecond).On("say"))
+				ann.send(`{"action":"say","id":"2","text":"later"}`)
+				bob.send(`{"action":"poke","id":"2"}`)
+				r.await(func(e entry.Entry) bool { return e.Kind == entry.Sent && e.Route == "say" })
+				r.removeFault("1")
+				r.addFault("2", `{"fault":"slow","delay":"30ms"}`, emulator.Slow(30*time.Millisecond))
+				ann.send(`{"action":"say","id":"3","text":"slowly"}`)
+				r.removeFault("2")
+				r.advance(9 * time.Minute)
+				ann.send(`{"action":"report","id":"4","at":%q}`, r.clock.Now().Add(-time.Second).UTC().Format(time.RFC3339Nano))
+				r.advance(time.Minute)
+				r.await(func(e entry.Entry) bool { return e.Kind == entry.Disconnected && e.ConnectionID == bob.ID() })
+				r.settle(bob.ID())
+				ann.send(`{"action":"say","id":"5","text":"alone"}`)
+			},
+			fails: []string{"event", "order", "another time"},
+			has:   []string{"bob.ExpectClosed(1001)", "h.Advance(9 * time.Minute)"},
+		},
 		"Slow": { // handlers, and clients that connect, wait
 			play: func(r *recording) {
 				ann, bob := r.connect("ann"), r.connect("bob")
@@ -212,9 +249,10 @@ func scenarios() map[string]scenario {
 				r.addFault("2", `{"fault":"cold-start","delay":"3s","route":"$connect"}`, emulator.ColdStart(3*time.Second).On("$connect"))
 				r.connect("cy").send(`{"action":"say","id":"1","text":"late"}`)
 			},
-			fails:   []string{"event"},
-			has:     []string{"emulator.Slow(2 * time.Second)"},
-			outside: []string{"h.Faults().OnFault("},
+			fails:  []string{"event"},
+			has:    []string{"emulator.Slow(2 * time.Second)", "h.Faults().OnFault("},
+			lacks:  []string{"h.Advance(2 * time.Second)", "pass(h, "},
+			bubble: []string{"time.Sleep(4 * time.Second)", "time.Sleep(3 * time.Second)"},
 		},
 		"Overlap": { // two messages that are handled at the same time, and posts that do not say by whom
 			play: func(r *recording) {
@@ -249,12 +287,12 @@ func scenarios() map[string]scenario {
 	}
 }
 
-// by makes the page the cause of the last entry of a kind.
-func (r *recording) by(kind entry.Kind) {
+// by makes the page the cause of the last entry of a kind for a connection.
+func (r *recording) by(kind entry.Kind, of *peer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := len(r.entries) - 1; i >= 0; i-- {
-		if r.entries[i].Kind == kind {
+		if r.entries[i].Kind == kind && r.entries[i].ConnectionID == of.ID() {
 			r.entries[i].By = entry.ByPage
 			return
 		}

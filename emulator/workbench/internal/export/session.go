@@ -54,6 +54,11 @@ type step struct {
 	waited time.Duration
 }
 
+// moves reports whether the step moves the clock.
+func (st *step) moves() bool {
+	return slices.ContainsFunc(st.does, func(a action) bool { return a.kind == advances })
+}
+
 // action is what a step does.
 type action struct {
 	kind   actionKind

@@ -190,10 +190,11 @@ func newApp(t *testing.T, rec *wstest.Recorder) lambda.Handler {
 	}
 	if helpers["pass"] {
 		b.WriteString(`
-// pass lets time pass in the bubble, and what happens meanwhile end.
-func pass(d time.Duration) {
+// pass lets time pass: that of the bubble, which the application has, and that of the gateway.
+func pass(h *wstest.Harness, d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
+	h.Advance(d)
 }
 `)
 	}

@@ -80,7 +80,13 @@ func readISO(text string) (stamp, bool) {
 	return stamp{at, layout}, true
 }
 
-// source returns the Go expression that writes the time of a variable in the same way.
+// key is the same for two times that are written in the same way.
+func (st stamp) key() string {
+	_, offset := st.at.Zone()
+	return strconv.FormatInt(st.at.UnixNano(), 10) + " " + strconv.Itoa(offset) + " " + st.layout
+}
+
+// source returns the Go expression that writes a time, which is one too, in the same way.
 func (st stamp) source(variable string) string {
 	switch st.layout {
 	case inSeconds:
@@ -92,9 +98,13 @@ func (st stamp) source(variable string) string {
 	case inNanos:
 		return "strconv.FormatInt(" + variable + ".UnixNano(), 10)"
 	}
+	layout := strconv.Quote(st.layout)
+	if st.layout == time.RFC3339 {
+		layout = "time.RFC3339"
+	}
 	_, offset := st.at.Zone()
 	if offset == 0 {
-		return variable + ".UTC().Format(" + strconv.Quote(st.layout) + ")"
+		return variable + ".UTC().Format(" + layout + ")"
 	}
-	return variable + ".In(time.FixedZone(\"\", " + strconv.Itoa(offset) + ")).Format(" + strconv.Quote(st.layout) + ")"
+	return variable + ".In(time.FixedZone(\"\", " + strconv.Itoa(offset) + ")).Format(" + layout + ")"
 }

@@ -3,9 +3,7 @@ package export
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -21,6 +19,8 @@ type values struct {
 	drawn   map[string]bool // members of JSON with values that look random
 	names   names
 	times   names
+	// variables have the texts of times that clients send, by stamp.key.
+	variables map[string]string
 	// declared has the clients that the test has connected.
 	declared map[*client]bool
 }
@@ -32,23 +32,18 @@ type sighting struct {
 	count          int // in frames
 	key            string
 	name           string // in patterns
-	variable       string // of a time that the client sends
-	sentAt         time.Time
 }
-
-// piece is a part of a text: a literal, the name of a value, or a Go expression.
-type piece struct{ literal, name, expression string }
 
 // drawnMembers are members of the protocol whose values are others in each run; see
 // docs/protocol.md.
 var drawnMembers = map[string]bool{ //nolint:gochecknoglobals // a constant
-	"epoch": true, "digest": true, "cursor": true, "retryAfterMs": true, "expiresInMs": true, "spreadMs": true,
+	"epoch": true, "digest": true, "cursor": true, "ref": true, "retryAfterMs": true, "expiresInMs": true, "spreadMs": true,
 }
 
 func newValues(s *session) *values {
 	v := &values{
 		session: s, ids: s.idsOf(), seen: map[string]*sighting{}, drawn: map[string]bool{},
-		names: names{}, times: names{}, declared: map[*client]bool{},
+		names: names{}, times: names{}, variables: map[string]string{}, declared: map[*client]bool{},
 	}
 	place := 0
 	for _, st := range s.steps {
@@ -266,25 +261,14 @@ func (v *values) part(text string, runs []run, from, to int) []piece {
 	})
 }
 
-var placeholder = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*\}`)
-
-// noNames replaces what a pattern would take for a name.
-func noNames(literal string) string {
-	return placeholder.ReplaceAllStringFunc(literal, func(name string) string { return "…" + name[1:] })
-}
-
 // sentTime returns the piece for a time that a client has sent before.
 func (v *values) sentTime(value string) (piece, bool) {
 	st, ok := v.session.parseStamp(value)
 	if !ok {
 		return piece{}, false
 	}
-	for _, other := range v.seen {
-		if other.variable != "" && other.sentAt.Equal(st.at) {
-			return piece{expression: st.source(other.variable)}, true
-		}
-	}
-	return piece{}, false
+	variable, ok := v.variables[st.key()]
+	return piece{expression: variable}, ok
 }
 
 // sent returns the pieces of a message of a client at a time, and the declarations of the times in
@@ -306,10 +290,11 @@ func (v *values) sent(text string, now time.Time) (pieces []piece, declarations 
 		if p, ok := v.sentTime(value); ok {
 			return p, true
 		}
-		s.variable, s.sentAt = v.times.free("", "at", uint64(len(v.times)+1)), st.at
-		declarations = append(declarations, fmt.Sprintf("%s := h.Now().Truncate(time.Second)%s",
-			s.variable, plus(st.at.Sub(now.Truncate(time.Second)))))
-		return piece{expression: st.source(s.variable)}, true
+		variable := v.times.free("", "at", uint64(len(v.times)+1))
+		v.variables[st.key()] = variable
+		at := "h.Now().Truncate(time.Second)" + plus(st.at.Sub(now.Truncate(time.Second)))
+		declarations = append(declarations, variable+" := "+st.source(at))
+		return piece{expression: variable}, true
 	})
 	return pieces, declarations
 }
@@ -319,24 +304,6 @@ func plus(d time.Duration) string {
 		return ""
 	}
 	return ".Add(" + goDuration(d) + ")"
-}
-
-// replace replaces runs of a text by other pieces.
-func replace(text string, runs []run, by func(run) (piece, bool)) (pieces []piece) {
-	at := 0
-	for _, r := range runs {
-		if p, ok := by(r); ok {
-			if r.from > at {
-				pieces = append(pieces, piece{literal: text[at:r.from]})
-			}
-			pieces = append(pieces, p)
-			at = r.to
-		}
-	}
-	if at < len(text) || len(pieces) == 0 {
-		pieces = append(pieces, piece{literal: text[at:]})
-	}
-	return pieces
 }
 
 // sendsTimes reports whether a client sends a time of the session, which the test must send as a
@@ -359,68 +326,4 @@ func (v *values) hasTime(e *entry.Entry) bool {
 		st, ok := v.session.parseStamp(value)
 		return ok && !v.of(value).fromServer() && st.at.Sub(e.Time).Abs() <= 24*time.Hour
 	})
-}
-
-// expand returns the Go expression of what a client sends.
-func expand(pieces []piece) string {
-	var terms []string
-	pattern, plain := "", ""
-	named := false
-	flush := func() {
-		switch {
-		case named:
-			terms = append(terms, "h.Expand("+goString(pattern)+")")
-		case plain != "":
-			terms = append(terms, goString(plain))
-		}
-		pattern, plain, named = "", "", false
-	}
-	for _, p := range pieces {
-		switch {
-		case p.expression != "":
-			flush()
-			terms = append(terms, p.expression)
-		case p.name != "":
-			pattern += "${" + p.name + "}"
-			named = true
-		case placeholder.MatchString(p.literal):
-			flush()
-			terms = append(terms, goString(p.literal))
-		default:
-			pattern += p.literal
-			plain += p.literal
-		}
-	}
-	flush()
-	return join(terms)
-}
-
-// pattern returns the Go expression of a pattern.
-func pattern(pieces []piece) string {
-	var terms []string
-	text := ""
-	for _, p := range pieces {
-		switch {
-		case p.expression != "":
-			if text != "" {
-				terms = append(terms, goString(text))
-			}
-			terms, text = append(terms, p.expression), ""
-		case p.name != "":
-			text += "${" + p.name + "}"
-		default:
-			text += p.literal
-		}
-	}
-	if text != "" {
-		terms = append(terms, goString(text))
-	}
-	return join(terms)
-}
-
-func join(terms []string) string {
-	if len(terms) == 0 {
-		return strconv.Quote("")
-	}
-	return strings.Join(terms, " + ")
 }

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
 )
 
 // writer writes the test of a session.
@@ -18,7 +16,8 @@ type writer struct {
 	values  *values
 	helpers map[string]bool
 	b       strings.Builder
-	now     time.Time // of the test's clock, as a time of the recording
+	now     time.Time // of the gateway's clock in the test, as a time of the recording
+	slept   time.Time // of the bubble, the same
 }
 
 // settle is how long something may have taken in the recording before the test moves its clock for
@@ -32,7 +31,7 @@ func (w *writer) test(name string) string {
 	if passes || w.options.New != "" && usesClock.MatchString(w.options.New) || w.values.sendsTimes() {
 		w.timed = true
 	}
-	w.now = w.first
+	w.now, w.slept = w.first, w.first
 	w.line("// %s repeats a session%s.", name, w.of())
 	w.line("func %s(t *testing.T) {", name)
 	w.line("t.Parallel()")
@@ -81,14 +80,12 @@ func (w *writer) line(format string, args ...any) { fmt.Fprintf(&w.b, format+"\n
 func (w *writer) harness() {
 	app := application(w.options.New)
 	fraction := w.first.Sub(w.first.Truncate(time.Second))
-	switch {
-	case !w.timed:
-	case !w.options.NoBubble:
+	if w.timed && !w.options.NoBubble {
 		if fraction > 0 && w.values.sendsTimes() {
 			w.line("time.Sleep(%s) // so that times have the fractions of the recording", goDuration(fraction))
 		}
-		w.line("clock := emulator.NewRunningClock()")
-	default:
+		w.line("clock := emulator.NewManualClock(time.Now())")
+	} else if w.timed {
 		w.line("clock := emulator.NewManualClock(time.Now().Truncate(time.Second)%s)", plus(fraction))
 	}
 	var config []string
@@ -100,7 +97,7 @@ func (w *writer) harness() {
 		config = append(config, "c.Faults = faults")
 	}
 	w.line("rec := wstest.NewRecorder() // the application posts through it")
-	if w.firesSomething() {
+	if w.firesSomething() || len(config) > 0 {
 		w.line("app := %s", app)
 		app = "app"
 	}
@@ -118,7 +115,7 @@ func (w *writer) harness() {
 			}
 		}
 	}
-	if w.options.NoBubble && w.blocked() {
+	if w.blocked() {
 		w.line("h.Faults().OnFault(func(e emulator.FaultEvent) {")
 		w.line(`if e.Fault.Name() == "slow call" || e.Fault.Name() == "cold start" && e.Route == "$connect" {`)
 		w.line("go h.Advance(e.Delay) // a handler, or a client that connects, waits for it")
@@ -175,11 +172,11 @@ func (w *writer) firesSomething() bool {
 
 // step writes a step: what is done, and what clients receive for it.
 func (w *writer) step(st *step) {
-	at := st.time
 	if len(st.does) == 0 && !st.foreign {
-		at = at.Add(time.Millisecond) // times of the recording are whole milliseconds, the last ones
+		w.makeDue(st.time)
+	} else {
+		w.advanceTo(st.time)
 	}
-	w.advanceTo(at)
 	if st.anyOrder {
 		w.line("// These were handled at the same time: what they cause may come in any order.")
 	}
@@ -195,7 +192,11 @@ func (w *writer) step(st *step) {
 		if !w.values.declared[e.client] {
 			continue // the test does not connect it
 		}
-		if !st.foreign && (w.options.NoBubble || len(st.does) == 0) {
+		switch {
+		case st.foreign:
+		case len(st.does) == 0:
+			w.makeDue(e.entry.Time)
+		case w.options.NoBubble:
 			w.advanceTo(e.entry.Time)
 		}
 		line := w.expect(e, anyOrder[e.client])
@@ -222,28 +223,47 @@ func unordered(st *step) map[*client]bool {
 	return beside
 }
 
-// wait notes that time passes in a step, because handlers or clients that connect wait.
+// wait notes that time passes in a step: on the gateway's clock if a fault lets a handler or a
+// client wait, which the bubble must follow, else in the bubble.
 func (w *writer) wait(st *step) {
-	if w.options.NoBubble {
-		w.now = w.now.Add(st.waited)
-	} else if st.until.After(w.now) {
-		w.now = st.until
+	w.now = w.now.Add(st.waited)
+	if st.waited > 0 && !w.options.NoBubble {
+		w.line("time.Sleep(%s) // as long as faults held it up", goDuration(st.waited))
+		w.slept = w.slept.Add(st.waited)
+	}
+	if own := st.until.Sub(st.time) - st.waited; own > 0 && !st.moves() {
+		w.slept = w.slept.Add(own)
 	}
 }
 
-// advanceTo lets time pass until a time of the recording: in a bubble for all, else on the clock of
-// the gateway, if the session needs it.
+// makeDue lets what is due on the gateway's clock by a time of the recording happen. Times of the
+// recording are whole milliseconds, rounded down.
+func (w *writer) makeDue(at time.Time) {
+	at = at.Add(time.Millisecond)
+	w.advanceTo(at)
+	if d := at.Sub(w.now).Round(time.Millisecond); !w.options.NoBubble && d > 0 {
+		w.advance(d) // as much as handlers have waited in the bubble
+	}
+}
+
+// advanceTo lets time pass until a time of the recording: in a bubble on all clocks, else on that
+// of the gateway, if the session needs it.
 func (w *writer) advanceTo(at time.Time) {
-	d := at.Sub(w.now).Round(time.Millisecond)
-	switch {
-	case !w.options.NoBubble && d > 0:
-		w.line("pass(%s)", goMillis(d))
-		w.helpers["pass"] = true
-	case w.options.NoBubble && w.timed && d >= settle:
-		w.line("h.Advance(%s)", goDuration(d))
-	default:
+	if w.options.NoBubble {
+		if d := at.Sub(w.now).Round(time.Millisecond); w.timed && d >= settle {
+			w.advance(d)
+		}
 		return
 	}
+	if d := at.Sub(w.slept).Round(time.Millisecond); d > 0 {
+		w.line("pass(h, %s)", goMillis(d))
+		w.helpers["pass"] = true
+		w.now, w.slept = w.now.Add(d), w.slept.Add(d)
+	}
+}
+
+func (w *writer) advance(d time.Duration) {
+	w.line("h.Advance(%s)", goDuration(d))
 	w.now = w.now.Add(d)
 }
 
@@ -315,8 +335,8 @@ func (w *writer) outside(a action) {
 		w.line("disconnect(t, h, %s, %d, %s)", a.client.variable, e.Code, goString(e.Reason))
 	case advances:
 		d := millis(e.AdvanceMs)
-		w.line("h.Advance(%s)", goDuration(d))
-		w.now = w.now.Add(d)
+		w.advance(d)
+		w.slept = w.slept.Add(d) // times of the recording are those of this clock
 	case addsFault:
 		w.addFault(a.fault)
 	case removesFault:
@@ -360,63 +380,4 @@ func (w *writer) addFault(f *addedFault) {
 		return
 	}
 	w.line("h.Faults().Add(%s)", f.spec.source(declared))
-}
-
-func (w *writer) connect(a action) {
-	out := describe(a.entry.Handshake, a.entry.Time, false)
-	if out.note != "" {
-		w.line("// %s connects %s.", a.client.variable, out.note)
-	}
-	if w.values.declared[a.client] {
-		w.line("// %s has connected before.", a.client.variable)
-		return
-	}
-	w.line("%s := h.Connect(%s)", a.client.variable, list(out.options))
-	w.values.declared[a.client] = true
-}
-
-func (w *writer) refused(e *entry.Entry) {
-	byHandler := slices.ContainsFunc(w.entries, func(inv *entry.Entry) bool {
-		return inv.Kind == entry.Invoked && inv.Route == "$connect" && inv.ConnectionID == e.ConnectionID
-	})
-	out := describe(e.Handshake, e.Time, !byHandler)
-	if out.note != "" {
-		w.line("// This client connects %s.", out.note)
-	}
-	w.line("if status := h.ConnectRefused(%s); status != %d {", list(out.options), e.Status)
-	w.line(`t.Errorf("the status is %%d, not %d", status)`, e.Status)
-	w.line("}")
-}
-
-// list returns arguments, each on a line of its own if there are several.
-func list(args []string) string {
-	if len(args) < 2 {
-		return strings.Join(args, "")
-	}
-	return "\n" + strings.Join(args, ",\n") + ",\n"
-}
-
-func (w *writer) send(a action) {
-	if a.entry.Cut > 0 {
-		w.line("t.Skip(%s)", goString(fmt.Sprintf("a message of %s is cut in the recording: write the %d bytes that are missing",
-			a.client.variable, a.entry.Cut)))
-	}
-	pieces, declarations := w.values.sent(string(a.entry.Data()), a.entry.Time)
-	for _, d := range declarations {
-		w.line("%s", d)
-	}
-	w.line("%s.SendText(%s)", a.client.variable, expand(pieces))
-}
-
-func (w *writer) post(a action) {
-	if !delivered(a.entry) {
-		w.line("// Here a post to %s by hand had the status %d.", a.client.variable, a.entry.Status)
-		return
-	}
-	pieces, declarations := w.values.sent(string(a.entry.Data()), a.entry.Time)
-	for _, d := range declarations {
-		w.line("%s", d)
-	}
-	w.helpers["post"] = true
-	w.line("post(t, h, %s, %s)", a.client.variable, expand(pieces))
 }

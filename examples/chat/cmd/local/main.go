@@ -146,6 +146,10 @@ func newLocal(ctx context.Context, addr net.Addr, at place, s signIn, options []
 	l.bench, err = workbench.New(workbench.Config{
 		Name: "chat", MachineClock: true,
 		Members: func(ctx context.Context, id string) (string, []string, error) { return l.app.Members(ctx, id) },
+		Test: workbench.TestTemplate{
+			Package: "chat_test", Imports: []string{"github.com/gatesock/gatesock/examples/chat"},
+			New: "chat.NewInMemory(rec).Handler()",
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -161,7 +165,7 @@ func newLocal(ctx context.Context, addr net.Addr, at place, s signIn, options []
 			gatesock.Start(handler) // prints the description and exits
 		}
 		return handler, nil
-	}, stage.Config(emulator.Config{Stage: "local", Hosts: s.hosts()}))
+	}, stage.Config(emulator.Config{Stage: "local", Hosts: s.hosts()})) //nolint:contextcheck // nothing is connected yet
 	if err != nil {
 		return nil, err
 	}
@@ -169,5 +173,5 @@ func newLocal(ctx context.Context, addr net.Addr, at place, s signIn, options []
 	mux.Handle("/local", l.gateway)
 	mux.Handle("/local/", l.gateway)
 	l.handler = l.bench.Handler(mux)
-	return l, stage.Attach(l.gateway)
+	return l, stage.Attach(l.gateway) //nolint:contextcheck // nothing is connected yet
 }

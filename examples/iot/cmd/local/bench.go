@@ -16,6 +16,10 @@ func (s *server) openBench() (err error) {
 	s.bench, err = workbench.New(workbench.Config{
 		Name: "iot", MachineClock: true, Sources: schedules{s},
 		Members: func(ctx context.Context, id string) (string, []string, error) { return s.app.Members(ctx, id) },
+		Test: workbench.TestTemplate{
+			Package: "iot_test", Imports: []string{"github.com/gatesock/gatesock/examples/iot"},
+			New: "iot.NewInMemory(rec, iot.WithClock(clock.Now)).Handler()", Schedule: "fire",
+		},
 	})
 	if err == nil {
 		slog.SetDefault(slog.New(s.bench.LogHandler(observe.NewLogHandler(os.Stderr, nil))))

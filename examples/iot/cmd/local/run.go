@@ -96,6 +96,8 @@ func (s *server) open(ctx context.Context) (err error) {
 	}
 	stage := s.bench.Stage("local")
 	var requests http.Handler // of the app, which needs the gateway
+	pages := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { requests.ServeHTTP(w, r) })
+	cfg := stage.Config(emulator.Config{Stage: "local", Pages: pages}) //nolint:contextcheck // nothing is connected yet
 	s.gateway, err = emulator.NewFunc(func(api gatesock.ConnectionsAPI) (lambda.Handler, error) {
 		s.app, err = s.at.open(ctx, api, s.options()...)
 		if err != nil {
@@ -107,11 +109,9 @@ func (s *server) open(ctx context.Context) (err error) {
 			gatesock.Start(s.handler) // prints the description and exits
 		}
 		return s.handler, nil
-	}, stage.Config(emulator.Config{Stage: "local", Pages: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		requests.ServeHTTP(w, r)
-	})}))
+	}, cfg)
 	if err == nil {
-		err = stage.Attach(s.gateway)
+		err = stage.Attach(s.gateway) //nolint:contextcheck // nothing is connected yet
 	}
 	if err != nil {
 		return errors.Join(err, devices.Close())
