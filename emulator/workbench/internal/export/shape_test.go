@@ -117,8 +117,8 @@ func TestAHandshakeThatWasDropped(t *testing.T) {
 	require.Contains(t, text, "client2 := h.Connect() // the recording does not have its handshake")
 }
 
-// TestAnEndOfAClientWithoutItsHandshake checks that a test does not expect an idle timeout that began
-// before its recording.
+// TestAnEndOfAClientWithoutItsHandshake checks that a test does not expect an idle timeout of a
+// connection that has been idle since before its recording.
 func TestAnEndOfAClientWithoutItsHandshake(t *testing.T) {
 	t.Parallel()
 	r, _, _ := room(t)
