@@ -264,7 +264,7 @@ func TestTriggerFaults(t *testing.T) {
 		{"lost-disconnect"},
 		{"late-disconnect", "--delay", "1s"},
 		{"repeated-disconnect"},
-		{"half-open", "--delay", "1h", "--noticed", "1m"},
+		{"half-open", "--delay", "1h", "--noticed", "7m"},
 		{"maintenance", "--delay", "2h"},
 	} {
 		a.does(args...)
@@ -276,6 +276,7 @@ func TestTriggerFaults(t *testing.T) {
 	} {
 		require.Regexp(t, want, r.out)
 	}
+	require.Contains(t, r.out, "7m0s")
 	require.Equal(t, "14 faults removed (seed 7)\n", a.does("clear"))
 	require.NotContains(t, a.does("list"), "HAPPENED")
 	a.does("forbidden")
@@ -314,6 +315,8 @@ func TestTriggerStages(t *testing.T) {
 	require.Equal(t, "gone for #1, #1, until: gatesock trigger clear --fault 1 --fault 2 (seed 7)\n", a.does("gone", "--user", "ann"))
 	require.Equal(t, failed, a.trigger("--stage", "prod", "post", "-c", "1", "x").status)
 	require.Equal(t, failed, a.trigger("--stage", "dev", "post", "-c", "1", "x").status)
+	a.does("--stage", "dev", "disconnect")
+	require.Equal(t, "#1 sent 1 bytes (seed 7)\n", a.does("send", "-c", "1", "x"), "the one that is open")
 	r = a.trigger("--stage", "test", "list")
 	require.Equal(t, misused, r.status)
 	require.Contains(t, r.errors, "--stage: there is no stage test: want one of dev, prod")

@@ -54,6 +54,9 @@ function findInPath(browser, ...names) {
 export async function newPage(context) {
   const page = await context.newPage();
   page.setDefaultTimeout(patience);
+  // A page behind another one is not drawn, and puppeteer looks at a condition when a page is drawn.
+  const wait = page.waitForFunction.bind(page);
+  page.waitForFunction = (condition, options, ...args) => wait(condition, { polling: 50, ...options }, ...args);
   return page;
 }
 

@@ -136,11 +136,11 @@ func TestWorkbench(t *testing.T) {
 	text := `{"action":"hello"}`
 	require.NoError(t, b.Send(t.Context(), c, trigger.Message{Text: &text}))
 	var frames []string
-	require.NoError(t, b.Frames(t.Context(), state, map[string]int{c.ID: 1}, func(f trigger.Frame) error {
+	require.NoError(t, b.Frames(t.Context(), state, map[string]int{c.ID: 2}, func(f trigger.Frame) error {
 		frames = append(frames, f.Text)
 		return nil
 	}))
-	require.Equal(t, []string{"log"}, frames)
+	require.Equal(t, []string{"posted", "log"}, frames)
 	received := b.until("message", func(e workbench.Entry) bool { return e.Kind == "received" })
 	line := b.until("line", func(e workbench.Entry) bool { return strings.Contains(e.Text, "handling hello") })
 	require.Equal(t, received.RequestID, line.RequestID)
@@ -148,6 +148,8 @@ func TestWorkbench(t *testing.T) {
 	require.Equal(t, uint64(1), line.Connection)
 	require.Equal(t, "INFO", line.Level)
 	require.Equal(t, "Chat", line.Function)
+	post := b.until("post", func(e workbench.Entry) bool { return e.Kind == "called" })
+	require.Equal(t, received.RequestID, post.RequestID)
 
 	// What is beside the API follows the clock of the workbench, and can be triggered.
 	_, err = b.Advance(t.Context(), 6*time.Minute)
@@ -189,6 +191,7 @@ func TestWorkbench(t *testing.T) {
 	require.Equal(t, token, strings.SplitAfter(again.address, "token=")[1])
 	second := again.state()
 	require.NotEqual(t, first.Instance, second.Instance)
+	require.Equal(t, a.at.TLS, second.Stages[0].URL)
 	require.NotEqual(t, "0", second.Seed, "one was drawn")
 	a.end()
 	kept, err := filepath.Glob(filepath.Join(a.o.Cache, "workbench", "*"))
