@@ -41,7 +41,7 @@ type consoleCommand struct {
 	Replay string         `placeholder:"FILE" help:"Send the messages of a recording again, each after as many frames have come as before, and compare what comes."`
 	Paced  bool           `help:"With --replay: send each message as long after the one before as it was recorded."`
 	Wait   *time.Duration `placeholder:"DURATION" help:"In scripts: close at the end of the input when nothing has come for so long, answered or not."`
-	Expect int            `placeholder:"N" help:"In scripts: close at the end of the input as soon as so many frames have come, and fail with fewer."`
+	Expect int            `placeholder:"N" help:"In scripts: close at the end of the input as soon as so many frames have come, and fail with fewer when nothing comes for 30 seconds (--wait)."`
 
 	Pretty  bool `help:"Print JSON in several lines, at a terminal."`
 	Verbose bool `short:"v" help:"Print the headers of the handshake's answer and, in scripts, how the connection ended."`

@@ -70,7 +70,7 @@ func TestConsoleRecordsAndReplays(t *testing.T) {
 	out, problems, status := here(t, "", "console", address, "--replay", file, "--paced")
 	require.Zero(t, status, problems)
 	require.Equal(t, answered, out)
-	require.Contains(t, problems, "0 differences")
+	require.Contains(t, problems, "differences: 0")
 
 	_, problems, status = here(t, "", "console", address, "--record", file)
 	require.Equal(t, failed, status)

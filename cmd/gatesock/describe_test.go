@@ -69,7 +69,8 @@ func TestDescribePrograms(t *testing.T) {
 		programs + "broken": "gatesock: ./testdata/programs/broken does not build:\n# example.com/programs/broken\n./main.go:5:2: undefined: missing\n",
 		programs + "exits": "--env NAME=VALUE, or let the program read it with the method Value of gatesock.Need:\n" +
 			`TABLE is not set\x1b[31m` + "\nset it, please\n",
-		programs + "panics":  "panics/main.go:9: assignment to entry in nil map (set a variable that is missing with --env NAME=VALUE)\n",
+		programs + "panics": "panics/main.go:9: assignment to entry in nil map (if a variable is missing, " +
+			"use --env NAME=VALUE, or let the program read it with the method Value of gatesock.Need)\n",
 		programs + "later":   "gatesock: the description is of a later version: it has version 99, and this gatesock reads 1",
 		programs + "garbage": `is "Hello, world\x1b[2J", and not its description: this is not the description of an app: `,
 		programs + "library": "is package library, and not a program",

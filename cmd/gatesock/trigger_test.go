@@ -305,8 +305,10 @@ func TestTriggerFaults(t *testing.T) {
 		require.Regexp(t, want, r.out)
 	}
 	require.Contains(t, r.out, "7m0s")
-	require.Equal(t, "14 faults are removed (seed 7)\n", a.does("clear"))
+	require.Equal(t, "14 faults removed (seed 7)\n", a.does("clear"))
 	require.NotContains(t, a.does("list"), "HAPPENED")
+	a.does("forbidden")
+	require.Equal(t, "1 fault removed (seed 7)\n", a.does("clear"))
 	a.does("restart", "--user", "bob") // which is maintenance
 	require.Len(t, a.gateway.Sessions(), 1)
 }
@@ -320,7 +322,7 @@ func TestTriggerTime(t *testing.T) {
 	require.Contains(t, a.does("skip", "90s", "--json"), `"offsetMs": 630000`)
 	require.Empty(t, a.gateway.Sessions(), "it was idle for ten minutes")
 	require.Equal(t, "the schedule tick fired (seed 7)\n", a.does("schedule", "tick"))
-	require.Equal(t, "the queue jobs has 2 bytes more (seed 7)\n", a.does("queue", "jobs", "{}"))
+	require.Equal(t, "the queue jobs got a message of 2 bytes (seed 7)\n", a.does("queue", "jobs", "{}"))
 	a.does("queue", "mail.fifo", "a text", "--group", "ann")
 	require.Equal(t, []string{"Tick1", "jobs {} ", "mail.fifo a text ann"}, a.taken())
 }
@@ -337,12 +339,12 @@ func TestTriggerStages(t *testing.T) {
 	r = a.trigger("send", "-c", "1", "x")
 	require.Equal(t, misused, r.status)
 	require.Contains(t, r.errors, "several stages have a connection 1: choose with --stage one of dev, prod")
-	require.Equal(t, "#1 sent 1 bytes (seed 7)\n", a.does("--stage", "prod", "send", "-c", "1", "x"))
+	require.Equal(t, "#1 sent 1 byte (seed 7)\n", a.does("--stage", "prod", "send", "-c", "1", "x"))
 	require.Equal(t, "gone for #1, #1, until: gatesock trigger clear --fault 1 --fault 2 (seed 7)\n", a.does("gone", "--user", "ann"))
 	require.Equal(t, failed, a.trigger("--stage", "prod", "post", "-c", "1", "x").status)
 	require.Equal(t, failed, a.trigger("--stage", "dev", "post", "-c", "1", "x").status)
 	a.does("--stage", "dev", "disconnect")
-	require.Equal(t, "#1 sent 1 bytes (seed 7)\n", a.does("send", "-c", "1", "x"), "the one that is open")
+	require.Equal(t, "#1 sent 1 byte (seed 7)\n", a.does("send", "-c", "1", "x"), "the one that is open")
 	r = a.trigger("--stage", "test", "list")
 	require.Equal(t, misused, r.status)
 	require.Contains(t, r.errors, "--stage: there is no stage test: want one of dev, prod")

@@ -239,10 +239,10 @@ func (c *sendTrigger) Run(ctx context.Context, a *actor) error {
 		t.Connections = append(t.Connections, targetOf(one))
 	}
 	if c.Wait > 0 {
-		a.say("%s sent %d bytes (seed %s)", namesOf(to), len(data), a.state.Seed)
+		a.say("%s sent %s (seed %s)", namesOf(to), count(len(data), "byte"), a.state.Seed)
 		return c.run(ctx, a, to, t)
 	}
-	return a.done(t, "%s sent %d bytes", namesOf(to), len(data))
+	return a.done(t, "%s sent %s", namesOf(to), count(len(data), "byte"))
 }
 
 // postTrigger posts to clients.

@@ -235,7 +235,7 @@ func (c *clearTrigger) Run(ctx context.Context, a *actor) error {
 		for _, f := range a.state.Faults {
 			ids = append(ids, f.ID)
 		}
-		return a.done(triggered{Did: "clear", Faults: ids}, "%d faults are removed", len(ids))
+		return a.done(triggered{Did: "clear", Faults: ids}, "%s removed", count(len(ids), "fault"))
 	}
 	for _, id := range c.Fault {
 		if err := a.bench.RemoveFault(ctx, id); err != nil {

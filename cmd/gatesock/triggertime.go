@@ -109,7 +109,7 @@ func (c *queueTrigger) Run(ctx context.Context, a *actor) error {
 		}
 		return missing(err, "queue", c.Name, names)
 	}
-	return a.done(triggered{Did: "queue", Queue: c.Name}, "the queue %s has %d bytes more", c.Name, len(data))
+	return a.done(triggered{Did: "queue", Queue: c.Name}, "the queue %s got a message of %s", c.Name, count(len(data), "byte"))
 }
 
 // listTrigger shows what there is.

@@ -66,7 +66,7 @@ const words = {
 
 export function describe(entry) {
   const [what, whole, text] = (words[entry.kind] ?? ((e) => [e.kind, "", e.text ?? ""]))(entry);
-  return { what, whole, text: String(text).slice(0, 400), meta: meta(entry), mark: entry.code ?? entry.status ?? (entry.kind === "log" && entry.level !== "INFO" ? entry.level : "") };
+  return { what, whole, text: String(text).slice(0, 400), meta: meta(entry), mark: entry.code ?? entry.status ?? (entry.kind === "log" && entry.level && entry.level !== "INFO" ? entry.level : "") };
 }
 
 function body({ body: text, body64, bytes }) {

@@ -92,11 +92,12 @@ export class Store {
     this.list.push(entry);
   }
 
-  // Lines that a function logged while its client connected come before anybody knows the connection.
+  // Lines that a function logged while its client connected come before anybody knows the connection,
+  // or before it has a number.
   #adopt({ requestId, connectionId, connection }) {
     for (let i = this.list.length - 1; i >= Math.max(0, this.list.length - 100); i--) {
       const one = this.list[i];
-      if (one.requestId !== requestId || one.connectionId) continue;
+      if (one.requestId !== requestId || one.connection) continue;
       Object.assign(one, { connectionId, connection });
       this.adopted++;
     }

@@ -141,12 +141,13 @@ export class Timeline {
 
   #pull() {
     const { adopted } = this.#store;
-    if (this.#adopted !== adopted && this.#filter.connection) this.#view.filter(matcher(this.#filter));
+    const isStale = this.#adopted !== adopted;
+    if (isStale && this.#filter.connection) this.#view.filter(matcher(this.#filter));
     else this.#view.pull();
     this.#adopted = adopted;
     const { selected } = this.#list;
     if (selected && selected.n < this.#store.first) this.#list.select(null); // dropped; its details stay
-    this.#show(this.#view.removed, false);
+    this.#show(this.#view.removed, isStale);
   }
 
   #show(removed, isStale) {

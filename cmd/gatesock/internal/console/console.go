@@ -155,7 +155,7 @@ func (o *Options) replay(ctx context.Context, s *script) error {
 	for _, d := range differences {
 		o.say("%s", d.text())
 	}
-	o.say("%d messages of the recording, %d frames came, %d are recorded; %d differences",
+	o.say("messages of the recording: %d; frames: %d came, %d recorded; differences: %d",
 		o.Replay.count(true), len(came), s.recorded, len(differences))
 	if err := s.err(how); err != nil || len(differences) > 0 {
 		return ErrFailed

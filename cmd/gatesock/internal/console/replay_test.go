@@ -106,7 +106,7 @@ func TestRecordAndReplay(t *testing.T) {
 		out, problems, err := again(string(text), address, paced)
 		require.NoError(t, err, problems)
 		require.Equal(t, "{\"id\":\"1\",\"action\":\"say\",\"data\":\"<É>\"}\n{\"id\":\"2\",\"action\":\"echo\",\"data\":{\"n\":1}}\n", sorted(out))
-		require.Equal(t, "gatesock: 2 messages of the recording, 2 frames came, 2 are recorded; 0 differences\n", problems)
+		require.Equal(t, "gatesock: messages of the recording: 2; frames: 2 came, 2 recorded; differences: 0\n", problems)
 	}
 	other, err := console.NewRecorder(os.DevNull)
 	require.NoError(t, err, "it exists, and is not a file")
@@ -116,7 +116,7 @@ func TestRecordAndReplay(t *testing.T) {
 	_, problems, err = again(changed, address, false)
 	require.Equal(t, console.ErrFailed, err)
 	require.Regexp(t, `did not come \(line \d\): \{"id":"2","action":"echo","data":\{"n":1\}\}\n`+
-		`gatesock: not in the recording: \{"id":"2","action":"echo","data":\{"(.|\n)*; 2 differences\n$`, problems)
+		`gatesock: not in the recording: \{"id":"2","action":"echo","data":\{"(.|\n)*; differences: 2\n$`, problems)
 
 	_, err = console.NewRecorder(file)
 	require.ErrorContains(t, err, "exists: remove it, or name another file")
@@ -160,7 +160,7 @@ func TestReplayKeepsTheOrder(t *testing.T) {
 	}
 	require.Equal(t, []string{"1", "2", "answers", "3"}, order)
 	require.Equal(t, "gatesock: did not come (line 7): other\ngatesock: not in the recording: plain\n"+
-		"gatesock: 3 messages of the recording, 4 frames came, 4 are recorded; 2 differences\n", problems)
+		"gatesock: messages of the recording: 3; frames: 4 came, 4 recorded; differences: 2\n", problems)
 }
 
 func TestRecordingThatIsBroken(t *testing.T) {

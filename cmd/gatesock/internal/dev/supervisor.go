@@ -509,10 +509,14 @@ func (s *supervisor) code(folder string) *goCode {
 	return g
 }
 
+// missingVariable is the advice for a program that ends before it has described itself: --parameter
+// and --env-file set what the program declares.
+const missingVariable = "declare it with gatesock.Setting or as another gatesock.Need, and read it with its method Value"
+
 // build compiles a program, and returns the path of the binary. Where that fails, it prints why.
 func (s *supervisor) build(ctx context.Context, g *goCode) (string, bool) {
 	if g.opened == nil {
-		opened, err := program.Program{Package: g.folder, Folder: s.source.folder}.Open(ctx)
+		opened, err := program.Program{Package: g.folder, Folder: s.source.folder, Advice: missingVariable}.Open(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
 				s.watch()

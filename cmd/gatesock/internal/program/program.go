@@ -29,6 +29,8 @@ type Program struct {
 	Environ []string
 	// Timeout bounds how long the program runs, not how long it builds. Zero is a minute.
 	Timeout time.Duration
+	// Advice is what to do about a variable that the program lacks, for errors. Empty is to use --env.
+	Advice string
 }
 
 // maxQuoted bounds how much of a line is in an error, in bytes.

@@ -131,6 +131,15 @@ func TestDescribePanicWithSite(t *testing.T) {
 		`gatesock: Handle at /app/rooms.go:12: the route "join" is registered already, see /app/main.go:9`)
 }
 
+// TestDescribeAdvice checks that an error says what the caller has for variables that are missing.
+func TestDescribeAdvice(t *testing.T) {
+	t.Parallel()
+	_, err := program.Program{Folder: programs, Package: "./panics", Advice: "ask Ann"}.Describe(t.Context())
+	require.ErrorContains(t, err, "panics/main.go:9: assignment to entry in nil map (if a variable is missing, ask Ann)")
+	_, err = program.Program{Folder: programs, Package: "./exits", Advice: "ask Ann"}.Describe(t.Context())
+	require.ErrorContains(t, err, "If a variable is missing, ask Ann")
+}
+
 func TestDescribeVariables(t *testing.T) {
 	t.Parallel()
 	got, err := program.Program{Folder: programs, Package: "./exits", Environ: []string{"TABLE=a=b", "GATESOCK_DESCRIBE=0"}}.Describe(t.Context())

@@ -85,7 +85,7 @@ func (p Program) environ(callers []string) []string {
 // failure returns the error of a program that ended with an exit status other than 0.
 func (p Program) failure(exit *exec.ExitError, output []byte, problems string, s *source) error {
 	if panicked, ok := findPanic(problems, s.modulePath()); ok {
-		advice := " (set a variable that is missing with --env NAME=VALUE)"
+		advice := " (if a variable is missing, " + p.advice() + ")"
 		if strings.HasPrefix(panicked, "gatesock: ") { // about what the program declares
 			advice = ""
 		}
@@ -100,8 +100,11 @@ func (p Program) failure(exit *exec.ExitError, output []byte, problems string, s
 		return &Failure{p.Package + " calls AWS before it reaches gatesock.Start, which fails for a program that describes itself " +
 			"(GATESOCK_DESCRIBE=1): make the call at the first event instead", printed}
 	}
-	return &Failure{fmt.Sprintf("%s ended with %v before it reached gatesock.Start. If a variable is missing, use --env NAME=VALUE, "+
-		"or let the program read it with the method Value of gatesock.Need", p.Package, exit), printed}
+	return &Failure{fmt.Sprintf("%s ended with %v before it reached gatesock.Start. If a variable is missing, %s", p.Package, exit, p.advice()), printed}
+}
+
+func (p Program) advice() string {
+	return cmp.Or(p.Advice, "use --env NAME=VALUE, or let the program read it with the method Value of gatesock.Need")
 }
 
 // patience is how long a command has to end by itself once it was asked to, and how long its output

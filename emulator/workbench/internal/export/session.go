@@ -99,6 +99,12 @@ type effect struct {
 	beside bool
 }
 
+// tooOld reports whether a connection has ended because it was idle or open for too long, and it is
+// not known since when: the client of the test connects later.
+func (e effect) tooOld() bool {
+	return e.end && e.client.unknown && !e.entry.ByClient && e.entry.Code == 1001
+}
+
 // addedFault is a fault that was added.
 type addedFault struct {
 	id       string

@@ -116,6 +116,20 @@ func TestAHandshakeThatWasDropped(t *testing.T) {
 	require.Contains(t, text, "client2 := h.Connect() // the recording does not have its handshake")
 }
 
+// TestAnEndOfAClientWithoutItsHandshake checks that a test does not expect an idle timeout of a
+// connection that has been idle since before its recording.
+func TestAnEndOfAClientWithoutItsHandshake(t *testing.T) {
+	t.Parallel()
+	r, _, _ := room(t)
+	r.pass(2 * time.Minute)
+	cleared := len(r.all())
+	r.connect("cy")
+	r.advance(9 * time.Minute) // Ann and Bob are idle for 11 minutes
+	text := source(t, r.all()[cleared:], export.TestOptions{})
+	require.Contains(t, text, "// client1.ExpectClosed(1001): too long idle or open, since before the recording\n")
+	require.NotContains(t, text, "\tclient1.ExpectClosed(")
+}
+
 func TestStages(t *testing.T) {
 	t.Parallel()
 	r, _, _ := room(t)

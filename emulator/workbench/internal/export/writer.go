@@ -200,8 +200,11 @@ func (w *writer) step(st *step) {
 			w.advanceTo(e.entry.Time)
 		}
 		line := w.expect(e, anyOrder[e.client])
-		if st.foreign {
+		switch {
+		case st.foreign:
 			line = "// " + line
+		case e.tooOld():
+			line = "// " + line + ": too long idle or open, since before the recording"
 		}
 		w.line("%s", line)
 	}
