@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock/emulator"
-	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
+	"github.com/gatesock/gatesock/emulator/workbench/entry"
 )
 
 // maxEnded is how many connections that have ended are kept for each stage.

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
+	"github.com/gatesock/gatesock/emulator/workbench/entry"
 )
 
 // Sources are what calls functions of the program besides the WebSocket API. Its methods are called

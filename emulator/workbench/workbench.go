@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock/emulator"
-	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
+	"github.com/gatesock/gatesock/emulator/workbench/entry"
 	"github.com/gatesock/gatesock/emulator/workbench/internal/guard"
 	"github.com/gatesock/gatesock/emulator/workbench/internal/record"
 )
@@ -83,9 +83,7 @@ type TestTemplate struct {
 const minToken = 16
 
 // Entry is something that happened at a gateway, or that was done to it, as the page and the HTTP
-// API have it. Its fields, kinds and members of JSON are documented by
-//
-//	go doc -all github.com/gatesock/gatesock/emulator/workbench/internal/entry
+// API have it. Package entry documents its fields and kinds.
 type Entry = entry.Entry
 
 // Workbench records what happens at gateways and lets people and scripts act on them. It is safe

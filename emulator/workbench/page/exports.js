@@ -15,7 +15,7 @@ export class Exports {
   constructor(api, connections) {
     this.#api = api;
     this.#connections = connections;
-    for (const [field, key] of [["#export-package", "package"], ["#export-new", "new"]]) {
+    for (const [field, key] of [["#export-package", "package"], ["#export-new", "new"], ["#export-imports", "imports"]]) {
       $(field).value = tab.load(key);
       $(field).addEventListener("input", () => {
         tab.keep(key, $(field).value);
@@ -70,7 +70,8 @@ export class Exports {
   }
 
   get #test() {
-    return this.#api.testPath(this.#ids, { package: $("#export-package").value.trim(), new: $("#export-new").value.trim() });
+    const value = (field) => $(field).value.trim();
+    return this.#api.testPath(this.#ids, { package: value("#export-package"), new: value("#export-new"), imports: value("#export-imports") });
   }
 
   #links() {

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/gatesock/gatesock/emulator"
-	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
+	"github.com/gatesock/gatesock/emulator/workbench/entry"
 )
 
 // faultSpec is an emulator.FaultSpec, for which a test has Go.

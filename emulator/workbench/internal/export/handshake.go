@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
+	"github.com/gatesock/gatesock/emulator/workbench/entry"
 )
 
 // leftOut are headers that every client sends by itself, or that a proxy adds.

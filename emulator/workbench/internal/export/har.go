@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
+	"github.com/gatesock/gatesock/emulator/workbench/entry"
 )
 
 // HAROptions says what to export as an HTTP Archive.

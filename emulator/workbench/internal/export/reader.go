@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
+	"github.com/gatesock/gatesock/emulator/workbench/entry"
 )
 
 // reader turns entries into steps.

@@ -3,7 +3,7 @@ package export
 import (
 	"slices"
 
-	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
+	"github.com/gatesock/gatesock/emulator/workbench/entry"
 )
 
 // disconnected adds the end of a connection: by its client, or an effect of what made the gateway

@@ -15,7 +15,7 @@ import (
 
 	"github.com/gatesock/gatesock"
 	"github.com/gatesock/gatesock/emulator"
-	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
+	"github.com/gatesock/gatesock/emulator/workbench/entry"
 	"github.com/gatesock/gatesock/emulator/workbench/internal/export/testdata/app"
 )
 

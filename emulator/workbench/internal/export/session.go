@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/gatesock/gatesock/emulator"
-	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
+	"github.com/gatesock/gatesock/emulator/workbench/entry"
 )
 
 // session is what happened at one stage, as a test repeats it.

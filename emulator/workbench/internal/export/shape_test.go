@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock/emulator"
-	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
+	"github.com/gatesock/gatesock/emulator/workbench/entry"
 	"github.com/gatesock/gatesock/emulator/workbench/internal/export"
 )
 

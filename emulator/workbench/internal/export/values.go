@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
+	"github.com/gatesock/gatesock/emulator/workbench/entry"
 )
 
 // values knows which values of a session are others in each run, and how the test writes them.

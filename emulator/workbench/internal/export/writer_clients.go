@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/gatesock/gatesock"
-	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
+	"github.com/gatesock/gatesock/emulator/workbench/entry"
 )
 
 func (w *writer) connect(a action) {

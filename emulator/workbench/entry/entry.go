@@ -1,5 +1,9 @@
-// Package entry has the type of what the workbench records, which the workbench keeps and its
-// exports read. Package workbench has it as workbench.Entry.
+// Package entry has the type of what the workbench records, for programs that read its HTTP API:
+//
+//	var answer struct {
+//		Entries []entry.Entry `json:"entries"`
+//	}
+//	err := json.NewDecoder(response.Body).Decode(&answer) // of GET /_gatesock/api/entries
 package entry
 
 import (
