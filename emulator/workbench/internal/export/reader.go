@@ -282,15 +282,21 @@ func (r *reader) reached(st *step) time.Time {
 	return at.Add(tick)
 }
 
-// finish returns the steps in order. What different clients receive for one cause has no order.
+// finish returns the steps in order, with their times as if nobody had moved the clock. What
+// different clients receive for one cause has no order.
 func (r *reader) finish() []*step {
 	r.steps = slices.DeleteFunc(r.steps, func(st *step) bool { return len(st.does)+len(st.effects) == 0 })
 	for _, st := range r.steps {
+		st.time = r.unmoved(st.seq, st.time)
 		st.until = st.time
 	}
 	for _, sp := range r.spans {
-		if last := r.lastEntry[sp.to]; last != nil && !sp.late && last.Time.After(sp.step.until) {
-			sp.step.until = last.Time
+		last := r.lastEntry[sp.to]
+		if last == nil || sp.late {
+			continue
+		}
+		if end := r.unmoved(last.Seq, last.Time); end.After(sp.step.until) {
+			sp.step.until = end
 		}
 	}
 	for _, st := range r.steps {

@@ -98,7 +98,7 @@ func scenarios() map[string]scenario {
 			},
 			fails:   []string{"another time"},
 			has:     []string{"h.Now().Truncate(time.Second)", `"at":"2001-02-03T04:05:06Z"`},
-			bubble:  []string{"pass(h, 5*time.Second)", "time.Sleep(123 * time.Millisecond)"},
+			bubble:  []string{"at(5 * time.Second)", "at(10 * time.Second)", "time.Sleep(123 * time.Millisecond)"},
 			outside: []string{"h.Advance(5 * time.Second)"},
 		},
 		"Idle": {
@@ -113,7 +113,11 @@ func scenarios() map[string]scenario {
 				r.pass(10 * time.Minute) // Bob is idle; Ann gets a push for it
 			},
 			fails: []string{"event"},
-			has:   []string{"h.Advance(9 * time.Minute)", "h.Advance(9*time.Minute + 59*time.Second)", "bob.ExpectClosed(1001)"},
+			has: []string{
+				"(9 * time.Minute)", "(9*time.Minute + 59*time.Second)", "bob.ExpectClosed(1001)",
+			},
+			bubble:  []string{"move(9 * time.Minute)", "at(10*time.Minute + 1*time.Millisecond)"},
+			outside: []string{"h.Advance(9 * time.Minute)"},
 		},
 		"Refused": {
 			play: func(r *recording) {
@@ -248,8 +252,10 @@ func scenarios() map[string]scenario {
 				r.settle(bob.ID())
 				ann.send(`{"action":"say","id":"5","text":"alone"}`)
 			},
-			fails: []string{"event", "order", "another time"},
-			has:   []string{"bob.ExpectClosed(1001)", "h.Advance(9 * time.Minute)"},
+			fails:   []string{"event", "order", "another time"},
+			has:     []string{"bob.ExpectClosed(1001)"},
+			bubble:  []string{"move(9 * time.Minute)"},
+			outside: []string{"h.Advance(9 * time.Minute)"},
 		},
 		"Slow": { // handlers, and clients that connect, wait
 			play: func(r *recording) {
@@ -265,7 +271,7 @@ func scenarios() map[string]scenario {
 			},
 			fails:  []string{"event"},
 			has:    []string{"emulator.Slow(2 * time.Second)", "h.Faults().OnFault("},
-			lacks:  []string{"h.Advance(2 * time.Second)", "pass(h, "},
+			lacks:  []string{"h.Advance(2 * time.Second)", "\tat("},
 			bubble: []string{"time.Sleep(4 * time.Second)", "time.Sleep(3 * time.Second)"},
 		},
 		"RefusedByHand": { // a post by hand that uses up a fault, and one whose frame arrives all the same
@@ -321,6 +327,37 @@ func scenarios() map[string]scenario {
 				"end1 := start(func() {", "end2 := start(func() {", "\t\tend1()\n\t\tend2()\n",
 				`ann.ExpectNext(` + "`" + `{"event":"gathered","data":{"said":1}}` + "`" + `)`,
 			},
+		},
+		"Loaded": { // a machine that takes its time for each message, which is not that of the application
+			sleep: true,
+			play: func(r *recording) {
+				ann := r.connect("ann")
+				r.load = 60 * time.Millisecond
+				for i := range 6 {
+					ann.send(`{"action":"pace","id":"%d"}`, i)
+					sleep(700*time.Millisecond - r.load)
+				}
+			},
+			fails:  []string{"pace"},
+			bubble: []string{"at(700 * time.Millisecond)", "at(1400 * time.Millisecond)"},
+		},
+		"MovedMeanwhile": { // the page moves the clock while a handler waits
+			sleep: true,
+			play: func(r *recording) {
+				ann, bob := r.connect("ann"), r.connect("bob")
+				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
+				bob.send(`{"action":"join","id":"1","name":"Bob"}`)
+				sleep(9*time.Minute + 50*time.Second)
+				go ann.send(`{"action":"gather","id":"2"}`)
+				sleep(200 * time.Millisecond)
+				r.advance(20 * time.Second) // Bob is idle
+				r.settle(bob.ID())
+				ann.send(`{"action":"say","id":"3","text":"one"}`)
+				sleep(time.Second)
+				ann.send(`{"action":"say","id":"4","text":"two"}`)
+			},
+			fails:  []string{"event"},
+			bubble: []string{"move(20 * time.Second)", "at(9*time.Minute + 50*time.Second + 200*time.Millisecond)"},
 		},
 		"Overlap": { // two messages that are handled at the same time, and posts that do not say by whom
 			play: func(r *recording) {

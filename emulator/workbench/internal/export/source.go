@@ -188,13 +188,25 @@ func newApp(t *testing.T, rec *wstest.Recorder) lambda.Handler {
 }
 `)
 	}
-	if helpers["pass"] {
+	if helpers["times"] {
 		b.WriteString(`
-// pass lets time pass: that of the bubble, which the application has, and that of the gateway.
-func pass(h *wstest.Harness, d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-	h.Advance(d)
+// times returns functions that let time pass. At waits until so much time after now has passed: that
+// of the bubble, which the application has, and that of the gateway. Move moves only the gateway's
+// clock.
+func times(h *wstest.Harness) (at, move func(d time.Duration)) {
+	begun, of := time.Now(), h.Now()
+	at = func(d time.Duration) {
+		time.Sleep(time.Until(begun.Add(d)))
+		synctest.Wait()
+		if behind := time.Since(begun) - h.Now().Sub(of); behind > 0 {
+			h.Advance(behind)
+		}
+	}
+	move = func(d time.Duration) {
+		of = of.Add(d)
+		h.Advance(d)
+	}
+	return at, move
 }
 `)
 	}

@@ -26,6 +26,7 @@ type App struct {
 	offset  int
 	members []member
 	tickets map[string]string
+	paces   []time.Time
 }
 
 type member struct {
@@ -51,6 +52,7 @@ func New(api gatesock.ConnectionsAPI, now func() time.Time) *App {
 	gatesock.HandleReply(a.Router, "kick", a.kick)
 	gatesock.HandleReply(a.Router, "poke", a.poke)
 	gatesock.HandleReply(a.Router, "gather", a.gather)
+	gatesock.HandleReply(a.Router, "pace", a.pace)
 	gatesock.HandleReply(a.Router, "large", func(context.Context, *gatesock.Request, struct{}) (string, error) {
 		return string(slices.Repeat([]byte("0123456789"), 1000)), nil
 	})
@@ -155,6 +157,16 @@ func (a *App) gather(ctx context.Context, _ *gatesock.Request, _ struct{}) (int,
 		}
 	}
 	return n, nil
+}
+
+// pace returns how many of these messages came in the last two seconds.
+func (a *App) pace(context.Context, *gatesock.Request, struct{}) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	a.paces = append(a.paces, now)
+	a.paces = slices.DeleteFunc(a.paces, func(at time.Time) bool { return now.Sub(at) > 2*time.Second })
+	return len(a.paces) + count("pace"), nil
 }
 
 func count(mutation string) int {
