@@ -23,7 +23,7 @@ type reader struct {
 	outside   *step // the last one that no client did
 	held      map[*entry.Entry]*entry.Entry
 	lateEnds  map[string]bool         // connections whose $disconnect comes late
-	late      map[string]bool         // requests whose invocation comes late
+	late      map[string]uint64       // requests whose invocation comes late, and from which entry on
 	arrives   map[string]int          // connections whose next failed posts arrive
 	beside    map[string]bool         // requests that are the $disconnect of a deleted connection
 	deletes   []*entry.Entry          // calls that ended connections
@@ -42,7 +42,7 @@ type span struct {
 func newReader(s *session) *reader {
 	r := &reader{
 		session: s, byRequest: map[string]*step{}, held: map[*entry.Entry]*entry.Entry{},
-		lateEnds: map[string]bool{}, late: map[string]bool{}, arrives: map[string]int{},
+		lateEnds: map[string]bool{}, late: map[string]uint64{}, arrives: map[string]int{},
 		last: map[string]uint64{}, lastEntry: map[uint64]*entry.Entry{}, beside: map[string]bool{},
 	}
 	for _, e := range s.entries {
@@ -195,7 +195,7 @@ func (r *reader) frame(e *entry.Entry, of *step) {
 // cause returns the step that an effect belongs to.
 func (r *reader) cause(e *entry.Entry) *step {
 	if e.RequestID != "" {
-		if r.late[e.RequestID] {
+		if from, late := r.late[e.RequestID]; late && e.Seq >= from {
 			return r.byTime(e)
 		}
 		if st := r.byRequest[e.RequestID]; st != nil {
@@ -288,7 +288,7 @@ func (r *reader) finish() []*step {
 	r.steps = slices.DeleteFunc(r.steps, func(st *step) bool { return len(st.does)+len(st.effects) == 0 })
 	for _, st := range r.steps {
 		st.time = r.unmoved(st.seq, st.time)
-		st.until = st.time
+		st.until, st.to = st.time, st.seq
 	}
 	for _, sp := range r.spans {
 		last := r.lastEntry[sp.to]
@@ -298,6 +298,7 @@ func (r *reader) finish() []*step {
 		if end := r.unmoved(last.Seq, last.Time); end.After(sp.step.until) {
 			sp.step.until = end
 		}
+		sp.step.to = max(sp.step.to, sp.to)
 	}
 	for _, st := range r.steps {
 		slices.SortStableFunc(st.effects, func(a, b effect) int {

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
@@ -358,6 +359,54 @@ func scenarios() map[string]scenario {
 			},
 			fails:  []string{"event"},
 			bubble: []string{"move(20 * time.Second)", "at(9*time.Minute + 50*time.Second + 200*time.Millisecond)"},
+		},
+		"TimedOut": { // the page moves the clock until a handler has taken too long
+			sleep: true,
+			play: func(r *recording) {
+				ann, bob := r.connect("ann"), r.connect("bob")
+				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
+				sleep(time.Second)
+				go ann.send(`{"action":"linger","id":"2"}`)
+				sleep(200 * time.Millisecond)
+				r.advance(30 * time.Second)
+				sleep(time.Second)
+				bob.send(`{"action":"say","id":"1","text":"late"}`)
+			},
+			fails:  []string{"event"},
+			bubble: []string{"move(30 * time.Second)\n\t\tend1()\n", `"Endpoint request timed out"`},
+		},
+		"DisconnectedMeanwhile": { // the page closes a connection, whose $disconnect waits
+			sleep: true,
+			play: func(r *recording) {
+				ann, bob := r.connect("ann"), r.connect("bob")
+				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
+				bob.send(`{"action":"join","id":"1","name":"Slow"}`)
+				sleep(time.Second)
+				go func() {
+					assert.NoError(r.t, bob.Disconnect(r.t.Context(), emulator.CloseStatus{Code: 4000, Reason: "out"}))
+				}()
+				sleep(100 * time.Millisecond)
+				ann.send(`{"action":"say","id":"2","text":"before he has left"}`)
+				r.by(entry.Disconnected, bob)
+				sleep(time.Second)
+			},
+			fails:  []string{"event"},
+			bubble: []string{"disconnect(t, h, bob, 4000, \"out\")\n\t\t})"},
+		},
+		"Repeated": { // a $disconnect that comes twice
+			play: func(r *recording) {
+				ann, bob := r.connect("ann"), r.connect("bob")
+				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
+				bob.send(`{"action":"join","id":"1","name":"Bob"}`)
+				r.addFault("1", `{"fault":"repeated-disconnect","delay":"1s"}`, emulator.RepeatDisconnect(time.Second))
+				bob.Close(r.t.Context(), 1000, "")
+				ann.send(`{"action":"say","id":"2","text":"between"}`)
+				r.pass(2 * time.Second)
+				ann.send(`{"action":"say","id":"3","text":"after"}`)
+			},
+			fails:   []string{"event"},
+			bubble:  []string{"bob.Close(1000, \"\")\n\t\tann.ExpectNext("},
+			outside: []string{"bob.Close(1000, \"\")\n\tann.ExpectNext("},
 		},
 		"Overlap": { // two messages that are handled at the same time, and posts that do not say by whom
 			play: func(r *recording) {

@@ -20,6 +20,8 @@ type session struct {
 	// something depended on it.
 	timed bool
 	moves []move // of the clock, in order
+	// fromTheMiddle means that there were entries, or connections, before the recording.
+	fromTheMiddle bool
 	// first and last are the times of the first and the last entry.
 	first, last time.Time
 }
@@ -52,8 +54,21 @@ type step struct {
 	// until is when all that it caused and that the test waits for had happened. In the end, this and
 	// time are as if nobody had moved the clock.
 	until time.Time
+	// to is the number of the last entry of what it caused.
+	to uint64
 	// waited is for how long the clock moves meanwhile, because a handler or a client waits.
 	waited time.Duration
+}
+
+// moves reports whether the step moves the clock.
+func (st *step) moves() bool {
+	return slices.ContainsFunc(st.does, func(a action) bool { return a.kind == advances })
+}
+
+// within reports whether a step begins while another one is handled. What a move of the clock makes
+// happen has the time of the move.
+func (st *step) within(other *step) bool {
+	return st.seq < other.to && (st.moves() || !st.time.Add(settle).After(other.until))
 }
 
 // action is what a step does.

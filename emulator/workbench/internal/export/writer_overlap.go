@@ -14,17 +14,30 @@ func (w *writer) overlapping(steps []*step) int {
 	if w.options.NoBubble || !waits(steps[0]) {
 		return 1
 	}
-	until, n := steps[0].until, 1
+	n := 1
 	for _, st := range steps[1:] {
-		if st.time.Add(settle).After(until) || !besideOthers(st) {
+		if !besideOthers(st) || !slices.ContainsFunc(steps[:n], st.within) {
 			break
-		}
-		if st.until.After(until) {
-			until = st.until
 		}
 		n++
 	}
 	return n
+}
+
+// putsInARow reports whether the test does one after the other what was handled at the same time.
+func (s *session) putsInARow() bool {
+	for i, st := range s.steps {
+		if st.anyOrder {
+			return true
+		}
+		for _, next := range s.steps[i+1:] {
+			beside := !s.options.NoBubble && waits(st) && besideOthers(next) && next.within(st)
+			if next.seq < st.to && len(st.does) > 0 && len(next.does) > 0 && !beside {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // waits reports whether a test may do other things while a step is handled.
@@ -33,7 +46,7 @@ func waits(st *step) bool {
 		return false
 	}
 	switch st.does[0].kind {
-	case sends, closes, aborts:
+	case sends, closes, aborts, disconnects:
 		return true
 	default:
 		return false
@@ -55,7 +68,7 @@ func (w *writer) together(steps []*step) {
 	for i, st := range steps {
 		w.advanceTo(st.time)
 		pending = w.received(pending, st.seq)
-		later := i+1 < len(steps) && steps[i+1].time.Add(settle).Before(st.until) && waits(st)
+		later := waits(st) && slices.ContainsFunc(steps[i+1:], func(next *step) bool { return next.within(st) })
 		after = append(after, w.begin(st, later)...)
 		for _, e := range st.effects {
 			pending = append(pending, effectOf{e, st})
