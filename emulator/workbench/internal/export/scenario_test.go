@@ -120,6 +120,19 @@ func scenarios() map[string]scenario {
 			bubble:  []string{"move(9 * time.Minute)", "at(10*time.Minute + 1*time.Millisecond)"},
 			outside: []string{"h.Advance(9 * time.Minute)"},
 		},
+		"MovedAtOnce": { // what the move makes happen has not been before the beginning
+			play: func(r *recording) {
+				r.connect("ann")
+				r.advance(11 * time.Minute) // Ann is idle
+				bob := r.connect("bob")
+				r.pass(time.Second)
+				bob.send(`{"action":"join","id":"1","name":"Bob"}`)
+			},
+			fails:   []string{"tickets"},
+			has:     []string{"ann.ExpectClosed(1001)"},
+			bubble:  []string{"\n\t\tmove(11 * time.Minute)\n", "\n\t\tat(time.Second)\n"},
+			outside: []string{"\n\th.Advance(11 * time.Minute)\n"},
+		},
 		"Refused": {
 			play: func(r *recording) {
 				_, err := r.gw.Connect(r.t.Context(), emulator.Handshake{Query: map[string][]string{"room": {"closed"}}}, quiet{})

@@ -121,7 +121,7 @@ func TestAHandshakeThatWasDropped(t *testing.T) {
 // middle is what the header of a test says whose recording begins in the middle.
 const middle = "The recording begins in the middle"
 
-// TestAClearedRecording checks that the header says that something was before, and only then.
+// TestAClearedRecording checks what the header says of a recording that begins in the middle.
 func TestAClearedRecording(t *testing.T) {
 	t.Parallel()
 	r, _, _ := room(t)

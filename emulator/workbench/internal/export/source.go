@@ -202,8 +202,8 @@ func newApp(t *testing.T, rec *wstest.Recorder) lambda.Handler {
 	}
 	if helpers["times"] {
 		b.WriteString(`
-// times returns functions that let time pass. At waits until so much time after now has passed: that
-// of the bubble, which the application has, and that of the gateway. Move moves only the gateway's
+// times returns functions that let time pass. At waits until so much time has passed since now, in
+// the bubble, which the application is in, and for the gateway. Move moves only the gateway's
 // clock.
 func times(h *wstest.Harness) (at, move func(d time.Duration)) {
 	begun, of := time.Now(), h.Now()

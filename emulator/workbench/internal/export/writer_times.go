@@ -3,8 +3,8 @@ package export
 import "time"
 
 // In a bubble, a test passes from time to time since it has begun, as in the recording. It does not
-// add up for how long it sleeps: there a handler takes the time for which it waits, but not what the
-// machine needed for it in the recording, so that the test would fall behind what was recorded.
+// add up for how long it sleeps: in a bubble a handler takes the time for which it waits, but not
+// what the machine needed for it in the recording, so that the test would fall behind.
 
 // passing is which functions that let time pass a test uses.
 type passing struct{ at, move bool }
@@ -27,8 +27,8 @@ func (w *writer) declareTimes() {
 // timeOf returns the time of an effect, if nobody had moved the clock.
 func (w *writer) timeOf(e effect) time.Time { return w.unmoved(e.entry.Seq, e.entry.Time) }
 
-// makeDue lets what is due on the gateway's clock by a time happen. Times of the recording are whole
-// milliseconds, rounded down.
+// makeDue lets what is due on the gateway's clock by a time happen. Times of the recording are
+// whole milliseconds, rounded down.
 func (w *writer) makeDue(at time.Time) { w.advanceTo(at.Add(time.Millisecond)) }
 
 // advanceTo lets time pass until a time: in a bubble on all clocks, else on that of the gateway, if
