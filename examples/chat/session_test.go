@@ -72,30 +72,30 @@ func TestSession(t *testing.T) {
 		client1.ExpectNext(`{"event":"message","topic":"room:lobby","epoch":"${epoch}","offset":2,"data":{"key":"k2","name":"Ann","text":"Can you read me?","at":"${_}"}}`)
 		client1.ExpectNext(`{"id":"3","action":"say","data":{"epoch":"${epoch}","offset":2,"key":"k2"}}`)
 
-		at(16926 * time.Millisecond)
+		at(18500 * time.Millisecond)
 		heal()
 
-		at(18426 * time.Millisecond)
+		at(20 * time.Second)
 		client2.SendText(`{"action":"history","id":"3","topic":"room:lobby","last":10}`)
 		client2.ExpectNext(`{"id":"3","action":"history","data":{"topic":"room:lobby","epoch":"${epoch}","offset":2,"events":[{"offset":1,"event":"message","data":{"key":"k1","name":"Ann","text":"Hello, Bob","at":"${_}"}},{"offset":2,"event":"message","data":{"key":"k2","name":"Ann","text":"Can you read me?","at":"${_}"}}],"recovered":true}}`)
 
-		at(19926 * time.Millisecond)
+		at(21500 * time.Millisecond)
 		move(9 * time.Minute)
 
-		at(21426 * time.Millisecond)
+		at(23 * time.Second)
 		client1.SendText(`{"action":"keepalive"}`)
 		client1.ExpectNext(`{"action":"keepalive","data":null}`)
 
-		at(22926 * time.Millisecond)
+		at(24500 * time.Millisecond)
 		move(time.Minute)
 		client1.ExpectNext(`{"event":"presence","topic":"room:lobby","data":{"left":[{"ref":"${ref2}","version":${_}}]}}`)
 		client2.ExpectClosed(1001)
 
-		at(24426 * time.Millisecond)
+		at(26 * time.Second)
 		client1.SendText(`{"action":"presence","id":"4","topic":"room:lobby"}`)
 		client1.ExpectNext(`{"id":"4","action":"presence","data":{"count":1,"members":[{"ref":"${ref}","as":{"name":"Ann"},"version":${_}}],"digest":"${digest}"}}`)
 
-		at(25926 * time.Millisecond)
+		at(27500 * time.Millisecond)
 		client1.Close(1000, "")
 
 		client1.ExpectNone()

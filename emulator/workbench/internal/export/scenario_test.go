@@ -69,7 +69,7 @@ func scenarios() map[string]scenario {
 				`ann := h.Connect(`, `wstest.WithUser("ann")`, `"epoch":"${epoch}","offset":1}`, `bob.Close(1000, "bye")`,
 				`"ref":"` + "` + ann.ID() + `", `"at":${_}`,
 			},
-			lacks: []string{"Advance", "NewFaults"},
+			lacks: []string{"Advance", "NewFaults", "A fault strikes"},
 		},
 		"Ticket": { // which comes back, and an id of another client
 			play: func(r *recording) {
@@ -206,7 +206,7 @@ func scenarios() map[string]scenario {
 					ann.send(`{"action":"say","id":"2","text":"%d"}`, i)
 				}
 			},
-			has: []string{"emulator.NewFaults(7)\n", "faults.Add(emulator.Gone().Chance(0.3))"},
+			has: []string{"A fault strikes some calls.", "emulator.NewFaults(7)\n", "faults.Add(emulator.Gone().Chance(0.3))"},
 		},
 		"Faults": { // in the middle, for a connection, with times that pass
 			play: func(r *recording) {

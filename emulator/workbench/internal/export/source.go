@@ -108,6 +108,9 @@ func advice(sessions []*session, o TestOptions) (lines []string) {
 	case together:
 		lines = append(lines, "Some messages were handled at the same time. The test sends them one after the other.")
 	}
+	if slices.ContainsFunc(sessions, (*session).strikesSome) {
+		lines = append(lines, "A fault strikes some calls. It strikes others if the application posts in another order each time.")
+	}
 	if slices.ContainsFunc(sessions, func(s *session) bool { return s.fromTheMiddle }) {
 		lines = append(lines, "The recording begins in the middle: earlier entries or handshakes are missing. The test begins with",
 			"  nothing, so that what depends on what was before, such as offsets and members, is not exact.")
