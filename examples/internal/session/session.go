@@ -145,8 +145,8 @@ func (p *Page) wait() {
 const think = 1500 * time.Millisecond
 
 // unhurried is how long what an application does takes at most, such as to try a post again after a
-// time that it draws. The page goes on at a multiple of it then, so that each recording has the same
-// times.
+// time that it draws. The page then goes on at a multiple of it, so that each recording has the
+// same times.
 const unhurried = 5 * time.Second
 
 // think lets time pass.
