@@ -22,79 +22,80 @@ func TestSession(t *testing.T) {
 		h := wstest.New(t, app, wstest.WithPoster(rec), wstest.WithConfig(func(c *emulator.Config) {
 			c.Clock = clock
 		}))
+		at, move := times(h)
 
 		client1 := h.Connect(
 			wstest.WithHeader("Origin", "http://localhost:3001"),
 			wstest.WithSubprotocols("chat.v1"),
 		)
 
-		pass(h, 1500*time.Millisecond)
+		at(1500 * time.Millisecond)
 		client2 := h.Connect(
 			wstest.WithHeader("Origin", "http://localhost:3001"),
 			wstest.WithSubprotocols("chat.v1"),
 		)
 
-		pass(h, 1500*time.Millisecond)
+		at(3 * time.Second)
 		client1.SendText(`{"action":"subscribe","id":"1","topic":"room:lobby","last":50,"presence":true,"as":{"name":"Ann"}}`)
 		client1.ExpectNext(`{"event":"presence","topic":"room:lobby","data":{"joined":[{"ref":"${ref}","as":{"name":"Ann"},"version":${_}}]}}`)
 		client1.ExpectNext(`{"id":"1","action":"subscribe","data":{"topic":"room:lobby","epoch":"","offset":0,"events":[],"recovered":true,"quiet":true,"expiresInMs":${_},"presence":{"count":1,"members":[{"ref":"${ref}","as":{"name":"Ann"},"version":${_}}],"digest":"${digest}"}}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(4500 * time.Millisecond)
 		client2.SendText(`{"action":"subscribe","id":"1","topic":"room:lobby","last":50,"presence":true,"as":{"name":"Bob"}}`)
 		client1.ExpectNext(`{"event":"presence","topic":"room:lobby","data":{"joined":[{"ref":"${_}","as":{"name":"…"},"version":${_}},{"ref":"${_}","as":{"name":"…"},"version":${_}}]}}`)
 		client2.ExpectNext(`{"event":"presence","topic":"room:lobby","data":{"joined":[{"ref":"${_}","as":{"name":"…"},"version":${_}},{"ref":"${_}","as":{"name":"…"},"version":${_}}]}}`)
 		client2.ExpectNext(`{"id":"1","action":"subscribe","data":{"topic":"room:lobby","epoch":"","offset":0,"events":[],"recovered":true,"quiet":true,"expiresInMs":${_},"presence":{"count":2,"members":[{"ref":"${_}","as":{"name":"…"},"version":${_}},{"ref":"${_}","as":{"name":"…"},"version":${_}}],"digest":"${_}"}}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(6 * time.Second)
 		client1.SendText(`{"action":"typing","room":"lobby"}`)
 		client2.ExpectNext(`{"event":"typing","topic":"room:lobby","data":{"name":"Ann"}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(7500 * time.Millisecond)
 		client1.SendText(`{"action":"say","id":"2","room":"lobby","text":"Hello, Bob","key":"k1"}`)
 		client1.ExpectNext(`{"event":"message","topic":"room:lobby","epoch":"${epoch}","offset":1,"prev":{"epoch":"","offset":0},"data":{"key":"k1","name":"Ann","text":"Hello, Bob","at":"${_}"}}`)
 		client1.ExpectNext(`{"id":"2","action":"say","data":{"epoch":"${epoch}","offset":1,"key":"k1"}}`)
 		client2.ExpectNext(`{"event":"message","topic":"room:lobby","epoch":"${epoch}","offset":1,"prev":{"epoch":"","offset":0},"data":{"key":"k1","name":"Ann","text":"Hello, Bob","at":"${_}"}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(9 * time.Second)
 		client2.SendText(`{"action":"say","id":"2","room":"attic","text":"Is anybody here?"}`)
 		client2.ExpectNext(`{"id":"2","action":"say","error":{"code":"failed_precondition","message":"enter the room first: subscribe to \"room:attic\" with \"presence\""}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(10500 * time.Millisecond)
 		client2.SendText("hello")
 		client2.ExpectNext(`{"action":"$default","error":{"code":"invalid_argument","message":"the message is not JSON"}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(12 * time.Second)
 		heal := h.Faults().Add(emulator.Throttled(emulator.Throttle{}).For(client2.ID()))
 
-		pass(h, 1500*time.Millisecond)
+		at(13500 * time.Millisecond)
 		client1.SendText(`{"action":"say","id":"3","room":"lobby","text":"Can you read me?","key":"k2"}`)
 		client1.ExpectNext(`{"event":"message","topic":"room:lobby","epoch":"${epoch}","offset":2,"data":{"key":"k2","name":"Ann","text":"Can you read me?","at":"${_}"}}`)
 		client1.ExpectNext(`{"id":"3","action":"say","data":{"epoch":"${epoch}","offset":2,"key":"k2"}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(18500 * time.Millisecond)
 		heal()
 
-		pass(h, 1500*time.Millisecond)
+		at(20 * time.Second)
 		client2.SendText(`{"action":"history","id":"3","topic":"room:lobby","last":10}`)
 		client2.ExpectNext(`{"id":"3","action":"history","data":{"topic":"room:lobby","epoch":"${epoch}","offset":2,"events":[{"offset":1,"event":"message","data":{"key":"k1","name":"Ann","text":"Hello, Bob","at":"${_}"}},{"offset":2,"event":"message","data":{"key":"k2","name":"Ann","text":"Can you read me?","at":"${_}"}}],"recovered":true}}`)
 
-		pass(h, 1500*time.Millisecond)
-		h.Advance(9 * time.Minute)
+		at(21500 * time.Millisecond)
+		move(9 * time.Minute)
 
-		pass(h, 1500*time.Millisecond)
+		at(23 * time.Second)
 		client1.SendText(`{"action":"keepalive"}`)
 		client1.ExpectNext(`{"action":"keepalive","data":null}`)
 
-		pass(h, 1500*time.Millisecond)
-		h.Advance(time.Minute)
+		at(24500 * time.Millisecond)
+		move(time.Minute)
 		client1.ExpectNext(`{"event":"presence","topic":"room:lobby","data":{"left":[{"ref":"${ref2}","version":${_}}]}}`)
 		client2.ExpectClosed(1001)
 
-		pass(h, 1500*time.Millisecond)
+		at(26 * time.Second)
 		client1.SendText(`{"action":"presence","id":"4","topic":"room:lobby"}`)
 		client1.ExpectNext(`{"id":"4","action":"presence","data":{"count":1,"members":[{"ref":"${ref}","as":{"name":"Ann"},"version":${_}}],"digest":"${digest}"}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(27500 * time.Millisecond)
 		client1.Close(1000, "")
 
 		client1.ExpectNone()
@@ -102,9 +103,21 @@ func TestSession(t *testing.T) {
 	})
 }
 
-// pass lets time pass: that of the bubble, which the application has, and that of the gateway.
-func pass(h *wstest.Harness, d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-	h.Advance(d)
+// times returns functions that let time pass. At waits until so much time has passed since now, in
+// the bubble, which the application is in, and for the gateway. Move moves only the gateway's
+// clock.
+func times(h *wstest.Harness) (at, move func(d time.Duration)) {
+	begun, of := time.Now(), h.Now()
+	at = func(d time.Duration) {
+		time.Sleep(time.Until(begun.Add(d)))
+		synctest.Wait()
+		if behind := time.Since(begun) - h.Now().Sub(of); behind > 0 {
+			h.Advance(behind)
+		}
+	}
+	move = func(d time.Duration) {
+		of = of.Add(d)
+		h.Advance(d)
+	}
+	return at, move
 }

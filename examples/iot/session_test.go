@@ -24,94 +24,95 @@ func TestSession(t *testing.T) {
 		h := wstest.New(t, app, wstest.WithPoster(rec), wstest.WithConfig(func(c *emulator.Config) {
 			c.Clock = clock
 		}))
+		at, move := times(h)
 
 		ann := h.Connect(wstest.WithPrincipal(authz.Principal{
 			ID: "ann@acme", Scopes: []string{"view", "operate", "manage"}, Attributes: map[string]string{"tenant": "acme"},
 		}))
 
-		pass(h, 1500*time.Millisecond)
+		at(1500 * time.Millisecond)
 		ann.SendText(`{"action":"register","id":"1","devices":[{"id":"t-1","type":"thermometer","region":"north"},{"id":"t-2","type":"thermometer","region":"south"}]}`)
 		ann.ExpectNext(`{"id":"1","action":"register","data":{"devices":2}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(3 * time.Second)
 		acme := h.Connect(wstest.WithPrincipal(authz.Principal{
 			ID: "acme/t-1", Scopes: []string{"device"}, Attributes: map[string]string{"device": "t-1", "tenant": "acme"},
 		}))
 
-		pass(h, 1500*time.Millisecond)
+		at(4500 * time.Millisecond)
 		acme2 := h.Connect(wstest.WithPrincipal(authz.Principal{
 			ID: "acme/t-2", Scopes: []string{"device"}, Attributes: map[string]string{"device": "t-2", "tenant": "acme"},
 		}))
 
-		pass(h, 1500*time.Millisecond)
+		at(6 * time.Second)
 		ann.SendText(`{"action":"subscribe","id":"2","topic":"devices:acme","filter":{"where":{"region":"north"}}}`)
 		ann.ExpectNext(`{"id":"2","action":"subscribe","data":{"topic":"devices:acme","epoch":"","offset":0,"recovered":false,"expiresInMs":${_},"state":true,"counter":4,"values":[{"key":"t-1","version":${_},"data":{"id":"t-1","name":"t-1","type":"thermometer","region":"north","status":"new","via":"ws","online":true,"since":"${_}","lastSeen":"${_}","session":"` + acme.ID() + `","generation":1,"window":"0"}},{"key":"t-2","version":${_},"deleted":true}]}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(7500 * time.Millisecond)
 		ann.SendText(`{"action":"subscribe","id":"3","topic":"alerts:acme"}`)
 		ann.ExpectNext(`{"id":"3","action":"subscribe","data":{"topic":"alerts:acme","epoch":"","offset":0,"recovered":false,"expiresInMs":${_},"state":true}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(9 * time.Second)
 		at1 := h.Now().Truncate(time.Second).Add(-(1*time.Second + 200*time.Millisecond)).UTC().Format("2006-01-02T15:04:05.0Z07:00")
 		acme.SendText(`{"action":"report","id":"r1","readings":[{"seq":1,"at":"` + at1 + `","values":{"temperature":21.5}}]}`)
 		ann.ExpectNext(`{"event":"set","topic":"devices:acme","key":"t-1","version":${_},"counter":5,"data":{"id":"t-1","name":"t-1","type":"thermometer","region":"north","status":"ok","via":"ws","online":true,"since":"${_}","lastSeen":"${_}","seq":1,"at":"` + at1 + `","values":{"temperature":21.5},"value":21.5,"session":"` + acme.ID() + `","generation":1,"window":"1"}}`)
 		acme.ExpectNext(`{"id":"r1","action":"report","data":{"accepted":1}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(10500 * time.Millisecond)
 		at2 := h.Now().Truncate(time.Second).Add(-(1*time.Second + 700*time.Millisecond)).UTC().Format("2006-01-02T15:04:05.0Z07:00")
 		acme2.SendText(`{"action":"report","id":"r1","readings":[{"seq":1,"at":"` + at2 + `","values":{"temperature":19}}]}`)
 		acme2.ExpectNext(`{"id":"r1","action":"report","data":{"accepted":1}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(12 * time.Second)
 		acme.SendText(`{"action":"report","id":"x","readings":[{"seq":2,"at":"2001-02-03T04:05:06Z","values":{"temperature":20}}]}`)
 		acme.ExpectNext(`{"id":"x","action":"report","data":{"accepted":0,"refused":[{"device":"t-1","seq":2,"reason":"future","message":"the reading is ${_} ahead of ${_}"}]}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(13500 * time.Millisecond)
 		acme2.SendText(`{"action":"report","id":"y","readings":"none"}`)
 		acme2.ExpectNext(`{"id":"y","action":"report","error":{"code":"invalid_argument","message":"\"readings\" must be an array, not a string"}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(15 * time.Second)
 		at3 := h.Now().Truncate(time.Second).Add(-(1*time.Second + 200*time.Millisecond)).UTC().Format("2006-01-02T15:04:05.0Z07:00")
 		acme.SendText(`{"action":"report","id":"r3","readings":[{"seq":3,"at":"` + at3 + `","values":{"temperature":36}}]}`)
 		ann.ExpectNext(`{"event":"set","topic":"devices:acme","key":"t-1","version":${_},"counter":7,"data":{"id":"t-1","name":"t-1","type":"thermometer","region":"north","status":"ok","via":"ws","online":true,"since":"${_}","lastSeen":"${_}","seq":3,"at":"` + at3 + `","values":{"temperature":36},"value":36,"session":"` + acme.ID() + `","generation":1,"window":"5","breaches":{"hot":"` + at3 + `"}}}`)
 		acme.ExpectNext(`{"id":"r3","action":"report","data":{"accepted":1}}`)
 
-		pass(h, 1500*time.Millisecond)
-		h.Advance(6 * time.Second)
+		at(16500 * time.Millisecond)
+		move(6 * time.Second)
 
-		pass(h, 1500*time.Millisecond)
+		at(18 * time.Second)
 		at4 := h.Now().Truncate(time.Second).Add(-(1*time.Second + 200*time.Millisecond)).UTC().Format("2006-01-02T15:04:05.0Z07:00")
 		acme.SendText(`{"action":"report","id":"r4","readings":[{"seq":4,"at":"` + at4 + `","values":{"temperature":37}}]}`)
 		ann.ExpectNext(`{"event":"set","topic":"devices:acme","key":"t-1","version":${_},"counter":8,"data":{"id":"t-1","name":"t-1","type":"thermometer","region":"north","status":"warning","via":"ws","online":true,"since":"${_}","lastSeen":"${_}","seq":4,"at":"` + at4 + `","values":{"temperature":37},"value":37,"session":"` + acme.ID() + `","generation":1,"window":"b","breaches":{"hot":"` + at3 + `"},"raised":{"hot":{"rule":"hot","number":1,"since":"` + at3 + `","raisedAt":"` + at4 + `","value":37}},"occurrences":1,"pending":[{"rule":"hot","number":1,"since":"` + at3 + `","raisedAt":"` + at4 + `","value":37}]}}`)
 		ann.ExpectNext(`{"event":"set","topic":"alerts:acme","key":"t-1/hot","version":${_},"counter":1,"data":{"id":"t-1/hot","device":"t-1","region":"north","rule":"hot","severity":"warning","text":"temperature above 35 for 5s","state":"raised","value":37,"occurrence":1,"since":"` + at3 + `","raisedAt":"` + at4 + `"}}`)
 		acme.ExpectNext(`{"id":"r4","action":"report","data":{"accepted":1}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(19500 * time.Millisecond)
 		ann.SendText(`{"action":"acknowledge","id":"4","alert":"t-1/hot"}`)
 		ann.ExpectNext(`{"event":"set","topic":"alerts:acme","key":"t-1/hot","version":${_},"counter":2,"data":{"id":"t-1/hot","device":"t-1","region":"north","rule":"hot","severity":"warning","text":"temperature above 35 for 5s","state":"acknowledged","value":37,"occurrence":1,"since":"` + at3 + `","raisedAt":"` + at4 + `","acknowledgedAt":"${_}","acknowledgedBy":"ann@acme"}}`)
 		ann.ExpectNext(`{"id":"4","action":"acknowledge","data":{"id":"t-1/hot","device":"t-1","region":"north","rule":"hot","severity":"warning","text":"temperature above 35 for 5s","state":"acknowledged","value":37,"occurrence":1,"since":"` + at3 + `","raisedAt":"` + at4 + `","acknowledgedAt":"${_}","acknowledgedBy":"ann@acme"}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(21 * time.Second)
 		at5 := h.Now().Truncate(time.Second).Add(-(1*time.Second + 200*time.Millisecond)).UTC().Format("2006-01-02T15:04:05.0Z07:00")
 		acme.SendText(`{"action":"report","id":"r5","readings":[{"seq":5,"at":"` + at5 + `","values":{"temperature":20}}]}`)
 		ann.ExpectNext(`{"event":"set","topic":"devices:acme","key":"t-1","version":${_},"counter":9,"data":{"id":"t-1","name":"t-1","type":"thermometer","region":"north","status":"ok","via":"ws","online":true,"since":"${_}","lastSeen":"${_}","seq":5,"at":"` + at5 + `","values":{"temperature":20},"value":20,"session":"` + acme.ID() + `","generation":1,"window":"17","occurrences":1,"pending":[{"rule":"hot","number":1,"since":"` + at3 + `","raisedAt":"` + at4 + `","clearedAt":"` + at5 + `","value":37}]}}`)
 		ann.ExpectNext(`{"event":"set","topic":"alerts:acme","key":"t-1/hot","version":${_},"counter":3,"data":{"id":"t-1/hot","device":"t-1","region":"north","rule":"hot","severity":"warning","text":"temperature above 35 for 5s","state":"cleared","value":37,"occurrence":1,"since":"` + at3 + `","raisedAt":"` + at4 + `","acknowledgedAt":"${_}","acknowledgedBy":"ann@acme","clearedAt":"` + at5 + `"}}`)
 		acme.ExpectNext(`{"id":"r5","action":"report","data":{"accepted":1}}`)
 
-		pass(h, 1500*time.Millisecond)
-		h.Advance(5 * time.Minute)
+		at(22500 * time.Millisecond)
+		move(5 * time.Minute)
 
-		pass(h, 1500*time.Millisecond)
+		at(24 * time.Second)
 		at6 := h.Now().Truncate(time.Second).Add(-(1*time.Second + 200*time.Millisecond)).UTC().Format("2006-01-02T15:04:05.0Z07:00")
 		acme.SendText(`{"action":"report","id":"r6","readings":[{"seq":6,"at":"` + at6 + `","values":{"temperature":20}}]}`)
 		ann.ExpectNext(`{"event":"set","topic":"devices:acme","key":"t-1","version":${_},"counter":10,"data":{"id":"t-1","name":"t-1","type":"thermometer","region":"north","status":"ok","via":"ws","online":true,"since":"${_}","lastSeen":"${_}","seq":6,"at":"` + at6 + `","values":{"temperature":20},"value":20,"session":"` + acme.ID() + `","generation":1,"window":"2f","occurrences":1}}`)
 		acme.ExpectNext(`{"id":"r6","action":"report","data":{"accepted":1}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(25500 * time.Millisecond)
 		fire(t, app, "watch")
 		ann.ExpectNext(`{"event":"set","topic":"alerts:acme","key":"t-2/missing","version":${_},"counter":4,"data":{"id":"t-2/missing","device":"t-2","region":"south","rule":"missing","severity":"silent","text":"no reading for 30s","state":"raised","occurrence":1,"since":"${_}","raisedAt":"${_}"}}`)
 
-		pass(h, 1500*time.Millisecond)
+		at(27 * time.Second)
 		acme.Close(1000, "")
 		ann.ExpectNext(`{"event":"set","topic":"devices:acme","key":"t-1","version":${_},"counter":12,"data":{"id":"t-1","name":"t-1","type":"thermometer","region":"north","status":"ok","via":"ws","online":false,"since":"${_}","lastSeen":"${_}","seq":6,"at":"` + at6 + `","values":{"temperature":20},"value":20,"generation":1,"window":"2f","occurrences":1}}`)
 
@@ -121,9 +122,21 @@ func TestSession(t *testing.T) {
 	})
 }
 
-// pass lets time pass: that of the bubble, which the application has, and that of the gateway.
-func pass(h *wstest.Harness, d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-	h.Advance(d)
+// times returns functions that let time pass. At waits until so much time has passed since now, in
+// the bubble, which the application is in, and for the gateway. Move moves only the gateway's
+// clock.
+func times(h *wstest.Harness) (at, move func(d time.Duration)) {
+	begun, of := time.Now(), h.Now()
+	at = func(d time.Duration) {
+		time.Sleep(time.Until(begun.Add(d)))
+		synctest.Wait()
+		if behind := time.Since(begun) - h.Now().Sub(of); behind > 0 {
+			h.Advance(behind)
+		}
+	}
+	move = func(d time.Duration) {
+		of = of.Add(d)
+		h.Advance(d)
+	}
+	return at, move
 }

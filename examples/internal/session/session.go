@@ -32,6 +32,8 @@ type Page struct {
 	bench *workbench.Workbench
 	gw    *emulator.Gateway
 	app   lambda.Handler
+	begun time.Time
+	acted time.Time // when it last did something
 }
 
 // Record records what play does, and returns the source of the test. The names are those of the
@@ -41,7 +43,7 @@ func Record(
 ) (source []byte) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		p := &Page{t: t}
+		p := &Page{t: t, begun: time.Now(), acted: time.Now()}
 		bench, err := workbench.New(workbench.Config{Seed: 22, Test: begins, Sources: schedules{p, names}})
 		p.check(err)
 		p.bench = bench
@@ -142,11 +144,26 @@ func (p *Page) wait() {
 // think is how long people take between what they do.
 const think = 1500 * time.Millisecond
 
+// unhurried is how long what an application does takes at most, such as to try a post again after a
+// time that it draws. The page then goes on at a multiple of it, so that each recording has the
+// same times.
+const unhurried = 5 * time.Second
+
+// think lets time pass.
+func (p *Page) think() {
+	at := time.Now().Add(think)
+	if waited := !time.Now().Equal(p.acted); waited {
+		at = p.begun.Add((at.Sub(p.begun) + unhurried).Truncate(unhurried))
+	}
+	<-time.After(time.Until(at)) // in the bubble
+	synctest.Wait()
+	p.acted = time.Now()
+}
+
 // do sends a request to the workbench, which must succeed.
 func (p *Page) do(method, path string, body any) []byte {
 	p.t.Helper()
-	<-time.After(think) // in the bubble
-	synctest.Wait()
+	p.think()
 	text := ""
 	if body != nil {
 		encoded, err := json.Marshal(body)

@@ -48,6 +48,8 @@ func Test(entries []entry.Entry, o TestOptions) ([]byte, error) {
 	var sessions []*session
 	for _, stage := range stagesOf(entries) {
 		if s := newSession(ofStage(entries, stage), stage, o); len(s.clients) > 0 {
+			s.fromTheMiddle = ordered(entries)[0].Seq > 1 ||
+				slices.ContainsFunc(s.clients, func(c *client) bool { return c.unknown })
 			sessions = append(sessions, s)
 		}
 	}

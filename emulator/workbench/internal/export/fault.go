@@ -213,6 +213,16 @@ func (s *session) byChance() bool {
 	return false
 }
 
+// strikesSome reports whether a fault strikes some of the calls that it could, for any connection.
+func (s *session) strikesSome() bool {
+	for _, f := range s.faults {
+		if f.spec != nil && (f.spec.Times > 0 || f.spec.byChance()) && len(f.spec.Connections) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // blocked reports whether calls of the test wait for faults.
 func (s *session) blocked() bool {
 	for _, f := range s.faults {

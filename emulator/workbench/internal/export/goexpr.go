@@ -72,7 +72,7 @@ type names map[string]bool
 func reservedNames() names {
 	all := names{}
 	for _, name := range strings.Fields("app t rec h clock faults err errs status emulator wstest testing time errors " +
-		"strings authz gatesock context lambda strconv newApp post close disconnect heal new len string synctest pass") {
+		"strings authz gatesock context lambda strconv newApp post close disconnect heal new len string synctest times at move start sendFragmented") {
 		all[name] = true
 	}
 	return all

@@ -59,6 +59,9 @@ func isMixed(text string) bool {
 	return average <= 2.1
 }
 
+// longestWord is how long a word is at most that somebody writes in capitals.
+const longestWord = 23
+
 // isShouted reports whether a text is in capitals and digits as no abbreviation is, such as base32.
 func isShouted(text string) bool {
 	if strings.ToUpper(text) != text {
@@ -75,5 +78,5 @@ func isShouted(text string) bool {
 			digits++
 		}
 	}
-	return letters >= 5 && (digits >= 2 || vowels*4 < letters)
+	return letters >= 5 && (digits >= 2 || vowels*4 < letters || len(text) > longestWord)
 }

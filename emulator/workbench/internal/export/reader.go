@@ -23,7 +23,7 @@ type reader struct {
 	outside   *step // the last one that no client did
 	held      map[*entry.Entry]*entry.Entry
 	lateEnds  map[string]bool         // connections whose $disconnect comes late
-	late      map[string]bool         // requests whose invocation comes late
+	late      map[string]uint64       // requests whose invocation comes late, and from which entry on
 	arrives   map[string]int          // connections whose next failed posts arrive
 	beside    map[string]bool         // requests that are the $disconnect of a deleted connection
 	deletes   []*entry.Entry          // calls that ended connections
@@ -42,7 +42,7 @@ type span struct {
 func newReader(s *session) *reader {
 	r := &reader{
 		session: s, byRequest: map[string]*step{}, held: map[*entry.Entry]*entry.Entry{},
-		lateEnds: map[string]bool{}, late: map[string]bool{}, arrives: map[string]int{},
+		lateEnds: map[string]bool{}, late: map[string]uint64{}, arrives: map[string]int{},
 		last: map[string]uint64{}, lastEntry: map[uint64]*entry.Entry{}, beside: map[string]bool{},
 	}
 	for _, e := range s.entries {
@@ -195,7 +195,7 @@ func (r *reader) frame(e *entry.Entry, of *step) {
 // cause returns the step that an effect belongs to.
 func (r *reader) cause(e *entry.Entry) *step {
 	if e.RequestID != "" {
-		if r.late[e.RequestID] {
+		if from, late := r.late[e.RequestID]; late && e.Seq >= from {
 			return r.byTime(e)
 		}
 		if st := r.byRequest[e.RequestID]; st != nil {
@@ -282,16 +282,23 @@ func (r *reader) reached(st *step) time.Time {
 	return at.Add(tick)
 }
 
-// finish returns the steps in order. What different clients receive for one cause has no order.
+// finish returns the steps in order, with their times as if nobody had moved the clock. What
+// different clients receive for one cause has no order.
 func (r *reader) finish() []*step {
 	r.steps = slices.DeleteFunc(r.steps, func(st *step) bool { return len(st.does)+len(st.effects) == 0 })
 	for _, st := range r.steps {
-		st.until = st.time
+		st.time = r.unmoved(st.seq, st.time)
+		st.until, st.to = st.time, st.seq
 	}
 	for _, sp := range r.spans {
-		if last := r.lastEntry[sp.to]; last != nil && !sp.late && last.Time.After(sp.step.until) {
-			sp.step.until = last.Time
+		last := r.lastEntry[sp.to]
+		if last == nil || sp.late {
+			continue
 		}
+		if end := r.unmoved(last.Seq, last.Time); end.After(sp.step.until) {
+			sp.step.until = end
+		}
+		sp.step.to = max(sp.step.to, sp.to)
 	}
 	for _, st := range r.steps {
 		slices.SortStableFunc(st.effects, func(a, b effect) int {

@@ -89,14 +89,18 @@ func (r *reader) lastMessage(e *entry.Entry) *step {
 
 // rememberDisconnect makes a step the cause of what the $disconnect of a connection does.
 func (r *reader) rememberDisconnect(e *entry.Entry, st *step) {
+	from := e.Seq // of what the next invocation does
 	for _, inv := range r.entries {
 		if inv.Seq <= e.Seq || inv.Kind != entry.Invoked || inv.Route != "$disconnect" || inv.ConnectionID != e.ConnectionID {
 			continue
 		}
 		if r.lateEnds[e.ConnectionID] || r.comesLate(e, inv) {
-			r.late[inv.RequestID] = true
+			if _, known := r.late[inv.RequestID]; !known {
+				r.late[inv.RequestID] = from
+			}
 			continue
 		}
+		from = inv.Seq + 1
 		r.remember(inv.RequestID, st)
 		r.beside[inv.RequestID] = r.deleted(e) != nil
 		r.spans = append(r.spans, &span{step: st, from: e.Seq, to: inv.Seq})
@@ -157,7 +161,7 @@ func (r *reader) happened(e *entry.Entry) {
 		}
 		if last := r.lastMessage(e); last != nil && e.Route != "$connect" && e.Route != "$disconnect" {
 			id := last.does[len(last.does)-1].entry.RequestID
-			r.late[id] = true
+			r.late[id] = 0
 			for _, sp := range r.spans {
 				sp.late = sp.late || sp.to == r.last[id]
 			}

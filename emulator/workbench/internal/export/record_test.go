@@ -24,6 +24,7 @@ type recording struct {
 	t     *testing.T
 	clock clock
 	gw    *emulator.Gateway
+	load  time.Duration // how long the gateway takes before it calls the application, in a bubble
 
 	mu      sync.Mutex
 	entries []entry.Entry
@@ -99,6 +100,9 @@ func (r *recording) observe(e emulator.Event) {
 		}
 	}
 	r.add(n)
+	if e.Kind == emulator.EventReceived && r.load > 0 {
+		sleep(r.load)
+	}
 }
 
 func (r *recording) struck(e emulator.FaultEvent) {

@@ -98,7 +98,7 @@ func exported(t *testing.T, entries []entry.Entry, o export.TestOptions, s scena
 
 // apart renames the helpers of a test, so that it can be in one package with others.
 func apart(text, name string) string {
-	return regexp.MustCompile(`\b(post|pass|disconnect|sendFragmented|start)\(`).ReplaceAllString(text, "${1}"+name+"(")
+	return regexp.MustCompile(`\b(post|times|disconnect|sendFragmented|start)\(`).ReplaceAllString(text, "${1}"+name+"(")
 }
 
 // build compiles a package of tests that is in no folder.

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatesock/gatesock"
@@ -68,7 +69,7 @@ func scenarios() map[string]scenario {
 				`ann := h.Connect(`, `wstest.WithUser("ann")`, `"epoch":"${epoch}","offset":1}`, `bob.Close(1000, "bye")`,
 				`"ref":"` + "` + ann.ID() + `", `"at":${_}`,
 			},
-			lacks: []string{"Advance", "NewFaults"},
+			lacks: []string{"Advance", "NewFaults", "A fault strikes"},
 		},
 		"Ticket": { // which comes back, and an id of another client
 			play: func(r *recording) {
@@ -98,7 +99,7 @@ func scenarios() map[string]scenario {
 			},
 			fails:   []string{"another time"},
 			has:     []string{"h.Now().Truncate(time.Second)", `"at":"2001-02-03T04:05:06Z"`},
-			bubble:  []string{"pass(h, 5*time.Second)", "time.Sleep(123 * time.Millisecond)"},
+			bubble:  []string{"at(5 * time.Second)", "at(10 * time.Second)", "time.Sleep(123 * time.Millisecond)"},
 			outside: []string{"h.Advance(5 * time.Second)"},
 		},
 		"Idle": {
@@ -113,7 +114,24 @@ func scenarios() map[string]scenario {
 				r.pass(10 * time.Minute) // Bob is idle; Ann gets a push for it
 			},
 			fails: []string{"event"},
-			has:   []string{"h.Advance(9 * time.Minute)", "h.Advance(9*time.Minute + 59*time.Second)", "bob.ExpectClosed(1001)"},
+			has: []string{
+				"(9 * time.Minute)", "(9*time.Minute + 59*time.Second)", "bob.ExpectClosed(1001)",
+			},
+			bubble:  []string{"move(9 * time.Minute)", "at(10*time.Minute + 1*time.Millisecond)"},
+			outside: []string{"h.Advance(9 * time.Minute)"},
+		},
+		"MovedAtOnce": { // what the move makes happen has not been before the beginning
+			play: func(r *recording) {
+				r.connect("ann")
+				r.advance(11 * time.Minute) // Ann is idle
+				bob := r.connect("bob")
+				r.pass(time.Second)
+				bob.send(`{"action":"join","id":"1","name":"Bob"}`)
+			},
+			fails:   []string{"tickets"},
+			has:     []string{"ann.ExpectClosed(1001)"},
+			bubble:  []string{"\n\t\tmove(11 * time.Minute)\n", "\n\t\tat(time.Second)\n"},
+			outside: []string{"\n\th.Advance(11 * time.Minute)\n"},
 		},
 		"Refused": {
 			play: func(r *recording) {
@@ -188,7 +206,7 @@ func scenarios() map[string]scenario {
 					ann.send(`{"action":"say","id":"2","text":"%d"}`, i)
 				}
 			},
-			has: []string{"emulator.NewFaults(7)\n", "faults.Add(emulator.Gone().Chance(0.3))"},
+			has: []string{"A fault strikes some calls.", "emulator.NewFaults(7)\n", "faults.Add(emulator.Gone().Chance(0.3))"},
 		},
 		"Faults": { // in the middle, for a connection, with times that pass
 			play: func(r *recording) {
@@ -248,8 +266,10 @@ func scenarios() map[string]scenario {
 				r.settle(bob.ID())
 				ann.send(`{"action":"say","id":"5","text":"alone"}`)
 			},
-			fails: []string{"event", "order", "another time"},
-			has:   []string{"bob.ExpectClosed(1001)", "h.Advance(9 * time.Minute)"},
+			fails:   []string{"event", "order", "another time"},
+			has:     []string{"bob.ExpectClosed(1001)"},
+			bubble:  []string{"move(9 * time.Minute)"},
+			outside: []string{"h.Advance(9 * time.Minute)"},
 		},
 		"Slow": { // handlers, and clients that connect, wait
 			play: func(r *recording) {
@@ -265,7 +285,7 @@ func scenarios() map[string]scenario {
 			},
 			fails:  []string{"event"},
 			has:    []string{"emulator.Slow(2 * time.Second)", "h.Faults().OnFault("},
-			lacks:  []string{"h.Advance(2 * time.Second)", "pass(h, "},
+			lacks:  []string{"h.Advance(2 * time.Second)", "\tat("},
 			bubble: []string{"time.Sleep(4 * time.Second)", "time.Sleep(3 * time.Second)"},
 		},
 		"RefusedByHand": { // a post by hand that uses up a fault, and one whose frame arrives all the same
@@ -321,6 +341,85 @@ func scenarios() map[string]scenario {
 				"end1 := start(func() {", "end2 := start(func() {", "\t\tend1()\n\t\tend2()\n",
 				`ann.ExpectNext(` + "`" + `{"event":"gathered","data":{"said":1}}` + "`" + `)`,
 			},
+		},
+		"Loaded": { // a machine that takes its time for each message, which is not that of the application
+			sleep: true,
+			play: func(r *recording) {
+				ann := r.connect("ann")
+				r.load = 60 * time.Millisecond
+				for i := range 6 {
+					ann.send(`{"action":"pace","id":"%d"}`, i)
+					sleep(700*time.Millisecond - r.load)
+				}
+			},
+			fails:  []string{"pace"},
+			bubble: []string{"at(700 * time.Millisecond)", "at(1400 * time.Millisecond)"},
+		},
+		"MovedMeanwhile": { // the page moves the clock while a handler waits
+			sleep: true,
+			play: func(r *recording) {
+				ann, bob := r.connect("ann"), r.connect("bob")
+				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
+				bob.send(`{"action":"join","id":"1","name":"Bob"}`)
+				sleep(9*time.Minute + 50*time.Second)
+				go ann.send(`{"action":"gather","id":"2"}`)
+				sleep(200 * time.Millisecond)
+				r.advance(20 * time.Second) // Bob is idle
+				r.settle(bob.ID())
+				ann.send(`{"action":"say","id":"3","text":"one"}`)
+				sleep(time.Second)
+				ann.send(`{"action":"say","id":"4","text":"two"}`)
+			},
+			fails:  []string{"event"},
+			bubble: []string{"move(20 * time.Second)", "at(9*time.Minute + 50*time.Second + 200*time.Millisecond)"},
+		},
+		"TimedOut": { // the page moves the clock until a handler has taken too long
+			sleep: true,
+			play: func(r *recording) {
+				ann, bob := r.connect("ann"), r.connect("bob")
+				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
+				sleep(time.Second)
+				go ann.send(`{"action":"linger","id":"2"}`)
+				sleep(200 * time.Millisecond)
+				r.advance(30 * time.Second)
+				sleep(time.Second)
+				bob.send(`{"action":"say","id":"1","text":"late"}`)
+			},
+			fails:  []string{"event"},
+			bubble: []string{"move(30 * time.Second)\n\t\tend1()\n", `"Endpoint request timed out"`},
+		},
+		"DisconnectedMeanwhile": { // the page closes a connection, whose $disconnect waits
+			sleep: true,
+			play: func(r *recording) {
+				ann, bob := r.connect("ann"), r.connect("bob")
+				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
+				bob.send(`{"action":"join","id":"1","name":"Slow"}`)
+				sleep(time.Second)
+				go func() {
+					assert.NoError(r.t, bob.Disconnect(r.t.Context(), emulator.CloseStatus{Code: 4000, Reason: "out"}))
+				}()
+				sleep(100 * time.Millisecond)
+				ann.send(`{"action":"say","id":"2","text":"before he has left"}`)
+				r.by(entry.Disconnected, bob)
+				sleep(time.Second)
+			},
+			fails:  []string{"event"},
+			bubble: []string{"disconnect(t, h, bob, 4000, \"out\")\n\t\t})"},
+		},
+		"Repeated": { // a $disconnect that comes twice
+			play: func(r *recording) {
+				ann, bob := r.connect("ann"), r.connect("bob")
+				ann.send(`{"action":"join","id":"1","name":"Ann"}`)
+				bob.send(`{"action":"join","id":"1","name":"Bob"}`)
+				r.addFault("1", `{"fault":"repeated-disconnect","delay":"1s"}`, emulator.RepeatDisconnect(time.Second))
+				bob.Close(r.t.Context(), 1000, "")
+				ann.send(`{"action":"say","id":"2","text":"between"}`)
+				r.pass(2 * time.Second)
+				ann.send(`{"action":"say","id":"3","text":"after"}`)
+			},
+			fails:   []string{"event"},
+			bubble:  []string{"bob.Close(1000, \"\")\n\t\tann.ExpectNext("},
+			outside: []string{"bob.Close(1000, \"\")\n\tann.ExpectNext("},
 		},
 		"Overlap": { // two messages that are handled at the same time, and posts that do not say by whom
 			play: func(r *recording) {

@@ -19,6 +19,9 @@ type session struct {
 	// timed means that the test moves the clock as much as it moved in the recording, because
 	// something depended on it.
 	timed bool
+	moves []move // of the clock, in order
+	// fromTheMiddle means that there were entries, or connections, before the recording.
+	fromTheMiddle bool
 	// first and last are the times of the first and the last entry.
 	first, last time.Time
 }
@@ -48,8 +51,11 @@ type step struct {
 	anyOrder bool
 	// foreign means that the test does not repeat the cause, so that its effects are missing.
 	foreign bool
-	// until is when all that it caused and that the test waits for had happened.
+	// until is when all that it caused and that the test waits for had happened. In the end, this and
+	// time are as if nobody had moved the clock.
 	until time.Time
+	// to is the number of the last entry of what it caused.
+	to uint64
 	// waited is for how long the clock moves meanwhile, because a handler or a client waits.
 	waited time.Duration
 }
@@ -57,6 +63,12 @@ type step struct {
 // moves reports whether the step moves the clock.
 func (st *step) moves() bool {
 	return slices.ContainsFunc(st.does, func(a action) bool { return a.kind == advances })
+}
+
+// within reports whether a step begins while another one is handled. What a move of the clock makes
+// happen has the time of the move.
+func (st *step) within(other *step) bool {
+	return st.seq < other.to && (st.moves() || !st.time.Add(settle).After(other.until))
 }
 
 // action is what a step does.
@@ -116,14 +128,7 @@ type addedFault struct {
 
 func newSession(entries []*entry.Entry, stage string, o TestOptions) *session {
 	s := &session{stage: stage, options: o, entries: entries}
-	for _, e := range entries {
-		if s.first.IsZero() || e.Time.Before(s.first) {
-			s.first = e.Time
-		}
-		if e.Time.After(s.last) {
-			s.last = e.Time
-		}
-	}
+	s.readMoves()
 	s.readClients()
 	s.readFaults()
 	r := newReader(s)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"go/parser"
 	"go/token"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,6 +115,45 @@ func TestAHandshakeThatWasDropped(t *testing.T) {
 	text := source(t, all, export.TestOptions{})
 	require.Contains(t, text, "client1 := h.Connect() // the recording does not have its handshake")
 	require.Contains(t, text, "client2 := h.Connect() // the recording does not have its handshake")
+	require.Contains(t, text, middle)
+}
+
+// middle is what the header of a test says whose recording begins in the middle.
+const middle = "The recording begins in the middle"
+
+// TestAClearedRecording checks what the header says of a recording that begins in the middle.
+func TestAClearedRecording(t *testing.T) {
+	t.Parallel()
+	r, _, _ := room(t)
+	before := len(r.all())
+	require.NotContains(t, source(t, r.all(), export.TestOptions{}), middle)
+	cy := r.connect("cy")
+	cy.send(`{"action":"say","id":"1","text":"not the first"}`)
+	var later []entry.Entry
+	for _, e := range r.all()[before:] {
+		if e.ConnectionID == cy.ID() {
+			later = append(later, e)
+		}
+	}
+	require.Contains(t, source(t, later, export.TestOptions{}), middle)
+	later[0].Seq = 1
+	require.NotContains(t, source(t, later, export.TestOptions{}), middle)
+}
+
+// TestHandlersInARow checks that the header says when handlers run one after the other that ran at
+// the same time.
+func TestHandlersInARow(t *testing.T) {
+	t.Parallel()
+	all := scenarios()
+	for name, want := range map[string]struct{ bubble, outside bool }{
+		"Room": {}, "Loaded": {}, "Beside": {outside: true}, "MovedMeanwhile": {outside: true}, "Overlap": {true, true},
+	} {
+		entries := all[name].record(t).all()
+		bubble := source(t, entries, options(name, false))
+		outside := source(t, entries, options(name, true))
+		require.Equal(t, want.bubble, strings.Contains(bubble, "handled at the same time. The test sends"), name)
+		require.Equal(t, want.outside, strings.Contains(outside, "Without a bubble, handlers run one after the other."), name)
+	}
 }
 
 // TestAnEndOfAClientWithoutItsHandshake checks that a test does not expect an idle timeout of a

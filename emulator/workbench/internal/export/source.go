@@ -80,7 +80,11 @@ func header(sessions []*session, o TestOptions) string {
 	}
 	b.WriteString("//\n// Check by hand:\n")
 	for _, line := range advice(sessions, o) {
-		b.WriteString("//   - " + line + "\n")
+		bullet := "- "
+		if strings.HasPrefix(line, " ") { // it goes on
+			bullet = ""
+		}
+		b.WriteString("//   " + bullet + line + "\n")
 	}
 	return b.String()
 }
@@ -97,8 +101,19 @@ func advice(sessions []*session, o TestOptions) (lines []string) {
 	if has(func(st *step) bool { return st.foreign && len(st.effects) > 0 }) {
 		lines = append(lines, "Frames that no client of the test caused are in comments.")
 	}
-	if has(func(st *step) bool { return st.anyOrder }) {
+	switch together := slices.ContainsFunc(sessions, (*session).putsInARow); {
+	case together && o.NoBubble:
+		lines = append(lines, "Without a bubble, handlers run one after the other. In the recording some ran at the same time: what",
+			"  was done, and what clients received, while one of them waited comes after it here, and may differ.")
+	case together:
 		lines = append(lines, "Some messages were handled at the same time. The test sends them one after the other.")
+	}
+	if slices.ContainsFunc(sessions, (*session).strikesSome) {
+		lines = append(lines, "A fault strikes some calls. It strikes others if the application posts in another order each time.")
+	}
+	if slices.ContainsFunc(sessions, func(s *session) bool { return s.fromTheMiddle }) {
+		lines = append(lines, "The recording begins in the middle: earlier entries or handshakes are missing. The test begins with",
+			"  nothing, so that what depends on what was before, such as offsets and members, is not exact.")
 	}
 	if slices.ContainsFunc(sessions, (*session).byChance) && len(o.Connections) > 0 {
 		lines = append(lines, "Faults by chance depend on all connections, and the test has some of them.")
@@ -188,13 +203,25 @@ func newApp(t *testing.T, rec *wstest.Recorder) lambda.Handler {
 }
 `)
 	}
-	if helpers["pass"] {
+	if helpers["times"] {
 		b.WriteString(`
-// pass lets time pass: that of the bubble, which the application has, and that of the gateway.
-func pass(h *wstest.Harness, d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-	h.Advance(d)
+// times returns functions that let time pass. At waits until so much time has passed since now, in
+// the bubble, which the application is in, and for the gateway. Move moves only the gateway's
+// clock.
+func times(h *wstest.Harness) (at, move func(d time.Duration)) {
+	begun, of := time.Now(), h.Now()
+	at = func(d time.Duration) {
+		time.Sleep(time.Until(begun.Add(d)))
+		synctest.Wait()
+		if behind := time.Since(begun) - h.Now().Sub(of); behind > 0 {
+			h.Advance(behind)
+		}
+	}
+	move = func(d time.Duration) {
+		of = of.Add(d)
+		h.Advance(d)
+	}
+	return at, move
 }
 `)
 	}

@@ -16,9 +16,9 @@ type writer struct {
 	values  *values
 	helpers map[string]bool
 	b       strings.Builder
-	now     time.Time // of the gateway's clock in the test, as a time of the recording
-	slept   time.Time // of the bubble, the same
+	now     time.Time // how far the test is, as a time of the recording if nobody had moved the clock
 
+	passing  passing
 	started  int // how many actions run beside the test
 	lastLine int // where the last line begins
 }
@@ -34,7 +34,7 @@ func (w *writer) test(name string) string {
 	if passes || w.options.New != "" && usesClock.MatchString(w.options.New) || w.values.sendsTimes() {
 		w.timed = true
 	}
-	w.now, w.slept = w.first, w.first
+	w.now = w.first
 	w.line("// %s repeats a session%s.", name, w.of())
 	w.line("func %s(t *testing.T) {", name)
 	w.line("t.Parallel()")
@@ -51,6 +51,18 @@ func (w *writer) test(name string) string {
 
 func (w *writer) body() {
 	w.harness()
+	harness := w.b.String()
+	w.b.Reset()
+	w.play()
+	played := w.b.String()
+	w.b.Reset()
+	w.b.WriteString(harness)
+	w.declareTimes()
+	w.b.WriteString(played)
+}
+
+// play writes what clients do and receive.
+func (w *writer) play() {
 	for _, c := range w.clients {
 		if c.unknown && !w.values.declared[c] {
 			w.line("%s := h.Connect() // the recording does not have its handshake", c.variable)
@@ -195,9 +207,9 @@ func (w *writer) step(st *step) {
 		switch {
 		case st.foreign:
 		case len(st.does) == 0:
-			w.makeDue(e.entry.Time)
+			w.makeDue(w.timeOf(e))
 		case w.options.NoBubble:
-			w.advanceTo(e.entry.Time)
+			w.advanceTo(w.timeOf(e))
 		}
 		line := w.expect(e, anyOrder[e.client])
 		switch {
@@ -221,50 +233,6 @@ func unordered(st *step) map[*client]bool {
 	}
 	maps.DeleteFunc(beside, func(c *client, is bool) bool { return !is || frames[c] < 2 })
 	return beside
-}
-
-// wait notes that time passes in a step: on the gateway's clock if a fault lets a handler or a
-// client wait, which the bubble must follow, else in the bubble.
-func (w *writer) wait(st *step) {
-	w.now = w.now.Add(st.waited)
-	if st.waited > 0 && !w.options.NoBubble {
-		w.line("time.Sleep(%s) // as long as faults held it up", goDuration(st.waited))
-		w.slept = w.slept.Add(st.waited)
-	}
-	if own := st.until.Sub(st.time) - st.waited; own > 0 && !st.moves() {
-		w.slept = w.slept.Add(own)
-	}
-}
-
-// makeDue lets what is due on the gateway's clock by a time of the recording happen. Times of the
-// recording are whole milliseconds, rounded down.
-func (w *writer) makeDue(at time.Time) {
-	at = at.Add(time.Millisecond)
-	w.advanceTo(at)
-	if d := at.Sub(w.now).Round(time.Millisecond); !w.options.NoBubble && d > 0 {
-		w.advance(d) // as much as handlers have waited in the bubble
-	}
-}
-
-// advanceTo lets time pass until a time of the recording: in a bubble on all clocks, else on that
-// of the gateway, if the session needs it.
-func (w *writer) advanceTo(at time.Time) {
-	if w.options.NoBubble {
-		if d := at.Sub(w.now).Round(time.Millisecond); w.timed && d >= settle {
-			w.advance(d)
-		}
-		return
-	}
-	if d := at.Sub(w.slept).Round(time.Millisecond); d > 0 {
-		w.line("pass(h, %s)", goMillis(d))
-		w.helpers["pass"] = true
-		w.now, w.slept = w.now.Add(d), w.slept.Add(d)
-	}
-}
-
-func (w *writer) advance(d time.Duration) {
-	w.line("h.Advance(%s)", goDuration(d))
-	w.now = w.now.Add(d)
 }
 
 // expect returns the line for an effect.
@@ -330,9 +298,7 @@ func (w *writer) outside(a action) {
 		w.helpers["disconnect"] = true
 		w.line("disconnect(t, h, %s, %d, %s)", a.client.variable, e.Code, goString(e.Reason))
 	case advances:
-		d := millis(e.AdvanceMs)
-		w.advance(d)
-		w.slept = w.slept.Add(d) // times of the recording are those of this clock
+		w.move(millis(e.AdvanceMs))
 	case addsFault:
 		w.addFault(a.fault)
 	case removesFault:

@@ -14,17 +14,30 @@ func (w *writer) overlapping(steps []*step) int {
 	if w.options.NoBubble || !waits(steps[0]) {
 		return 1
 	}
-	until, n := steps[0].until, 1
+	n := 1
 	for _, st := range steps[1:] {
-		if st.time.Add(settle).After(until) || !besideOthers(st) {
+		if !besideOthers(st) || !slices.ContainsFunc(steps[:n], st.within) {
 			break
-		}
-		if st.until.After(until) {
-			until = st.until
 		}
 		n++
 	}
 	return n
+}
+
+// putsInARow reports whether the test does one after the other what was handled at the same time.
+func (s *session) putsInARow() bool {
+	for i, st := range s.steps {
+		if st.anyOrder {
+			return true
+		}
+		for _, next := range s.steps[i+1:] {
+			beside := !s.options.NoBubble && waits(st) && besideOthers(next) && next.within(st)
+			if next.seq < st.to && len(st.does) > 0 && len(next.does) > 0 && !beside {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // waits reports whether a test may do other things while a step is handled.
@@ -33,7 +46,7 @@ func waits(st *step) bool {
 		return false
 	}
 	switch st.does[0].kind {
-	case sends, closes, aborts:
+	case sends, closes, aborts, disconnects:
 		return true
 	default:
 		return false
@@ -41,25 +54,21 @@ func waits(st *step) bool {
 }
 
 // besideOthers reports whether a step may happen while another one is handled. What happens because
-// its time has come, or moves the clock, has a place of its own.
+// its time has come has a place of its own.
 func besideOthers(st *step) bool {
-	return (st.foreign || len(st.does) > 0) && !st.anyOrder && st.waited == 0 && !st.moves()
+	return (st.foreign || len(st.does) > 0) && !st.anyOrder && st.waited == 0
 }
 
 // together writes steps that overlap, in the order in which they began, and what clients receive
 // where they received it.
 func (w *writer) together(steps []*step) {
 	w.line("// These were handled at the same time.")
-	until := steps[0].time
 	var pending []effectOf
 	var after []func()
 	for i, st := range steps {
 		w.advanceTo(st.time)
 		pending = w.received(pending, st.seq)
-		if st.until.After(until) {
-			until = st.until
-		}
-		later := i+1 < len(steps) && steps[i+1].time.Add(settle).Before(st.until) && waits(st)
+		later := waits(st) && slices.ContainsFunc(steps[i+1:], func(next *step) bool { return next.within(st) })
 		after = append(after, w.begin(st, later)...)
 		for _, e := range st.effects {
 			pending = append(pending, effectOf{e, st})
@@ -68,9 +77,6 @@ func (w *writer) together(steps []*step) {
 	}
 	for _, end := range after {
 		end()
-	}
-	if until.After(w.slept) {
-		w.slept = until
 	}
 	w.received(pending, ^uint64(0))
 }
@@ -123,7 +129,7 @@ func (w *writer) received(effects []effectOf, before uint64) (rest []effectOf) {
 		if !w.values.declared[e.client] {
 			continue // the test does not connect it
 		}
-		line := w.expect(e.effect, e.beside || raced(effects[:n], i))
+		line := w.expect(e.effect, e.beside || w.raced(effects[:n], i))
 		if e.of.foreign {
 			line = "// No client of this test has caused: " + line
 		}
@@ -134,10 +140,10 @@ func (w *writer) received(effects []effectOf, before uint64) (rest []effectOf) {
 
 // raced reports whether a client received an effect at about the same time as that of another step.
 // Then the test may receive them in the other order.
-func raced(effects []effectOf, i int) bool {
+func (w *writer) raced(effects []effectOf, i int) bool {
 	e := effects[i]
 	return slices.ContainsFunc(effects, func(other effectOf) bool {
-		apart := e.entry.Time.Sub(other.entry.Time).Abs()
+		apart := w.timeOf(e.effect).Sub(w.timeOf(other.effect)).Abs()
 		return other.client == e.client && other.of != e.of && !other.end && !e.end && apart <= settle+time.Millisecond
 	})
 }

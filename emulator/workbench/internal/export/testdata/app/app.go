@@ -26,6 +26,7 @@ type App struct {
 	offset  int
 	members []member
 	tickets map[string]string
+	paces   []time.Time
 }
 
 type member struct {
@@ -51,6 +52,8 @@ func New(api gatesock.ConnectionsAPI, now func() time.Time) *App {
 	gatesock.HandleReply(a.Router, "kick", a.kick)
 	gatesock.HandleReply(a.Router, "poke", a.poke)
 	gatesock.HandleReply(a.Router, "gather", a.gather)
+	gatesock.HandleReply(a.Router, "pace", a.pace)
+	gatesock.HandleReply(a.Router, "linger", a.linger)
 	gatesock.HandleReply(a.Router, "large", func(context.Context, *gatesock.Request, struct{}) (string, error) {
 		return string(slices.Repeat([]byte("0123456789"), 1000)), nil
 	})
@@ -157,6 +160,26 @@ func (a *App) gather(ctx context.Context, _ *gatesock.Request, _ struct{}) (int,
 	return n, nil
 }
 
+// linger returns after a second, or when it must.
+func (a *App) linger(ctx context.Context, _ *gatesock.Request, _ struct{}) (bool, error) {
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-time.After(time.Second):
+		return true, nil
+	}
+}
+
+// pace returns how many of these messages came in the last two seconds.
+func (a *App) pace(context.Context, *gatesock.Request, struct{}) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	a.paces = append(a.paces, now)
+	a.paces = slices.DeleteFunc(a.paces, func(at time.Time) bool { return now.Sub(at) > 2*time.Second })
+	return len(a.paces) + count("pace"), nil
+}
+
 func count(mutation string) int {
 	if mutated(mutation) {
 		return 1
@@ -213,8 +236,12 @@ func (a *App) poke(ctx context.Context, req *gatesock.Request, _ struct{}) (int,
 
 func (a *App) left(ctx context.Context, req *gatesock.Request) (*gatesock.Reply, error) {
 	a.mu.Lock()
+	slow := slices.ContainsFunc(a.members, func(m member) bool { return m.Ref == req.ConnectionID && m.Name == "Slow" })
 	a.members = slices.DeleteFunc(a.members, func(m member) bool { return m.Ref == req.ConnectionID })
 	a.mu.Unlock()
+	if slow {
+		time.Sleep(500 * time.Millisecond)
+	}
 	for _, m := range a.others("") {
 		if err := a.post(ctx, m.target, "left", member{Ref: req.ConnectionID}); err != nil {
 			return nil, err
