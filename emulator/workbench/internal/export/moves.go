@@ -3,7 +3,7 @@ package export
 import (
 	"time"
 
-	"github.com/gatesock/gatesock/emulator/workbench/internal/entry"
+	"github.com/gatesock/gatesock/emulator/workbench/entry"
 )
 
 // move is a move of the gateway's clock in the recording.
