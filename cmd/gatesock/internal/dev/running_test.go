@@ -20,8 +20,8 @@ func TestRunning(t *testing.T) {
 	require.Empty(t, all)
 
 	one := Running{PID: os.Getpid(), Source: "/app/template.yaml", Folder: "/app", From: "/app", Workbench: "http://localhost:1/_gatesock/?token=x"}
-	two := Running{PID: os.Getpid(), Source: "/work/cmd/two", Folder: "/work/cmd/two", From: "/work", Workbench: "http://localhost:2/_gatesock/?token=x"}
-	three := Running{PID: os.Getpid(), Source: "/work/cmd/three", Folder: "/work/cmd/three", From: "/work", Workbench: "http://localhost:3/_gatesock/?token=x"}
+	two := Running{PID: os.Getpid(), Source: "/shop/cmd/two", Folder: "/shop/cmd/two", From: "/shop", Workbench: "http://localhost:2/_gatesock/?token=x"}
+	three := Running{PID: os.Getpid(), Source: "/shop/cmd/three", Folder: "/shop/cmd/three", From: "/shop", Workbench: "http://localhost:3/_gatesock/?token=x"}
 	for _, r := range []Running{three, one, two} {
 		require.NoError(t, r.publish(cache))
 	}
@@ -29,7 +29,7 @@ func TestRunning(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []Running{one, three, two}, all)
 	for folder, want := range map[string][]Running{
-		"/app": {one}, "/app/src/deep": {one}, "/work": {three, two}, "/work/cmd/two": {two}, "/work/cmd": {three, two},
+		"/app": {one}, "/app/src/deep": {one}, "/shop": {three, two}, "/shop/cmd/two": {two}, "/shop/cmd": {three, two},
 		"/appendix": nil, "/": nil, "/elsewhere": nil,
 	} {
 		require.Equal(t, want, For(all, folder), folder)
