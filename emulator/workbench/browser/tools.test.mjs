@@ -15,12 +15,14 @@ bench("A fault: added, seen to happen, removed", {}, async (window) => {
   await window.page.locator("#fault-says").getByText(/delay/).waitFor();
   await window.page.locator("#fault-kind").selectOption("gone");
   await window.page.getByRole("button", { name: "Add the selected connection" }).click();
+  await window.page.getByLabel("Times").fill("1");
   await window.page.getByRole("button", { name: "Add the fault" }).click();
   await window.page.locator("#faults li").waitFor();
   await window.page.locator("#faults-button").getByText("1 fault").waitFor();
   await window.send(say("into the void"));
   await window.entry("called", "410").waitFor();
-  await window.page.locator("#faults li").getByText("happened once").waitFor();
+  await window.page.locator("#faults li").getByText("happened once, and will not again").waitFor();
+  await window.page.locator("#faults-button").waitFor({ state: "hidden" });
   await window.screenshot("workbench-faults");
   await window.page.locator("#faults").getByRole("button", { name: "Remove" }).click();
   await window.page.getByText("Nothing goes wrong on purpose.").waitFor();

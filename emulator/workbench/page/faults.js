@@ -64,17 +64,23 @@ export class Faults {
     const text = JSON.stringify(faults);
     if (text === this.#active) return;
     this.#active = text;
-    write($("#fault-count"), faults.length ? String(faults.length) : "");
-    $("#faults-button").toggleAttribute("data-active", faults.length > 0);
-    $("#faults-button").hidden = faults.length === 0;
-    write($("#faults-button"), plural(faults.length, "fault"));
+    const active = faults.filter((one) => !this.#isUsedUp(one)).length;
+    write($("#fault-count"), active ? String(active) : "");
+    $("#faults-button").toggleAttribute("data-active", active > 0);
+    $("#faults-button").hidden = active === 0;
+    write($("#faults-button"), plural(active, "fault"));
     $("#remove-faults").hidden = faults.length < 2;
     $("#no-faults").hidden = faults.length > 0;
     const focused = document.activeElement?.closest("#faults li")?.dataset.id;
     $("#faults").replaceChildren(...faults.map((one) => element("li", { "data-id": one.id },
-      element("span", {}, element("strong", {}, one.text || one.spec?.fault), one.stage && this.#stages.length > 1 ? ` in ${one.stage}` : "", element("small", {}, ` happened ${one.happened === 1 ? "once" : `${count(one.happened ?? 0)} times`}`)),
+      element("span", {}, element("strong", {}, one.text || one.spec?.fault), one.stage && this.#stages.length > 1 ? ` in ${one.stage}` : "", element("small", {}, ` happened ${one.happened === 1 ? "once" : `${count(one.happened ?? 0)} times`}${this.#isUsedUp(one) ? ", and will not again" : ""}`)),
       button("Remove", () => this.#run(() => this.#api.removeFault(one.id)), { "aria-label": `Remove the fault ${one.text}` }))));
     if (focused) document.querySelector(`#faults li[data-id="${CSS.escape(focused)}"] button`)?.focus();
+  }
+
+  // Reports whether a fault with a number of times has happened as often. Each stage counts by itself.
+  #isUsedUp({ spec, stage, happened }) {
+    return spec?.times > 0 && happened >= spec.times && (Boolean(stage) || this.#stages.length < 2);
   }
 
   get #kind() {
