@@ -49,8 +49,9 @@
 //	POST   clock                      {"advance":"9m"}
 //	POST   schedules/ID
 //	POST   queues/NAME                {"body","group"}
-//	GET    export/har, export/test    ?connection=ID, several times; for the test also package, new
-//	                                  and imports, as in TestTemplate, the last separated by commas
+//	GET    export/har, export/test    ?connection=ID, several times; for the test also package,
+//	                                  name, new and imports, as in TestTemplate, the last separated
+//	                                  by commas
 //	POST   clear                      forgets what was recorded
 //
 // A message of a client is answered when the gateway has accepted it, so that messages come in the

@@ -41,6 +41,7 @@ func (b *Workbench) exportTest(w http.ResponseWriter, r *http.Request) {
 	o := export.TestOptions{Template: export.Template(b.cfg.Test), Seeds: map[string]uint64{}, Connections: ids}
 	o.Package = cmp.Or(r.URL.Query().Get("package"), o.Package)
 	o.New = cmp.Or(r.URL.Query().Get("new"), o.New)
+	o.Name = cmp.Or(r.URL.Query().Get("name"), o.Name)
 	if list := r.URL.Query().Get("imports"); list != "" {
 		o.Imports = strings.Split(list, ",")
 	}
@@ -52,7 +53,7 @@ func (b *Workbench) exportTest(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, export.ErrEmpty):
 		err = failure(http.StatusNotFound, "There is nothing to export: no client has connected since recording began.")
 	case err != nil:
-		err = failure(http.StatusBadRequest, "package, new, imports: %v.", strings.TrimPrefix(err.Error(), "export: "))
+		err = failure(http.StatusBadRequest, "package, name, new, imports: %v.", strings.TrimPrefix(err.Error(), "export: "))
 	default:
 		writeFile(w, "session_test.go", "text/x-go; charset=utf-8", out)
 		return

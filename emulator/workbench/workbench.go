@@ -68,7 +68,8 @@ type TestTemplate struct {
 	// between messages as in the recording, for the application too, and handlers that wait do so at
 	// once. Without a bubble only the gateway's clock moves, and only if something depended on it.
 	NoBubble bool
-	// Name is the name of the test. Default: "TestSession".
+	// Name is the name of the test. Default: "TestSession". The test's helpers are named after it, so
+	// that several exported tests can be in one package.
 	Name string
 	// Header replaces the comment at the top of the file.
 	Header string

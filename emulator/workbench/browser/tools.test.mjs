@@ -74,11 +74,12 @@ bench("Exports: HAR and a Go test, of chosen connections", {}, async (window) =>
   assert.equal(one.log.entries.length, 1);
   assert.ok(messages(one)[0] >= 2);
   await window.page.getByLabel("Package").fill("session_test");
+  await window.page.getByLabel("Name of the test").fill("TestAnn");
   await window.page.getByLabel("Application").fill("own.New(rec)");
   await window.page.getByLabel("Imports").fill("example.com/own");
   await window.page.locator("#copy-test").click();
   await window.notice("Copied: the Go test.");
-  assert.match(await window.page.evaluate(() => navigator.clipboard.readText()), /package session_test[^]*"example.com\/own"[^]*func Test[^]*own\.New\(rec\)/);
+  assert.match(await window.page.evaluate(() => navigator.clipboard.readText()), /package session_test[^]*"example.com\/own"[^]*func TestAnn\([^]*own\.New\(rec\)/);
 });
 
 bench("Pause and clear: nothing is lost while it is paused", {}, async (window) => {

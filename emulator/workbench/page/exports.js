@@ -15,7 +15,7 @@ export class Exports {
   constructor(api, connections) {
     this.#api = api;
     this.#connections = connections;
-    for (const [field, key] of [["#export-package", "package"], ["#export-new", "new"], ["#export-imports", "imports"]]) {
+    for (const [field, key] of [["#export-package", "package"], ["#export-new", "new"], ["#export-imports", "imports"], ["#export-name", "name"]]) {
       $(field).value = tab.load(key);
       $(field).addEventListener("input", () => {
         tab.keep(key, $(field).value);
@@ -71,7 +71,7 @@ export class Exports {
 
   get #test() {
     const value = (field) => $(field).value.trim();
-    return this.#api.testPath(this.#ids, { package: value("#export-package"), new: value("#export-new"), imports: value("#export-imports") });
+    return this.#api.testPath(this.#ids, { package: value("#export-package"), new: value("#export-new"), imports: value("#export-imports"), name: value("#export-name") });
   }
 
   #links() {

@@ -5,7 +5,9 @@ package export
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"go/format"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -35,6 +37,10 @@ type TestOptions struct {
 	Connections []string
 }
 
+const defaultName = "TestSession"
+
+var testName = regexp.MustCompile(`^Test[\p{Lu}\d_][\p{L}\d_]*$`)
+
 // ErrEmpty is the error for entries without a client.
 var ErrEmpty = errors.New("export: nothing to export: the entries have no handshake and no message")
 
@@ -44,7 +50,10 @@ var ErrEmpty = errors.New("export: nothing to export: the entries have no handsh
 // what others did.
 func Test(entries []entry.Entry, o TestOptions) ([]byte, error) {
 	o.Package = cmp.Or(o.Package, "app_test")
-	o.Name = cmp.Or(o.Name, "TestSession")
+	o.Name = cmp.Or(o.Name, defaultName)
+	if !testName.MatchString(o.Name) {
+		return nil, fmt.Errorf("export: %q is not the name of a test: want Test and then a capital letter", o.Name)
+	}
 	var sessions []*session
 	for _, stage := range stagesOf(entries) {
 		if s := newSession(ofStage(entries, stage), stage, o); len(s.clients) > 0 {

@@ -26,6 +26,7 @@ type reader struct {
 	late      map[string]uint64       // requests whose invocation comes late, and from which entry on
 	arrives   map[string]int          // connections whose next failed posts arrive
 	beside    map[string]bool         // requests that are the $disconnect of a deleted connection
+	posts     map[string]string       // the first connection that a request has posted to; "" if there are others
 	deletes   []*entry.Entry          // calls that ended connections
 	waiting   time.Duration           // of the next client to connect, for a cold start
 	lastEntry map[uint64]*entry.Entry // by number
@@ -44,6 +45,7 @@ func newReader(s *session) *reader {
 		session: s, byRequest: map[string]*step{}, held: map[*entry.Entry]*entry.Entry{},
 		lateEnds: map[string]bool{}, late: map[string]uint64{}, arrives: map[string]int{},
 		last: map[string]uint64{}, lastEntry: map[uint64]*entry.Entry{}, beside: map[string]bool{},
+		posts: map[string]string{},
 	}
 	for _, e := range s.entries {
 		r.lastEntry[e.Seq] = e
@@ -52,6 +54,13 @@ func newReader(s *session) *reader {
 		}
 		if isDeleted(e) {
 			r.deletes = append(r.deletes, e)
+		}
+		if isPost(e) {
+			if to, known := r.posts[e.RequestID]; known && to != e.ConnectionID {
+				r.posts[e.RequestID] = ""
+			} else {
+				r.posts[e.RequestID] = e.ConnectionID
+			}
 		}
 	}
 	r.pairHeld()
@@ -174,6 +183,11 @@ func (r *reader) call(e *entry.Entry) {
 	}
 }
 
+// isPost reports whether an entry is a post of an invocation.
+func isPost(e *entry.Entry) bool {
+	return e.Kind == entry.Called && e.Method == "POST" && e.RequestID != ""
+}
+
 // isDeleted reports whether an entry is a call of @connections that ended a connection.
 func isDeleted(e *entry.Entry) bool {
 	return e.Kind == entry.Called && e.Method == "DELETE" && (e.Status == 204 || e.Status == 200)
@@ -188,7 +202,11 @@ func (r *reader) frame(e *entry.Entry, of *step) {
 		arrives = true
 	}
 	if arrives && c != nil && c.hears(e) && !c.ended {
-		of.effects = append(of.effects, effect{client: c, entry: e, beside: r.beside[e.RequestID]})
+		f := effect{client: c, entry: e, beside: r.beside[e.RequestID]}
+		if isPost(e) && r.posts[e.RequestID] == "" {
+			f.broadcast = e.RequestID
+		}
+		of.effects = append(of.effects, f)
 	}
 }
 

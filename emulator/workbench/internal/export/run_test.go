@@ -43,14 +43,14 @@ func TestExportedTests(t *testing.T) {
 				name += "Outside"
 			}
 			o := options(name, noBubble)
-			files[strings.ToLower(name)+"_test.go"] = apart(exported(t, r.all(), o, s), name)
+			files[strings.ToLower(name)+"_test.go"] = exported(t, r.all(), o, s)
 			for _, mutation := range s.fails {
 				fails[mutation] = append(fails[mutation], "Test"+name)
 			}
 			if name == "Chance" {
 				o.Seeds["dev"]++
 				o.Name = "TestOtherSeed"
-				files["otherseed_test.go"] = apart(source(t, r.all(), o), "Other")
+				files["otherseed_test.go"] = source(t, r.all(), o)
 			}
 		}
 	}
@@ -74,8 +74,11 @@ func TestExportedTests(t *testing.T) {
 // exported exports a scenario, and looks at the source.
 func exported(t *testing.T, entries []entry.Entry, o export.TestOptions, s scenario) string {
 	t.Helper()
-	text := source(t, entries, o)
-	require.Equal(t, text, source(t, entries, o), "the same each time")
+	whole := source(t, entries, o)
+	require.Equal(t, whole, source(t, entries, o), "the same each time")
+	// The names of helpers end with that of the test.
+	helper := regexp.MustCompile(`\b(post|times|disconnect|sendFragmented|start)` + strings.TrimPrefix(o.Name, "Test") + `\(`)
+	text := helper.ReplaceAllString(whole, "${1}(")
 	for _, want := range s.has {
 		assert.Contains(t, text, want, o.Name)
 	}
@@ -93,12 +96,7 @@ func exported(t *testing.T, entries []entry.Entry, o export.TestOptions, s scena
 		}
 		assert.Contains(t, text, "synctest.Test(t, func(t *testing.T) {", o.Name)
 	}
-	return text
-}
-
-// apart renames the helpers of a test, so that it can be in one package with others.
-func apart(text, name string) string {
-	return regexp.MustCompile(`\b(post|times|disconnect|sendFragmented|start)\(`).ReplaceAllString(text, "${1}"+name+"(")
+	return whole
 }
 
 // build compiles a package of tests that is in no folder.

@@ -109,6 +109,16 @@ type effect struct {
 	// beside means that the $disconnect of a deleted connection has caused it, which runs beside what
 	// deleted the connection.
 	beside bool
+	// broadcast is the request whose invocation has posted it, if it has posted to several
+	// connections: such posts overtake each other.
+	broadcast string
+}
+
+// overtaken reports whether the client may receive a post before or after another one of a step.
+func (st *step) overtaken(e effect) bool {
+	return e.broadcast != "" && slices.ContainsFunc(st.effects, func(other effect) bool {
+		return other.entry != e.entry && other.client == e.client && other.broadcast == e.broadcast
+	})
 }
 
 // tooOld reports whether a connection has ended because it was idle or open for too long, and it is

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"go/parser"
 	"go/token"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -335,4 +336,30 @@ func TestFaultNames(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "slow call", emulator.Slow(1).Name())
 	require.Equal(t, "cold start", emulator.ColdStart(1).Name())
+}
+
+// TestPostsOvertakeEachOther checks that posts to a client may come in any order if their
+// invocation posts to others as well, and that its answer comes after them.
+func TestPostsOvertakeEachOther(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	session := func(gone bool) string {
+		entries := []entry.Entry{
+			{Kind: entry.Connected, ConnectionID: "a", Connection: 1, RequestID: "1", Status: 101, Handshake: &entry.Handshake{}},
+			{Kind: entry.Received, ConnectionID: "a", Connection: 1, RequestID: "2", Route: "say", Body: "m"},
+			{Kind: entry.Called, ConnectionID: "a", Connection: 1, RequestID: "2", Method: "POST", Status: 200, Body: "left"},
+			{Kind: entry.Called, ConnectionID: "b", RequestID: "2", Method: "POST", Status: 410, Body: "said"},
+			{Kind: entry.Called, ConnectionID: "a", Connection: 1, RequestID: "2", Method: "POST", Status: 200, Body: "said"},
+			{Kind: entry.Sent, ConnectionID: "a", Connection: 1, RequestID: "2", Route: "say", Frame: "answer", Body: "done"},
+		}
+		if !gone {
+			entries = slices.Delete(entries, 3, 4)
+		}
+		for i := range entries {
+			entries[i].Seq, entries[i].Time = uint64(i+1), at
+		}
+		return source(t, entries, export.TestOptions{})
+	}
+	require.Contains(t, session(true), "client1.ExpectFrame(\"left\")\n\t\tclient1.ExpectFrame(\"said\")\n\t\tclient1.ExpectNext(\"done\")")
+	require.Contains(t, session(false), "client1.ExpectNext(\"left\")\n\t\tclient1.ExpectNext(\"said\")\n\t\tclient1.ExpectNext(\"done\")")
 }

@@ -189,7 +189,7 @@ func imports(source string, own []string) (standard, others []string) {
 }
 
 // helperSource returns the functions that the test needs.
-func helperSource(helpers map[string]bool, o TestOptions) string {
+func helperSource(needed map[string]bool, o TestOptions) string {
 	var b strings.Builder
 	if o.New == "" {
 		b.WriteString(`
@@ -203,8 +203,31 @@ func newApp(t *testing.T, rec *wstest.Recorder) lambda.Handler {
 }
 `)
 	}
-	if helpers["times"] {
-		b.WriteString(`
+	for _, h := range helpers() {
+		if !needed[h.name] {
+			continue
+		}
+		replace := strings.NewReplacer("// "+h.name+" ", "// "+o.nameOf(h.name)+" ", "func "+h.name+"(", "func "+o.nameOf(h.name)+"(")
+		b.WriteString(replace.Replace(h.source))
+	}
+	return b.String()
+}
+
+// nameOf returns the name of a helper.
+func (o TestOptions) nameOf(helper string) string {
+	if o.Name == defaultName {
+		return helper
+	}
+	return helper + strings.TrimPrefix(o.Name, "Test")
+}
+
+// helper is a function that tests need. A test with a name of its own has it under a name of its
+// own, so that several tests can be in one package.
+type helper struct{ name, source string }
+
+func helpers() []helper {
+	return []helper{
+		{"times", `
 // times returns functions that let time pass. At waits until so much time has passed since now, in
 // the bubble, which the application is in, and for the gateway. Move moves only the gateway's
 // clock.
@@ -223,10 +246,8 @@ func times(h *wstest.Harness) (at, move func(d time.Duration)) {
 	}
 	return at, move
 }
-`)
-	}
-	if helpers["start"] {
-		b.WriteString(`
+`},
+		{"start", `
 // start begins something that other things happen beside. The function that it returns waits until
 // it has been done.
 func start(f func()) (end func()) {
@@ -238,10 +259,8 @@ func start(f func()) (end func()) {
 	synctest.Wait()
 	return func() { <-done }
 }
-`)
-	}
-	if helpers["post"] {
-		b.WriteString(`
+`},
+		{"post", `
 // post sends a message to a client by @connections, as somebody did by hand, and had this status.
 func post(t *testing.T, h *wstest.Harness, c *wstest.Client, text string, status int) {
 	t.Helper()
@@ -250,10 +269,8 @@ func post(t *testing.T, h *wstest.Harness, c *wstest.Client, text string, status
 		t.Errorf("a post to %s has the status %d, not %d: %v", c, got, status, err)
 	}
 }
-`)
-	}
-	if helpers["sendFragmented"] {
-		b.WriteString(`
+`},
+		{"sendFragmented", `
 // sendFragmented sends a message in frames of at most 32 KiB, as clients must if it is larger.
 func sendFragmented(t *testing.T, h *wstest.Harness, c *wstest.Client, text string) {
 	t.Helper()
@@ -269,10 +286,8 @@ func sendFragmented(t *testing.T, h *wstest.Harness, c *wstest.Client, text stri
 		t.Fatal(err)
 	}
 }
-`)
-	}
-	if helpers["disconnect"] {
-		b.WriteString(`
+`},
+		{"disconnect", `
 // disconnect lets the gateway close a connection, as somebody did by hand.
 func disconnect(t *testing.T, h *wstest.Harness, c *wstest.Client, code int, reason string) {
 	t.Helper()
@@ -284,7 +299,6 @@ func disconnect(t *testing.T, h *wstest.Harness, c *wstest.Client, code int, rea
 		t.Error(err)
 	}
 }
-`)
+`},
 	}
-	return b.String()
 }

@@ -95,6 +95,12 @@ func (w *writer) of() string {
 	return " of the stage " + oneLine(w.stage)
 }
 
+// helper returns the name of a function of the file that the test needs.
+func (w *writer) helper(name string) string {
+	w.helpers[name] = true
+	return w.options.nameOf(name)
+}
+
 func (w *writer) line(format string, args ...any) {
 	w.lastLine = w.b.Len()
 	fmt.Fprintf(&w.b, format+"\n", args...)
@@ -211,7 +217,7 @@ func (w *writer) step(st *step) {
 		case w.options.NoBubble:
 			w.advanceTo(w.timeOf(e))
 		}
-		line := w.expect(e, anyOrder[e.client])
+		line := w.expect(e, anyOrder[e.client] || st.overtaken(e))
 		switch {
 		case st.foreign:
 			line = "// " + line
@@ -292,11 +298,9 @@ func (w *writer) outside(a action) {
 	case posts:
 		w.post(a)
 	case deletes:
-		w.helpers["disconnect"] = true
-		w.line("disconnect(t, h, %s, 0, %s)", a.client.variable, goString(""))
+		w.line("%s(t, h, %s, 0, %s)", w.helper("disconnect"), a.client.variable, goString(""))
 	case disconnects:
-		w.helpers["disconnect"] = true
-		w.line("disconnect(t, h, %s, %d, %s)", a.client.variable, e.Code, goString(e.Reason))
+		w.line("%s(t, h, %s, %d, %s)", w.helper("disconnect"), a.client.variable, e.Code, goString(e.Reason))
 	case advances:
 		w.move(millis(e.AdvanceMs))
 	case addsFault:

@@ -53,8 +53,7 @@ func (w *writer) send(a action) {
 		w.line("%s", d)
 	}
 	if a.entry.Bytes > gatesock.MaxFrameSize {
-		w.helpers["sendFragmented"] = true
-		w.line("sendFragmented(t, h, %s, %s)", a.client.variable, expand(pieces))
+		w.line("%s(t, h, %s, %s)", w.helper("sendFragmented"), a.client.variable, expand(pieces))
 		return
 	}
 	w.line("%s.SendText(%s)", a.client.variable, expand(pieces))
@@ -72,6 +71,5 @@ func (w *writer) post(a action) {
 	for _, d := range declarations {
 		w.line("%s", d)
 	}
-	w.helpers["post"] = true
-	w.line("post(t, h, %s, %s, %d)", a.client.variable, expand(pieces), e.Status)
+	w.line("%s(t, h, %s, %s, %d)", w.helper("post"), a.client.variable, expand(pieces), e.Status)
 }

@@ -105,10 +105,9 @@ func (w *writer) start(a action) (end string) {
 	text, last := w.b.String(), w.lastLine
 	w.b.Reset()
 	w.b.WriteString(text[:last])
-	w.helpers["start"] = true
 	w.started++
 	end = "end" + strconv.Itoa(w.started)
-	w.line("%s := start(func() {\n%s})", end, text[last:])
+	w.line("%s := %s(func() {\n%s})", end, w.helper("start"), text[last:])
 	return end
 }
 
@@ -129,7 +128,7 @@ func (w *writer) received(effects []effectOf, before uint64) (rest []effectOf) {
 		if !w.values.declared[e.client] {
 			continue // the test does not connect it
 		}
-		line := w.expect(e.effect, e.beside || w.raced(effects[:n], i))
+		line := w.expect(e.effect, e.beside || e.of.overtaken(e.effect) || w.raced(effects[:n], i))
 		if e.of.foreign {
 			line = "// No client of this test has caused: " + line
 		}

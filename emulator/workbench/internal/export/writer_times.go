@@ -19,8 +19,7 @@ func (w *writer) declareTimes() {
 		move = "move"
 	}
 	if at != move {
-		w.line("%s, %s := times(h)", at, move)
-		w.helpers["times"] = true
+		w.line("%s, %s := %s(h)", at, move, w.helper("times"))
 	}
 }
 
