@@ -176,11 +176,12 @@ signing("Whose sign-in has ended comes back to the door, and loses nothing", asy
   const ann = await open("#ended");
   await ann.signIn("Ann");
   await ann.state("Online");
-  // The answer of a provider that does not know the refresh token any more.
-  await ann.page.route("**/idp/token", (route) => route.fulfill({ status: 400, json: { error: "invalid_grant" } }));
   await server.stop();
   await ann.page.locator("#link[data-state=waiting]").waitFor();
   await ann.say("Kept for later");
+  // The answer of a provider that does not know the refresh token any more. Before, the page could
+  // get it while the server is away, and not wait at all.
+  await ann.page.route("**/idp/token", (route) => route.fulfill({ status: 400, json: { error: "invalid_grant" } }));
   await server.start();
   await ann.alert("Your sign-in has ended. Sign in again.");
   await ann.page.getByText("One message is not sent").waitFor();
