@@ -181,7 +181,7 @@ func legacyRequest(headers http.Header, payload []byte) *messages.InvokeRequest 
 		ms = time.Now().Add(time.Minute).UnixMilli()
 	}
 	var identity struct{ CognitoIdentityID, CognitoIdentityPoolID string }
-	// Without an identity, or with one that is no JSON, the fields stay empty.
+	// Without an identity, or with one that is not JSON, the fields stay empty.
 	_ = json.NewDecoder(strings.NewReader(headers.Get("Lambda-Runtime-Cognito-Identity"))).Decode(&identity)
 	return &messages.InvokeRequest{
 		Payload:               payload,

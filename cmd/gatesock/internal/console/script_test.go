@@ -41,7 +41,7 @@ func TestScripts(t *testing.T) {
 				"gatesock: line 3 of standard input is not sent: it is not UTF-8\n",
 			err: console.ErrFailed,
 		},
-		"a message that is no JSON": {
+		"a message that is not JSON": {
 			input: "hello", out: `{"action":"$default","error":{"code":"invalid_argument","message":"the message must be a JSON object with a string \"action\""}}` + "\n",
 		},
 		"a message in several frames": {

@@ -64,7 +64,7 @@ func Decode(text []byte) (any, error) {
 // Match reports whether a value of [Decode] matches.
 func (p *Pattern) Match(v any) bool { return p.root.match(v) }
 
-// MatchJSON reports whether a text in JSON matches. A text that is no JSON does not.
+// MatchJSON reports whether a text in JSON matches. A text that is not JSON does not.
 func (p *Pattern) MatchJSON(text []byte) bool {
 	v, err := Decode(text)
 	return err == nil && p.Match(v)
